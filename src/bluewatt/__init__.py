@@ -1,0 +1,1 @@
+"""Bluewatt: Victron Energy Bluetooth, heard, talked to, imitated, explained and remembered."""

@@ -1,0 +1,207 @@
+"""Every error Bluewatt raises on purpose, in one tree.
+
+    BluewattError
+    ├── WireError (ValueError)      bytes and records that do not fit each other
+    │   ├── Malformed               the other side sent bytes that break its own layout
+    │   ├── Unencodable             we asked for something the layout cannot hold
+    │   └── UnknownType             well-formed, but of a type nobody has described yet
+    ├── KeyProblem                  an advertisement key is needed and does not help
+    │   ├── KeyMissing
+    │   └── KeyMismatch
+    ├── LinkError                   the radio or the connection
+    │   ├── AdapterUnavailable
+    │   ├── DeviceNotFound
+    │   ├── PairingFailed
+    │   ├── LinkLost
+    │   └── LinkTimeout
+    ├── DeviceRefused               the device understood and said no
+    ├── Forbidden                   our own guard said no
+    ├── StoreError                  the history store
+    ├── BrokerError                 the MQTT broker or the fleet transport
+    ├── CaptureError                a capture file
+    └── ConfigError                 the settings
+
+"Whose fault" is in the class, so a retry reads the class and nothing else: `Malformed` and `DeviceRefused` are the
+device's doing, `Unencodable` and `Forbidden` are ours, `LinkError` is the world's. The message of every error is the
+one line a person sees; facts a program needs are attributes.
+"""
+
+from __future__ import annotations
+
+
+class BluewattError(Exception):
+    """The root of the tree: `except BluewattError` catches all that Bluewatt raises on purpose."""
+
+    exit_code: int = 1
+    """The exit code of the command when this error ends it (DESIGN: 2 usage … 7 input file)."""
+
+
+class WireError(BluewattError, ValueError):
+    """Bytes and meaning do not fit. Codecs raise nothing else on bytes."""
+
+    exit_code = 7
+
+
+class Malformed(WireError):
+    """The other side sent bytes that break their own layout.
+
+    Example: an advertisement of three bytes, a CBOR item that ends before its length says.
+    """
+
+
+class Unencodable(WireError):
+    """We were asked to write what the layout cannot hold.
+
+    Example: a battery voltage of 400 V in a signed 16-bit field of 10 mV steps.
+    """
+
+    exit_code = 2
+
+
+class UnknownType(WireError):
+    """Well-formed bytes of a type without a known layout; `type_number` and `raw` keep what was seen.
+
+    Example: record type 0x2A from a product of next year.
+    """
+
+    def __init__(self, message: str, *, type_number: int | None = None, raw: bytes = b"") -> None:
+        super().__init__(message)
+        self.type_number = type_number
+        self.raw = raw
+
+
+class KeyProblem(BluewattError):
+    """An advertisement key is needed and does not help."""
+
+    exit_code = 5
+
+
+class KeyMissing(KeyProblem):
+    """The record is encrypted and no key is known for the device.
+
+    Example: the first advertisement of a new solar charger.
+    """
+
+
+class KeyMismatch(KeyProblem):
+    """The key is not the one the device uses now.
+
+    Example: the PIN was changed, so the device made a new key.
+    """
+
+
+class LinkError(BluewattError):
+    """The radio or the connection failed; trying again may help."""
+
+    exit_code = 3
+
+
+class AdapterUnavailable(LinkError):
+    """There is no usable Bluetooth adapter; `reason` is a short word such as "missing", "off", "permission".
+
+    Example: a Raspberry Pi with Bluetooth disabled in its boot configuration.
+    """
+
+    def __init__(self, message: str, *, reason: str = "missing") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class DeviceNotFound(LinkError):
+    """The device was not heard in time.
+
+    Example: out of range, or another central is connected and it stopped advertising.
+    """
+
+
+class PairingFailed(LinkError):
+    """Pairing did not succeed; `reason` is a short word such as "pin", "bond", "timeout", "rejected".
+
+    Example: the PIN on the label was changed by the previous owner.
+    """
+
+    def __init__(self, message: str, *, reason: str = "rejected") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.exit_code = 5 if reason == "pin" else 3
+
+
+class LinkLost(LinkError):
+    """The connection ended before the work was done.
+
+    Example: the boat swung away in the middle of a history read.
+    """
+
+
+class LinkTimeout(LinkError):
+    """The device is connected but did not answer in time.
+
+    Example: a charger that ignores the array dialect it was asked in.
+    """
+
+
+class DeviceRefused(BluewattError):
+    """The device understood and said no; `register` and `code` are its words.
+
+    Example: code 1 (unknown register) for a load output on a model without one.
+    """
+
+    exit_code = 4
+
+    def __init__(self, message: str, *, register: int, code: int) -> None:
+        super().__init__(message)
+        self.register = register
+        self.code = code
+
+
+class Forbidden(BluewattError):
+    """Our own guard said no: read-only, not a listed control, out of range, or no consent.
+
+    Example: `bluewatt set shunt battery_capacity=200` without writing allowed in the configuration.
+    """
+
+    exit_code = 4
+
+
+class StoreError(BluewattError):
+    """The history store cannot be used.
+
+    Example: the SD card is full.
+    """
+
+
+class BrokerError(BluewattError):
+    """The broker cannot be reached or refuses.
+
+    Example: a wrong MQTT password.
+    """
+
+    exit_code = 3
+
+
+class CaptureError(BluewattError):
+    """A capture file cannot be read on; `path` and the byte `offset` say where.
+
+    Example: a pcap file cut in the middle of a packet.
+    """
+
+    exit_code = 7
+
+    def __init__(self, message: str, *, path: str = "", offset: int = 0) -> None:
+        super().__init__(message)
+        self.path = path
+        self.offset = offset
+
+
+class ConfigError(BluewattError):
+    """A setting or a key file cannot be used; `hint` says what to write instead.
+
+    Example: a key file that other users may read.
+    """
+
+    exit_code = 6
+
+    def __init__(self, message: str, *, path: str = "", hint: str = "") -> None:
+        super().__init__(f"{message} ({hint})" if hint else message)
+        self.path = path
+        self.hint = hint

@@ -1,0 +1,17 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The reference material beside the checkout (vectors, captures); the test is skipped where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("the reference folder ../shared is not here")
+    return SHARED

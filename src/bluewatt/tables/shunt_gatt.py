@@ -49,8 +49,8 @@ def _shows(register: int, metric: str, row: Any, *, access: tuple[str, ...] = ME
 
 _DOC: Final = Proof.DOCUMENTED
 
-CONNECTION_KEEP_ALIVE: Final = _shows(
-    0xFFFF, "connection_keep_alive", uint(16, "s", step="0.001", proof=Proof.CAPTURED), access=SETTING
+KEEP_ALIVE: Final = _shows(
+    0xFFFF, "ble_connection_keep_alive", uint(16, "s", step="0.001", proof=Proof.CAPTURED), access=SETTING
 )
 """Seconds until the shunt ends the connection, counted from the write; all ones: never (section 4)."""
 
@@ -73,5 +73,5 @@ MEASUREMENTS: Final = (
     _shows(0x0383, "midpoint_deviation", sint(16, "%", step="0.1", na=0x7FFF, proof=_DOC)),
 )
 
-CHARACTERISTICS: Final = (CONNECTION_KEEP_ALIVE, *MEASUREMENTS)
+CHARACTERISTICS: Final = (KEEP_ALIVE, *MEASUREMENTS)
 """The whole service, in the order of the protocol page; handles must still be found by UUID."""

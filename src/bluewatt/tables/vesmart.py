@@ -36,6 +36,9 @@ NONCE: Final = (
 )
 """The 13 bytes of the AES-CCM nonce; the network identifier stands as it is written in hex."""
 
+CONTENT: Final = (Part("kind", "B"),)
+"""The start of the plaintext."""
+
 REGISTER_VALUE: Final = (Part("register", "H"), Part("length", "B"))
 """What stands before each value in the plaintext."""
 
@@ -44,7 +47,7 @@ NETWORK_ID_SIZE: Final = 2
 NETWORK_KEY_SIZE: Final = 16
 
 CONTENT_KINDS: Final = (0x0F, 0x08)
-"""First plaintext bytes whose register values are understood; the first is the one written. The difference is unknown."""
+"""First plaintext bytes whose register values are understood; the first is written. How they differ is unknown."""
 
 LONGEST_CONTENT: Final = 240
 """Longest plaintext that is read, for extended advertising (inferred)."""
@@ -52,6 +55,10 @@ LONGEST_LEGACY_CONTENT: Final = 13
 """Longest plaintext in a legacy advertisement without a flags structure (inferred)."""
 LONGEST_FLAGGED_CONTENT: Final = 10
 """Longest plaintext in a legacy advertisement with the usual flags structure (inferred)."""
+
+SEQUENCE_BITS: Final = 32
+COUNTER_BITS: Final = 48
+"""Broadcasts of either type are counted: the low bits are the sequence, the high ones the overflow (inferred)."""
 
 OVERFLOW_PERIOD: Final = 60.0
 """Seconds after which a sender repeats its overflow record at the latest (inferred)."""

@@ -1,0 +1,173 @@
+"""The documented SmartShunt service: values of its characteristics, and the keep-alive that both sides count.
+
+Source: protocol page smartshunt-gatt, sections 2, 4 and 6. Both roles are here: a client decodes values and renews the
+keep-alive, a device encodes values, takes the keep-alive and ends the connection when it runs out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from bluewatt.errors import Malformed, Unencodable, UnknownType
+from bluewatt.tables.shunt_gatt import (
+    CHARACTERISTICS,
+    KEEP_ALIVE,
+    KEEP_ALIVE_FOREVER,
+    KEEP_ALIVE_GRACE,
+    MEASUREMENTS,
+    Characteristic,
+)
+
+BY_UUID: Final = {row.uuid: row for row in CHARACTERISTICS}
+BY_METRIC: Final = {row.metric: row for row in CHARACTERISTICS}
+
+RENEW_AT: Final = 0.5
+"""The share of a keep-alive after which a client writes the next (the field uses 30 of 60 s and 20 of 30 s)."""
+
+
+def characteristic(uuid: str) -> Characteristic:
+    """The row of a characteristic; raises UnknownType for a UUID that is not of this service."""
+    try:
+        return BY_UUID[uuid.lower()]
+    except KeyError:
+        raise UnknownType(f"{uuid} is no characteristic of the SmartShunt service") from None
+
+
+def decode_characteristic(uuid: str, raw: bytes) -> float | int | None:
+    """The value a characteristic shows, in the unit of its row; raises UnknownType for a foreign UUID.
+
+    None for "not available" and for bytes of the wrong length, which are to be ignored (section 6): a shunt answers the
+    first read of the keep-alive with no bytes at all. A keep-alive for ever is infinity.
+    """
+    return decode_value(characteristic(uuid), raw)
+
+
+def encode_characteristic(uuid: str, value: float | None) -> bytes:
+    """The bytes that show a value, the inverse of `decode_characteristic`; None is written as "not available".
+
+    Raises UnknownType for a foreign UUID, Unencodable for a value outside the row's range.
+    """
+    return encode_value(characteristic(uuid), value)
+
+
+def decode_value(row: Characteristic, raw: bytes) -> float | int | None:
+    """The value of a characteristic whose row is at hand; see `decode_characteristic`."""
+    if len(raw) != row.size:
+        return None
+    count = int.from_bytes(raw, "little")
+    if row is KEEP_ALIVE and count == KEEP_ALIVE_FOREVER:
+        return math.inf
+    value: float | int | None = row.row.value(count)
+    return value
+
+
+def encode_value(row: Characteristic, value: float | None) -> bytes:
+    """The bytes of a value of a characteristic whose row is at hand; see `encode_characteristic`."""
+    if value is None:
+        return row.row.na[0].to_bytes(row.size, "little") if row.row.na else b""
+    if row is KEEP_ALIVE and value == math.inf:
+        return KEEP_ALIVE_FOREVER.to_bytes(row.size, "little")
+    return _count(row, value).to_bytes(row.size, "little")
+
+
+def _count(row: Characteristic, value: float) -> int:
+    """The raw pattern of a number; never one that means something else, such as "not available"."""
+    layout = row.row
+    lowest = -1 << (layout.bits - 1) if layout.signed else 0
+    count = layout.scale.raw(value) if math.isfinite(value) else lowest - 1
+    taken = KEEP_ALIVE_FOREVER if row is KEEP_ALIVE else None
+    if not lowest <= count <= lowest + layout.mask or count & layout.mask in (*layout.na, taken):
+        raise Unencodable(f"{row.metric} cannot be {value} {layout.unit}")
+    return count & layout.mask
+
+
+class KeepAlive:
+    """The timer of one connection, kept by the device and mirrored by the client (section 4).
+
+    `now` is any clock in seconds that does not go back. The device feeds writes to `receive` and ends the connection
+    when `expired`; the client writes what `renew` returns, first after connecting and then at `renew_at`.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._armed_at = now
+        self._seconds = KEEP_ALIVE_GRACE
+        self._raw = b""
+
+    @property
+    def raw(self) -> bytes:
+        """What a read of the characteristic gives: the last write, no bytes on a fresh connection."""
+        return self._raw
+
+    @property
+    def expires_at(self) -> float:
+        """When the device ends the connection; infinity for never."""
+        return self._armed_at + self._seconds
+
+    @property
+    def renew_at(self) -> float:
+        """When the client has to write again: at once on a fresh connection, infinity for never."""
+        return self._armed_at + self._seconds * RENEW_AT if self._raw else self._armed_at
+
+    def expired(self, now: float) -> bool:
+        """Whether the device ends the connection."""
+        return now >= self.expires_at
+
+    def receive(self, raw: bytes, now: float) -> None:
+        """Take a write; raises Malformed, and leaves the timer alone, when the length is wrong.
+
+        A write of zero runs out at once (inferred: nobody has tried it on a shunt).
+        """
+        seconds = decode_value(KEEP_ALIVE, raw)
+        if seconds is None:
+            raise Malformed(f"a keep-alive has {KEEP_ALIVE.size} bytes, not {len(raw)}")
+        self._raw, self._seconds, self._armed_at = bytes(raw), float(seconds), now
+
+    def renew(self, now: float, *, seconds: float = KEEP_ALIVE_GRACE) -> bytes:
+        """The bytes the client writes now, for a keep-alive of `seconds` (infinity: for ever).
+
+        Raises Unencodable outside 0 to 65.534 s.
+        """
+        raw = encode_value(KEEP_ALIVE, seconds)
+        self.receive(raw, now)
+        return raw
+
+
+class ShuntService:
+    """The service on one device: what every characteristic reads now, and the keep-alive of the connection.
+
+    Sans-IO: the peripheral serves `read`, passes writes to `write`, notifies what `update` returns, and ends the
+    connection when `keep_alive.expired`. Measurements start as "not available".
+    """
+
+    def __init__(self, now: float) -> None:
+        self._raw = {row.uuid: encode_value(row, None) for row in MEASUREMENTS}
+        self.keep_alive = KeepAlive(now)
+
+    def connect(self, now: float) -> None:
+        """Begin a connection: its keep-alive starts anew, the measurements stay."""
+        self.keep_alive = KeepAlive(now)
+
+    def read(self, uuid: str) -> bytes:
+        """What a read gives; raises UnknownType for a foreign UUID."""
+        row = characteristic(uuid)
+        return self.keep_alive.raw if row is KEEP_ALIVE else self._raw[row.uuid]
+
+    def write(self, uuid: str, raw: bytes, now: float) -> None:
+        """Take a write of a client; raises UnknownType for what cannot be written, Malformed for a wrong length."""
+        if characteristic(uuid) is not KEEP_ALIVE:
+            raise UnknownType(f"{uuid} cannot be written", raw=raw)
+        self.keep_alive.receive(raw, now)
+
+    def update(self, values: Mapping[str, float | None]) -> dict[str, bytes]:
+        """Set measurements by metric key; returns the changed bytes by UUID, which a subscriber is notified of.
+
+        Metrics the service does not show are passed over. Raises Unencodable, and changes nothing, for a value out of
+        range.
+        """
+        rows = [BY_METRIC[metric] for metric in values if metric in BY_METRIC and metric != KEEP_ALIVE.metric]
+        raw = {row.uuid: encode_value(row, values[row.metric]) for row in rows}
+        changed = {uuid: value for uuid, value in raw.items() if self._raw[uuid] != value}
+        self._raw.update(changed)
+        return changed

@@ -1,0 +1,89 @@
+"""Capture containers: btsnoop, pcap and pcapng, told apart by their first bytes, read as streams.
+
+    for packets in read_packets(blocks):
+        for at, kind, direction, data, offset, adapter in packets: ...
+
+No file is opened here: the bytes come in blocks of any size. A capture that is not one, is empty or is of an unknown
+link type raises `CaptureError` (its `path` is filled in by whoever opened the file).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from bluewatt.errors import CaptureError
+from bluewatt.wire.containers.btsnoop import FILE_HEADER as _BTSNOOP_HEADER
+from bluewatt.wire.containers.btsnoop import MAGIC as _BTSNOOP_MAGIC
+from bluewatt.wire.containers.btsnoop import BtsnoopReader
+from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Link, Packet
+from bluewatt.wire.containers.pcap import FILE_HEADER as _PCAP_HEADER
+from bluewatt.wire.containers.pcap import MAGICS as _PCAP_MAGICS
+from bluewatt.wire.containers.pcap import PcapReader
+from bluewatt.wire.containers.pcapng import SECTION, PcapngReader
+from bluewatt.wire.containers.stream import PacketReader
+
+__all__ = [
+    "FROM_CONTROLLER",
+    "LONGEST_HEADER",
+    "TO_CONTROLLER",
+    "Kind",
+    "Link",
+    "Packet",
+    "PacketReader",
+    "is_capture",
+    "open_container",
+    "read_packets",
+]
+
+LONGEST_HEADER = _PCAP_HEADER
+"""So many bytes are needed before `open_container` can always decide."""
+
+
+def is_capture(head: bytes) -> bool:
+    """Whether `head`, the first bytes of a file, begins a container read here."""
+    return head[:8] == _BTSNOOP_MAGIC or head[:4] in _PCAP_MAGICS or head[:4] == SECTION
+
+
+def open_container(head: bytes) -> tuple[PacketReader, bytes]:
+    """Recognise a capture by its first bytes; return its reader and the part of `head` to feed to it first."""
+    if head[:8] == _BTSNOOP_MAGIC:
+        _whole(head, _BTSNOOP_HEADER)
+        return BtsnoopReader(head[:_BTSNOOP_HEADER]), head[_BTSNOOP_HEADER:]
+    if head[:4] in _PCAP_MAGICS:
+        _whole(head, _PCAP_HEADER)
+        return PcapReader(head[:_PCAP_HEADER]), head[_PCAP_HEADER:]
+    if head[:4] == SECTION:
+        return PcapngReader(), head
+    raise CaptureError("the file is empty" if not head else "not a capture (btsnoop, pcap or pcapng)")
+
+
+def _whole(head: bytes, length: int) -> None:
+    if len(head) < length:
+        raise CaptureError("the capture ends in its file header", offset=len(head))
+
+
+def read_packets(
+    blocks: Iterable[bytes], on_problem: Callable[[CaptureError], None] | None = None
+) -> Iterator[list[Packet]]:
+    """Yield the packets of a capture, a list per block; tell damage survived to `on_problem`, raise for a cut end."""
+    stream = iter(blocks)
+    head = b""
+    while len(head) < LONGEST_HEADER and (block := next(stream, None)) is not None:
+        head += block
+    reader, rest = open_container(head)
+    yield reader.feed(rest)
+    for block in stream:
+        _tell(reader, on_problem)
+        yield reader.feed(block)
+    last, error = reader.finish()
+    yield last
+    _tell(reader, on_problem)
+    if error:
+        raise error
+
+
+def _tell(reader: PacketReader, on_problem: Callable[[CaptureError], None] | None) -> None:
+    if on_problem:
+        for problem in reader.problems:
+            on_problem(problem)
+    reader.problems.clear()

@@ -1,0 +1,119 @@
+"""What every capture container delivers: a time, a kind, a direction, the bytes, and where they stood.
+
+A container stores packets under a link type; what the link types wrap around a packet (packet indicators, direction
+words, monitor opcodes) is taken off here, so that the floors above see one form only. Numbers of link types: the
+tcpdump LINKTYPE registry and the btsnoop datalink codes; packet indicators: Bluetooth Core, volume 4, part A.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from bluewatt.errors import Malformed
+
+Packet = tuple[float, int, int | None, bytes, int, int]
+"""`(at, kind, direction, data, offset, adapter)`, a bare tuple because millions of them are made.
+
+`at` POSIX seconds; `kind` a `Kind` as a plain number; `direction` `TO_CONTROLLER`, `FROM_CONTROLLER` or None where the
+capture does not say; `data` without its packet indicator; `offset` of the record in the capture; `adapter` the number
+of the adapter or interface, 0 where there is only one.
+"""
+
+TO_CONTROLLER = 0
+"""Direction: from the host to the controller (sent)."""
+
+FROM_CONTROLLER = 1
+"""Direction: from the controller to the host (received)."""
+
+
+class Kind(IntEnum):
+    """What a packet is: an HCI packet indicator below 200, a link-layer framing (its LINKTYPE number) above."""
+
+    NOTE = 0
+    COMMAND = 1
+    ACL = 2
+    SYNCHRONOUS = 3
+    EVENT = 4
+    ISOCHRONOUS = 5
+    AIR = 251
+    AIR_WITH_HEADER = 256
+    AIR_NORDIC = 272
+
+
+class Link(IntEnum):
+    """A way packets are framed inside a container; btsnoop's datalink codes begin at 1001, the rest are LINKTYPEs."""
+
+    USER_NORDIC = 157
+    H4 = 187
+    H4_WITH_DIRECTION = 201
+    AIR = 251
+    MONITOR = 254
+    AIR_WITH_HEADER = 256
+    AIR_NORDIC = 272
+    BTSNOOP_H1 = 1001
+    BTSNOOP_H4 = 1002
+    BTSNOOP_MONITOR = 2001
+
+
+AIR_KINDS: dict[int, Kind] = {
+    Link.USER_NORDIC: Kind.AIR_NORDIC,
+    Link.AIR: Kind.AIR,
+    Link.AIR_WITH_HEADER: Kind.AIR_WITH_HEADER,
+    Link.AIR_NORDIC: Kind.AIR_NORDIC,
+}
+"""Link-layer framings, handed on with their pseudo-header; 157 is what old Nordic sniffers wrote (user-defined)."""
+
+MONITOR_OPCODES: dict[int, tuple[Kind, int]] = {
+    2: (Kind.COMMAND, TO_CONTROLLER),
+    3: (Kind.EVENT, FROM_CONTROLLER),
+    4: (Kind.ACL, TO_CONTROLLER),
+    5: (Kind.ACL, FROM_CONTROLLER),
+    6: (Kind.SYNCHRONOUS, TO_CONTROLLER),
+    7: (Kind.SYNCHRONOUS, FROM_CONTROLLER),
+    18: (Kind.ISOCHRONOUS, TO_CONTROLLER),
+    19: (Kind.ISOCHRONOUS, FROM_CONTROLLER),
+}
+"""Opcodes of the Linux monitor channel that carry HCI packets; all others are notes about the adapter."""
+
+_H4_DIRECTIONS: dict[int, int] = {Kind.COMMAND: TO_CONTROLLER, Kind.EVENT: FROM_CONTROLLER}
+
+Framed = tuple[int, int | None, bytes, int]
+"""`(kind, direction, data, adapter)`: a packet without the wrapping of its link type."""
+
+
+def unwrap(link: int, direction: int | None, data: bytes) -> Framed:
+    """Take the wrapping of a pcap or pcapng link type off a packet; raise `Malformed` where it is cut."""
+    if link in (Link.H4, Link.H4_WITH_DIRECTION):
+        return _unwrap_h4(link, direction, data)
+    if link == Link.MONITOR:
+        if len(data) < 4:
+            raise Malformed(f"monitor packet of {len(data)} bytes has no opcode")
+        kind, way = MONITOR_OPCODES.get(int.from_bytes(data[2:4], "big"), (Kind.NOTE, None))
+        return kind, way, data[4:], int.from_bytes(data[:2], "big")
+    return AIR_KINDS[link], direction, data, 0
+
+
+def _unwrap_h4(link: int, direction: int | None, data: bytes) -> Framed:
+    if link == Link.H4_WITH_DIRECTION:
+        direction, data = data[3] & 1 if len(data) > 3 else None, data[4:]
+    if not data:
+        raise Malformed("H4 packet without a packet indicator")
+    kind = data[0]
+    if direction is None:
+        direction = _H4_DIRECTIONS.get(kind)
+    return kind, direction, data[1:], 0
+
+
+def unwrap_btsnoop(link: int, flags: int, data: bytes) -> Framed:
+    """Take the wrapping of a btsnoop record off; its `flags` word says direction and kind, or adapter and opcode."""
+    if link == Link.BTSNOOP_MONITOR:
+        kind, way = MONITOR_OPCODES.get(flags & 0xFFFF, (Kind.NOTE, None))
+        return kind, way, data, flags >> 16
+    direction = flags & 1
+    if link == Link.BTSNOOP_H1:
+        if not flags & 2:
+            return Kind.ACL, direction, data, 0
+        return (Kind.EVENT if direction else Kind.COMMAND), direction, data, 0
+    if not data:
+        raise Malformed("H4 packet without a packet indicator")
+    return data[0], direction, data[1:], 0

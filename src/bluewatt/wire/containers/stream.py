@@ -1,0 +1,103 @@
+"""The reader all containers share: bytes go in by blocks, whole packets come out, memory stays bounded.
+
+A header that cannot be true (a lying length) does not end the capture: the reader notes it as a problem and looks for
+the next place where a header and the header after it both make sense. Only the end of the input tells a cut packet
+from a slow pipe, so a cut is told by `finish`.
+"""
+
+from __future__ import annotations
+
+from bluewatt.errors import CaptureError
+from bluewatt.wire.containers.packets import Packet
+
+MAX_PACKET = 0x40000
+"""The largest packet believed, in bytes: tcpdump's largest snapshot length."""
+
+_TAIL = 0x10000
+"""How much is kept while looking for the next header, so that one that stands across two blocks is found."""
+
+
+class PacketReader:
+    """Turns the bytes of one capture into packets; the subclasses know the containers.
+
+    `problems` collects what was wrong on the way (the caller takes them out); none of them ended the reading.
+    """
+
+    anchor_at = 0
+    """Where in a record header the anchor stands: bytes the next good record is expected to hold."""
+
+    def __init__(self, first_offset: int) -> None:
+        self.problems: list[CaptureError] = []
+        self._buffer = b""
+        self._offset = first_offset
+        self._fault: CaptureError | None = None
+
+    def feed(self, block: bytes) -> list[Packet]:
+        """Take the next bytes, return the packets they complete."""
+        buffer = self._buffer + block if self._buffer else block
+        packets: list[Packet] = []
+        position = self._resume(buffer, 0) if self._fault else 0
+        while not self._fault:
+            position, fault = self._scan(buffer, position, packets)
+            if not fault:
+                break
+            self._fault = CaptureError(fault, offset=self._offset + position)
+            position = self._resume(buffer, position + 1)
+        self._buffer = buffer[position:]
+        self._offset += position
+        return packets
+
+    def finish(self) -> tuple[list[Packet], CaptureError | None]:
+        """Say that no more bytes come; return the last packets and, for a capture cut or lost at its end, the error.
+
+        What remains may be a lying length in a file too short to hold it: then there are packets behind the lie.
+        """
+        packets: list[Packet] = []
+        while self._buffer and not self._fault:
+            self._fault = CaptureError(
+                f"the capture ends in the middle of a packet ({len(self._buffer)} bytes of it are there)",
+                offset=self._offset,
+            )
+            found = self._find(self._buffer, 1)
+            if found >= 0:
+                rest, self._buffer = self._buffer[found:], b""
+                self._offset += found
+                self.problems.append(self._fault)
+                self._fault = None
+                packets += self.feed(rest)
+        return packets, self._fault
+
+    def _resume(self, buffer: bytes, start: int) -> int:
+        """Look for the next believable header; the fault becomes a problem when one is found."""
+        found = self._find(buffer, start)
+        if found < 0:
+            return max(start, len(buffer) - _TAIL)
+        if self._fault:
+            self.problems.append(self._fault)
+            self._fault = None
+        return found
+
+    def _find(self, buffer: bytes, start: int) -> int:
+        anchor, delta = self._anchor(), self.anchor_at
+        at = buffer.find(anchor, start + delta) if anchor else -1
+        while at >= 0:
+            if self._chained(buffer, at - delta):
+                return at - delta
+            at = buffer.find(anchor, at + 1)
+        return -1
+
+    def _chained(self, buffer: bytes, position: int) -> bool:
+        end = self._end(buffer, position)
+        return end >= 0 and (end == len(buffer) or self._end(buffer, end) >= 0)
+
+    def _scan(self, buffer: bytes, position: int, packets: list[Packet]) -> tuple[int, str]:
+        """Append the whole packets from `position` on; return where it stopped and what is wrong there, if anything."""
+        raise NotImplementedError
+
+    def _end(self, buffer: bytes, position: int) -> int:
+        """Where the record at `position` ends, -1 where its header is not believable or reaches past the buffer."""
+        raise NotImplementedError
+
+    def _anchor(self) -> bytes:
+        """Bytes a good header holds at `anchor_at`, b"" where nothing is known yet."""
+        raise NotImplementedError

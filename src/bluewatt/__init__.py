@@ -1,1 +1,48 @@
-"""Bluewatt: Victron Energy Bluetooth, heard, talked to, imitated, explained and remembered."""
+"""Bluewatt: Victron Energy Bluetooth, heard, talked to, imitated, explained and remembered.
+
+The public names are on this screen; each is imported from its room when it is first used, so that importing
+`bluewatt` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bluewatt.errors import BluewattError as BluewattError
+    from bluewatt.schema import Record as Record
+    from bluewatt.wire.advert import Advertisement as Advertisement
+    from bluewatt.wire.advert import build_advertisement as build_advertisement
+    from bluewatt.wire.advert import decode_advertisement as decode_advertisement
+    from bluewatt.wire.advert import parse_advertisement as parse_advertisement
+    from bluewatt.wire.cipher import Key as Key
+    from bluewatt.wire.records import decode_record as decode_record
+    from bluewatt.wire.records import encode_record as encode_record
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "BluewattError": "errors",
+    "Record": "schema",
+    "Advertisement": "wire.advert",
+    "build_advertisement": "wire.advert",
+    "decode_advertisement": "wire.advert",
+    "parse_advertisement": "wire.advert",
+    "Key": "wire.cipher",
+    "decode_record": "wire.records",
+    "encode_record": "wire.records",
+}
+
+__all__ = ["__version__", *_ROOMS]
+
+
+def __getattr__(name: str) -> Any:
+    room = _ROOMS.get(name)
+    if room is None:
+        raise AttributeError(f"module 'bluewatt' has no attribute {name!r}")
+    return getattr(import_module(f"bluewatt.{room}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -28,6 +28,8 @@ one line a person sees; facts a program needs are attributes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class BluewattError(Exception):
     """The root of the tree: `except BluewattError` catches all that Bluewatt raises on purpose."""
@@ -45,8 +47,13 @@ class WireError(BluewattError, ValueError):
 class Malformed(WireError):
     """The other side sent bytes that break their own layout.
 
-    Example: an advertisement of three bytes, a CBOR item that ends before its length says.
+    Example: an advertisement of three bytes, a CBOR item that ends before its length says. Where bytes hold several
+    things in a row, `good` keeps those that stood whole before the damage.
     """
+
+    def __init__(self, message: str, *, good: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.good = tuple(good)
 
 
 class Unencodable(WireError):

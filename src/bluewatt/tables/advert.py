@@ -1,0 +1,36 @@
+"""The container around a record: the header of Victron manufacturer data (protocol page instant-readout, section 1)."""
+
+from __future__ import annotations
+
+from bluewatt.schema import Proof, Record, uint
+
+PRODUCT_ADVERTISEMENT = 0x10
+"""First byte of product advertisements, with or without a record behind it."""
+
+VESMART_COUNTER = 0x01
+VESMART_DATA = 0x02
+"""First bytes of VE.Smart networking broadcasts (section 8; protocol page vesmart-networking)."""
+
+LONGEST_RECORD = 16
+"""Legacy advertising leaves room for 24 bytes after the company identifier: the header and 16 bytes of record."""
+
+
+class AdvertHeader(Record, title="Advertisement header", proof=Proof.CAPTURED):
+    """The eight bytes before a record; an advertisement without a record ends after the product id."""
+
+    manufacturer_record: int | None = uint(8)
+    # Undocumented: 0x02 behind a VE.Direct chip, 0x03 on a VE.Bus dongle, 0x00 on single-chip products (seen in
+    # captures); bit 7 toggles on some. Read as "which part of the product", and ignored (inferred).
+    identifier: int | None = uint(8)
+    product_id: int | None = uint(16)
+    record_type: int | None = uint(8)
+    nonce: int | None = uint(16)
+    key_check: int | None = uint(8)
+
+
+IDENTIFIERS = {0x01: 0x02, 0x02: 0x02, 0x03: 0x02, 0x0D: 0x02, 0x0C: 0x03}
+"""The identifier byte seen with each record type; 0x00 with all others."""
+
+
+class ProductOnly(Record, record_name="product", title="Product advertisement without a record", proof=Proof.CAPTURED):
+    """What a device advertises while Instant Readout is off: its product id and nothing else."""

@@ -1,0 +1,182 @@
+"""Advertisements from and to bytes: the container, the cipher and the record in one step (page instant-readout).
+
+`data` is always the manufacturer data after the company identifier; a leading E1 02, which some stacks leave in front,
+is accepted.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+
+from bluewatt.errors import KeyMismatch, KeyMissing, Malformed, Unencodable, UnknownType
+from bluewatt.schema import Record
+from bluewatt.tables.advert import (
+    IDENTIFIERS,
+    PRODUCT_ADVERTISEMENT,
+    VESMART_COUNTER,
+    VESMART_DATA,
+    AdvertHeader,
+    ProductOnly,
+)
+from bluewatt.tables.gatt import COMPANY_ID
+from bluewatt.tables.records import EXTENDED_TYPE, record_class
+from bluewatt.wire.cipher import BLOCK, Key, apply, key_stream
+from bluewatt.wire.plan import decoder
+from bluewatt.wire.records import decode_as, decode_bits, decode_record, encode_record
+
+_COMPANY = COMPANY_ID.to_bytes(2, "little")
+_WIDTHS = {8: "B", 16: "H"}
+_HEADER = struct.Struct("<" + "".join(_WIDTHS[row.bits] for row in AdvertHeader.rows))
+_unpack_header = _HEADER.unpack_from
+HEADER_LENGTH = _HEADER.size
+_PRODUCT_LENGTH = next(row.end for row in AdvertHeader.rows if row.name == "product_id") // 8
+
+
+class Advertisement(msgspec.Struct, frozen=True, gc=False):
+    """One product advertisement, its record still sealed; `record_type` is None where there is no record."""
+
+    product_id: int
+    identifier: int = 0
+    record_type: int | None = None
+    """0xFFnn for the extended types."""
+    nonce: int = 0
+    key_check: int = 0
+    """The first byte of the key; in the extended types the low byte of the record type."""
+    body: bytes = b""
+    """The record as it was sent: sealed, but for the extended types."""
+
+    @property
+    def sealed(self) -> bool:
+        """Whether a key is needed to read the record."""
+        return self.record_type is not None and self.record_type >> 8 != EXTENDED_TYPE
+
+    @property
+    def has_record(self) -> bool:
+        """Whether there is a record to decode at all."""
+        return self.record_type is not None
+
+
+def strip_company(data: bytes) -> bytes:
+    """The manufacturer data without the company identifier that some stacks leave in front."""
+    return data[2:] if data[:2] == _COMPANY and data[2:3] == bytes([PRODUCT_ADVERTISEMENT]) else data
+
+
+def is_vesmart(data: bytes) -> bool:
+    """Whether the data is a VE.Smart networking broadcast (told by its first byte)."""
+    return data[:1] in (bytes([VESMART_COUNTER]), bytes([VESMART_DATA]))
+
+
+def parse_advertisement(data: bytes) -> Advertisement:
+    """The container of a product advertisement, nothing opened.
+
+    An advertisement that ends after the product id, or whose header has nothing behind it, has no record. UnknownType
+    for anything that is not a product advertisement (VE.Smart networking, named as such), Malformed for a product
+    advertisement too short to hold its product id.
+    """
+    data = strip_company(data)
+    if len(data) < HEADER_LENGTH or data[0] != PRODUCT_ADVERTISEMENT:
+        return _parse_short(data)
+    _, identifier, product_id, record_type, nonce, key_check = _unpack_header(data)
+    body = bytes(data[HEADER_LENGTH:])
+    if not body or _is_idle_dongle(record_type, nonce, key_check, body):
+        return Advertisement(product_id, identifier)
+    if record_type == EXTENDED_TYPE:
+        record_type = EXTENDED_TYPE << 8 | key_check
+    return Advertisement(product_id, identifier, record_type, nonce, key_check, body)
+
+
+def _parse_short(data: bytes) -> Advertisement:
+    if not data:
+        raise Malformed("an advertisement without a byte")
+    if is_vesmart(data):
+        raise UnknownType("a VE.Smart networking broadcast, not Instant Readout", type_number=data[0], raw=bytes(data))
+    if data[0] != PRODUCT_ADVERTISEMENT:
+        raise UnknownType(
+            f"manufacturer record {data[0]:#04x} is not a product advertisement", type_number=data[0], raw=bytes(data)
+        )
+    if len(data) < _PRODUCT_LENGTH:
+        raise Malformed(f"a product advertisement of {len(data)} bytes, it takes {_PRODUCT_LENGTH} to name the product")
+    return Advertisement(int.from_bytes(data[2:_PRODUCT_LENGTH], "little"), data[1])
+
+
+def _is_idle_dongle(record_type: int, nonce: int, key_check: int, body: bytes) -> bool:
+    """A dongle with an unsupported device was seen sending type 0, nonce 0, key 0 and one byte over and over."""
+    return not (record_type or nonce or key_check) and len(set(body)) == 1
+
+
+def decode_advertisement(data: bytes, key: bytes | str | None = None) -> Record:
+    """The record of an advertisement; `key` is 16 bytes or 32 hex digits, not needed for unsealed records.
+
+    Without a record the result is a ProductOnly. Raises KeyMissing, KeyMismatch (told by the key's first byte alone:
+    a key that passes may still be wrong, see `bluewatt.model.quality`), UnknownType, Malformed.
+    """
+    if len(data) <= HEADER_LENGTH or data[0] != PRODUCT_ADVERTISEMENT:
+        return _decode_unusual(data, key)
+    _, _, _, record_type, nonce, key_check = _unpack_header(data)
+    cls = record_class(record_type)
+    if cls is None or key is None or not (record_type or nonce or key_check):
+        return _decode_unusual(data, key)
+    if type(key) is not Key:
+        key = Key.of(key)
+    if key[0] != key_check:
+        raise KeyMismatch(mismatch(key, key_check))
+    sealed = int.from_bytes(data[HEADER_LENGTH : HEADER_LENGTH + BLOCK], "little")
+    bits = sealed ^ int.from_bytes(key_stream(key, nonce), "little")
+    length = len(data) - HEADER_LENGTH
+    if 8 * length >= cls.bits > 0:
+        return decoder(cls)(bits)
+    return decode_bits(cls, bits & (1 << 8 * length) - 1, length)
+
+
+def mismatch(key: bytes, key_check: int) -> str:
+    """The sentence about a key that cannot be the device's."""
+    return f"the key begins with {key[0]:02x}, the device's with {key_check:02x}: an old or another device's key"
+
+
+def _decode_unusual(data: bytes, key: bytes | str | None) -> Record:
+    advertisement = parse_advertisement(data)
+    if not advertisement.has_record:
+        return ProductOnly()
+    return open_advertisement(advertisement, key)
+
+
+def open_advertisement(advertisement: Advertisement, key: bytes | str | None) -> Record:
+    """The record of a parsed advertisement; errors as in `decode_advertisement`, Malformed where there is no record."""
+    if advertisement.record_type is None:
+        raise Malformed("the advertisement carries no record")
+    cls = record_class(advertisement.record_type)
+    if cls is None or not advertisement.sealed:
+        return decode_record(advertisement.record_type, advertisement.body)
+    if key is None:
+        raise KeyMissing(f"the {cls.title.lower()} record is encrypted: give the device's key")
+    key = Key.of(key)
+    if key[0] != advertisement.key_check:
+        raise KeyMismatch(mismatch(key, advertisement.key_check))
+    return decode_as(cls, apply(key, advertisement.nonce, advertisement.body))
+
+
+def build_advertisement(
+    record: Record, *, product_id: int, key: bytes | str | None = None, nonce: int = 0, identifier: int | None = None
+) -> bytes:
+    """The manufacturer data of a record as a device would send it; sealed with `key`, but for the extended types.
+
+    `identifier` is the undocumented second byte; by default what devices with this record were seen to send.
+    Unencodable without a key for a sealed record, or for numbers that do not fit.
+    """
+    if not (0 <= product_id <= 0xFFFF and 0 <= nonce <= 0xFFFF):
+        raise Unencodable(f"product id {product_id:#x} and nonce {nonce:#x} have 16 bits")
+    if record.record_type is None:
+        return _HEADER.pack(PRODUCT_ADVERTISEMENT, identifier or 0, product_id, 0, 0, 0)[:_PRODUCT_LENGTH]
+    if identifier is None:
+        identifier = IDENTIFIERS.get(record.record_type, 0)
+    plain = encode_record(record)
+    if record.record_type >> 8 == EXTENDED_TYPE:
+        kind, check = EXTENDED_TYPE, record.record_type & 0xFF
+        return _HEADER.pack(PRODUCT_ADVERTISEMENT, identifier, product_id, kind, nonce, check) + plain
+    if key is None:
+        raise Unencodable(f"the {record.title.lower()} record is encrypted: give a key")
+    key = Key.of(key)
+    head = _HEADER.pack(PRODUCT_ADVERTISEMENT, identifier, product_id, record.record_type, nonce, key[0])
+    return head + apply(key, nonce, plain)

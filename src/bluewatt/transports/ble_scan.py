@@ -1,0 +1,191 @@
+"""The source `ble:`: Victron advertisements heard by a Bluetooth adapter, through bleak.
+
+`ble:` takes the system's first powered adapter, `ble:hci1` a chosen one. The scan is passive where the system can do it
+(BlueZ 5.56 or newer with its experimental interfaces; it saves the devices' batteries and misses fewer packets), active
+otherwise, and `mode` and `mode_reason` say which and why. A passive scan hears no scan responses, so names come late or
+never. Silence of every device is a fault of scanners rather than of devices: after `silence` seconds the scanner is
+thrown away and built anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Literal, Self
+
+import msgspec
+from bleak import BleakScanner
+from bleak.args.bluez import BlueZScannerArgs, OrPattern
+from bleak.assigned_numbers import AdvertisementDataType
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
+
+from bluewatt.errors import AdapterUnavailable
+from bluewatt.model.reading import Frame
+from bluewatt.tables.gatt import COMPANY_ID
+from bluewatt.transports.ble_errors import AdapterErrors, adapter_unavailable
+
+Mode = Literal["passive", "active"]
+"""How a scanner listens: passive only hears, active also asks each device for its scan response (the name)."""
+
+SILENCE = 90.0
+"""Seconds without any advertisement after which the scanner is rebuilt."""
+
+_NO_RSSI = -127  # bleak's and the HCI's word for "not known"
+_OUR_COMPANY = OrPattern(0, AdvertisementDataType.MANUFACTURER_SPECIFIC_DATA, COMPANY_ID.to_bytes(2, "little"))
+
+
+class ScanCounters(msgspec.Struct):
+    """What a scan has seen and lost so far."""
+
+    heard: int = 0
+    """Advertisements of any device."""
+    strangers: int = 0
+    """Advertisements without manufacturer data of Victron."""
+    dropped: int = 0
+    """Frames thrown away, oldest first, because nobody took them in time."""
+    rebuilds: int = 0
+    """How often the scanner was built anew after a silence or a failure."""
+
+
+class BleSource:
+    """A stream of frames from one adapter: `async with BleSource() as source: async for frame in source: ...`.
+
+    `mode=None` prefers a passive scan. `backend` is another bleak scanner than the system's, such as that of the
+    virtual radio. `capacity` frames wait for a slow reader; then the oldest goes. `clock` stamps the frames.
+    Opening raises AdapterUnavailable; so does iterating when the adapter goes away and does not come back at once.
+    """
+
+    def __init__(
+        self,
+        adapter: str | None = None,
+        *,
+        mode: Mode | None = None,
+        backend: type[BaseBleakScanner] | None = None,
+        origin: str | None = None,
+        silence: float = SILENCE,
+        capacity: int = 4096,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.adapter = adapter
+        self.origin = origin or f"ble:{adapter or ''}"
+        self.mode: Mode = mode or "active"
+        self.mode_reason = "not started"
+        self.counters = ScanCounters()
+        self._wanted = mode
+        self._backend = backend
+        self._silence = silence
+        self._capacity = capacity
+        self._clock = clock
+        self._scanner: BleakScanner | None = None
+        self._frames: deque[Frame] = deque()
+        self._arrived = asyncio.Event()
+        self._names: dict[str, str] = {}
+        self._last_heard = 0.0
+
+    async def __aenter__(self) -> Self:
+        await self._start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Frame:
+        while not self._frames:
+            self._arrived.clear()
+            left = self._last_heard + self._silence - time.monotonic()
+            try:
+                async with asyncio.timeout(max(left, 0)):
+                    await self._arrived.wait()
+            except TimeoutError:
+                await self._rebuild_if_silent()
+        return self._frames.popleft()
+
+    async def _rebuild_if_silent(self) -> None:
+        # Strangers reset the clock without waking the reader, so look again.
+        if time.monotonic() - self._last_heard >= self._silence:
+            self.counters.rebuilds += 1
+            await self._stop()
+            await self._start()
+
+    async def _start(self) -> None:
+        if self._wanted == "active" or (self._wanted is None and not self._passive_possible()):
+            await self._scan("active", "asked for" if self._wanted else self._why_active())
+        elif self._wanted == "passive":
+            await self._scan("passive", "asked for")
+        else:
+            await self._prefer_passive()
+        self._last_heard = time.monotonic()
+
+    def _why_active(self) -> str:
+        return "names need scan responses" if self._backend else f"bleak has no filtered passive scan on {sys.platform}"
+
+    def _passive_possible(self) -> bool:
+        return self._backend is None and sys.platform == "linux"
+
+    async def _prefer_passive(self) -> None:
+        try:
+            await self._scan("passive", "the system allows it")
+        except AdapterUnavailable as error:
+            if error.reason != "unknown":
+                raise
+            await self._scan("active", f"no passive scan: {error.__cause__}")
+
+    async def _scan(self, mode: Mode, reason: str) -> None:
+        scanner = self._build(mode)
+        try:
+            await scanner.start()
+        except AdapterErrors as error:
+            raise adapter_unavailable(error, self.adapter) from error
+        self._scanner, self.mode, self.mode_reason = scanner, mode, reason
+
+    def _build(self, mode: Mode) -> BleakScanner:
+        bluez = BlueZScannerArgs(or_patterns=[_OUR_COMPANY]) if mode == "passive" else BlueZScannerArgs()
+        if self.adapter:
+            bluez["adapter"] = self.adapter
+        return BleakScanner(self._heard, scanning_mode=mode, bluez=bluez, backend=self._backend)
+
+    async def _stop(self) -> None:
+        scanner, self._scanner = self._scanner, None
+        # Stopping a scan that died raises: it is stopped, which is what we wanted.
+        with contextlib.suppress(*AdapterErrors, asyncio.TimeoutError):
+            if scanner:
+                await scanner.stop()
+
+    def _heard(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
+        self._last_heard = time.monotonic()
+        self.counters.heard += 1
+        payload = advertisement.manufacturer_data.get(COMPANY_ID)
+        if payload is None:
+            self.counters.strangers += 1
+            return
+        if advertisement.local_name:
+            self._names[device.address] = advertisement.local_name
+        self._put(
+            Frame(
+                at=self._clock(),
+                origin=self.origin,
+                medium="advertisement",
+                address=device.address,
+                payload=bytes(payload),
+                rssi=None if advertisement.rssi == _NO_RSSI else advertisement.rssi,
+                name=self._names.get(device.address),
+            )
+        )
+
+    def _put(self, frame: Frame) -> None:
+        if len(self._frames) >= self._capacity:
+            self._frames.popleft()
+            self.counters.dropped += 1
+        self._frames.append(frame)
+        self._arrived.set()

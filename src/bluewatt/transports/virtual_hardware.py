@@ -1,0 +1,154 @@
+"""A real Bluetooth adapter as a radio: simulated devices advertise on real air, this process being the adapter's host.
+
+The adapter is named by a bumble transport string ("usb:0", "hci-socket:0", "serial:/dev/ttyACM0"), and no other system
+may use it meanwhile. An adapter with extended advertising is several devices at once, one per advertising set, each
+with its own address; an older one is a single device.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import Self
+
+from bumble.core import BaseBumbleError
+from bumble.device import AdvertisingEventProperties, AdvertisingParameters, AdvertisingSet, Device, DeviceConfiguration
+from bumble.hci import Address
+from bumble.host import Host
+from bumble.transport.common import Transport
+
+from bluewatt.errors import AdapterUnavailable
+from bluewatt.tables.gatt import COMPANY_ID
+from bluewatt.transports.virtual import advertising_data, close_hci, open_hci, scan_response_data
+from bluewatt.transports.virtual_air import DEFAULT_RSSI
+
+_LEGACY = AdvertisingEventProperties(is_connectable=True, is_scannable=True, is_legacy=True)
+_ANSWER_TIME = 5.0  # seconds an adapter may take for its first answer
+
+
+class HardwareAdvertiser:
+    """A simulated device on real air; the newest data wins when updates come faster than the adapter takes them."""
+
+    def __init__(self, device: Device, address: str, *, name: str, interval: float, company_id: int) -> None:
+        self.address = address
+        self.name = name
+        self._device = device
+        self._interval = interval * 1000  # bumble counts milliseconds
+        self._company_id = company_id
+        self._data: bytes | None = None
+        self._changed = asyncio.Event()
+        self._set: AdvertisingSet | None = None
+        self.task = asyncio.create_task(self._serve(), name=f"advertiser {address}")
+
+    def update(self, manufacturer_data: bytes) -> None:
+        """Advertise these bytes from now on; raises Unencodable when they are too long."""
+        self._data = advertising_data(manufacturer_data, self._company_id)
+        self._changed.set()
+
+    def stop(self) -> None:
+        """Fall silent until the next update."""
+        self._data = None
+        self._changed.set()
+
+    async def _serve(self) -> None:
+        while await self._changed.wait():
+            self._changed.clear()
+            await (self._advertise(self._data) if self._data is not None else self._silence())
+
+    async def _advertise(self, data: bytes) -> None:
+        if not self._device.supports_le_extended_advertising:
+            await self._advertise_legacy(data)
+        elif self._set is None:
+            self._set = await self._create_set(data)
+        else:
+            await self._set.set_advertising_data(data)
+            if not self._set.enabled:
+                await self._set.start()
+
+    async def _create_set(self, data: bytes) -> AdvertisingSet:
+        return await self._device.create_advertising_set(
+            advertising_parameters=AdvertisingParameters(
+                advertising_event_properties=_LEGACY,
+                primary_advertising_interval_min=self._interval,
+                primary_advertising_interval_max=self._interval,
+            ),
+            random_address=Address(self.address, Address.RANDOM_DEVICE_ADDRESS),
+            advertising_data=data,
+            scan_response_data=scan_response_data(self.name),
+            auto_restart=True,
+        )
+
+    async def _advertise_legacy(self, data: bytes) -> None:
+        await self._device.start_advertising(
+            auto_restart=True,
+            advertising_data=data,
+            scan_response_data=scan_response_data(self.name),
+            advertising_interval_min=self._interval,
+            advertising_interval_max=self._interval,
+        )
+
+    async def _silence(self) -> None:
+        if self._set is not None and self._set.enabled:
+            await self._set.stop()
+        elif self._set is None:
+            await self._device.stop_advertising()
+
+
+class HardwareRadio:
+    """A real adapter on which simulated devices advertise; the same `advertiser()` as the virtual radio has."""
+
+    def __init__(self, transport: str) -> None:
+        self.transport = transport
+        self._advertisers: list[HardwareAdvertiser] = []
+        self._opened: Transport | None = None
+        self._device: Device | None = None
+
+    async def __aenter__(self) -> Self:
+        self._opened = await open_hci(self.transport)
+        config = DeviceConfiguration()
+        config.name = "bluewatt"
+        self._device = Device(config=config, host=Host(self._opened.source, self._opened.sink))
+        try:
+            await asyncio.wait_for(self._device.power_on(), _ANSWER_TIME)
+        except (TimeoutError, BaseBumbleError) as error:
+            await close_hci(self._opened)
+            raise AdapterUnavailable(f"the adapter {self.transport} does not answer", reason="missing") from error
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for advertiser in self._advertisers:
+            advertiser.task.cancel()
+        await asyncio.gather(*(one.task for one in self._advertisers), return_exceptions=True)
+        if self._device and self._opened:
+            with contextlib.suppress(BaseBumbleError, TimeoutError):
+                await asyncio.wait_for(self._device.host.reset(), _ANSWER_TIME)
+            await self._device.power_off()
+            await close_hci(self._opened)
+
+    @property
+    def room(self) -> int:
+        """How many devices this adapter can be at once."""
+        if self._device is None:
+            return 0
+        sets = self._device.host.number_of_supported_advertising_sets
+        return max(1, sets) if self._device.supports_le_extended_advertising else 1
+
+    def advertiser(
+        self, address: str, *, name: str, interval: float = 1.0, rssi: int = DEFAULT_RSSI, company_id: int = COMPANY_ID
+    ) -> HardwareAdvertiser:
+        """A new device, silent until its first `update`; `rssi` is what the air makes of it.
+
+        Raises AdapterUnavailable (reason "full") when the adapter cannot be one more device.
+        """
+        if self._device is None or len(self._advertisers) >= self.room:
+            raise AdapterUnavailable(
+                f"the adapter {self.transport} can be {self.room} device(s) at once", reason="full"
+            )
+        if not self._device.supports_le_extended_advertising:
+            self._device.random_address = Address(address, Address.RANDOM_DEVICE_ADDRESS)
+        advertiser = HardwareAdvertiser(self._device, address, name=name, interval=interval, company_id=company_id)
+        self._advertisers.append(advertiser)
+        return advertiser

@@ -68,6 +68,7 @@ RESTART_SKIP: Final = 1000
 """Counts a sender leaves out after a restart, so that no nonce is used twice."""
 
 SERIAL_DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+SERIAL_LENGTH: Final = 11
 SERIAL_SUFFIX_LENGTH: Final = 5
 FIRST_PREFIX_LETTER: Final = "G"
 """The first letter of a printed serial number counts from here (section 5, confirmed by captured pairs)."""

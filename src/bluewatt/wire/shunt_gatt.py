@@ -19,6 +19,7 @@ from bluewatt.tables.shunt_gatt import (
     MEASUREMENTS,
     Characteristic,
 )
+from bluewatt.wire.plan import raw_element
 
 BY_UUID: Final = {row.uuid: row for row in CHARACTERISTICS}
 BY_METRIC: Final = {row.metric: row for row in CHARACTERISTICS}
@@ -65,22 +66,19 @@ def decode_value(row: Characteristic, raw: bytes) -> float | int | None:
 
 def encode_value(row: Characteristic, value: float | None) -> bytes:
     """The bytes of a value of a characteristic whose row is at hand; see `encode_characteristic`."""
-    if value is None:
-        return row.row.na[0].to_bytes(row.size, "little") if row.row.na else b""
-    if row is KEEP_ALIVE and value == math.inf:
-        return KEEP_ALIVE_FOREVER.to_bytes(row.size, "little")
-    return _count(row, value).to_bytes(row.size, "little")
+    if row is KEEP_ALIVE:
+        return _encode_keep_alive(value)
+    return raw_element(row.row, value).to_bytes(row.size, "little")
 
 
-def _count(row: Characteristic, value: float) -> int:
-    """The raw pattern of a number; never one that means something else, such as "not available"."""
-    layout = row.row
-    lowest = -1 << (layout.bits - 1) if layout.signed else 0
-    count = layout.scale.raw(value) if math.isfinite(value) else lowest - 1
-    taken = KEEP_ALIVE_FOREVER if row is KEEP_ALIVE else None
-    if not lowest <= count <= lowest + layout.mask or count & layout.mask in (*layout.na, taken):
-        raise Unencodable(f"{row.metric} cannot be {value} {layout.unit}")
-    return count & layout.mask
+def _encode_keep_alive(seconds: float | None) -> bytes:
+    """A keep-alive has no "not available", it has "for ever"; no number may be written that way."""
+    if seconds is None:
+        return b""
+    count = KEEP_ALIVE_FOREVER if seconds == math.inf else raw_element(KEEP_ALIVE.row, seconds)
+    if count == KEEP_ALIVE_FOREVER and seconds != math.inf:
+        raise Unencodable(f"{KEEP_ALIVE.metric} cannot hold {seconds} {KEEP_ALIVE.row.unit}")
+    return count.to_bytes(KEEP_ALIVE.size, "little")
 
 
 class KeepAlive:

@@ -34,6 +34,7 @@ from bluewatt.tables.vesmart import (
     OVERFLOW_RECORD,
     REGISTER_VALUE,
     SERIAL_DIGITS,
+    SERIAL_LENGTH,
     SERIAL_SUFFIX_LENGTH,
     TAG_SIZE,
     Part,
@@ -123,9 +124,10 @@ def serial_text(number: int, *, date: str = "????") -> str:
 
 def serial_number(text: str) -> int:
     """The 32-bit number of a printed serial such as "HQ2104VESU7"; raises Unencodable when it has none."""
-    prefix, suffix = text[:2].upper(), text[-SERIAL_SUFFIX_LENGTH:].upper()
-    letters = len(prefix) == 2 and all("A" <= letter <= "Z" for letter in prefix)
-    if len(text) != 11 or not letters or not set(suffix) <= set(SERIAL_DIGITS):
+    printed = text.upper()
+    prefix, suffix = printed[:2], printed[-SERIAL_SUFFIX_LENGTH:]
+    known = printed.isascii() and prefix.isalpha() and suffix.isalnum()
+    if not known or len(printed) != SERIAL_LENGTH:
         raise Unencodable(f"{text!r} is no serial number of two letters, four digits and five more characters")
     first, second = ord(prefix[0]) - ord(FIRST_PREFIX_LETTER), ord(prefix[1]) - ord("A")
     number = (first * 26 + second) * len(SERIAL_DIGITS) ** SERIAL_SUFFIX_LENGTH + int(suffix, len(SERIAL_DIGITS))

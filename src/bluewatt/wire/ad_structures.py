@@ -14,9 +14,9 @@ from bluewatt.tables.gatt import COMPANY_ID
 Advertisement = tuple[float, str, int, int | None, int, bytes | None, str | None]
 """`(at, address, address_type, rssi, event_type, payload, name)`, a bare tuple because millions of them are made.
 
-`address` "AA:BB:CC:DD:EE:FF"; `address_type` 0 public, 1 random; `rssi` dBm or None; `event_type` that of the advertising
-report (4: a scan response); `payload` the manufacturer data after Victron's company identifier, None where there is
-none; `name` the local name. At least one of the last two is there.
+`address` "AA:BB:CC:DD:EE:FF"; `address_type` 0 public, 1 random; `rssi` dBm or None; `event_type` that of the
+advertising report (4: a scan response); `payload` the manufacturer data after Victron's company identifier, None where
+there is none; `name` the local name. At least one of the last two is there.
 """
 
 MANUFACTURER_DATA: Final = 0xFF

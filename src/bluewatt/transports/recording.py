@@ -1,0 +1,130 @@
+"""The recording of `--record`: JSON Lines, one object per frame, readable by people and by `capture:` again.
+
+    {"at":1795200000.123,"source":"ble:hci0","medium":"advertisement","address":"AA:BB:CC:DD:EE:FF","payload":"100289a3…",
+     "rssi":-65,"name":"SmartShunt HQ…"}
+
+`at` is POSIX seconds (an ISO 8601 time is read too), `payload` hexadecimal. Payloads are stored as they were received,
+encrypted: a recording holds no key.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import msgspec
+
+from bluewatt.errors import CaptureError
+from bluewatt.model.reading import Frame
+
+MAX_LINE = 0x10000
+"""Longest line believed, in bytes."""
+
+
+class _Line(msgspec.Struct, gc=False, omit_defaults=True):
+    """One line of a recording."""
+
+    at: float | datetime
+    source: str
+    medium: str
+    address: str
+    payload: str
+    rssi: int | None = None
+    name: str | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """Return the line of a frame, with its newline."""
+    line = _Line(frame.at, frame.origin, frame.medium, frame.address, frame.payload.hex(), frame.rssi, frame.name)
+    return _encode(line) + b"\n"
+
+
+def parse_frame(line: bytes) -> Frame:
+    """Return the frame of one line; raise `CaptureError` when it is not one."""
+    try:
+        fields = _decode(line)
+        payload = bytes.fromhex(fields.payload)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise CaptureError(f"not a line of a recording: {error}") from error
+    at = fields.at
+    if isinstance(at, datetime):
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    return Frame(at, fields.source, fields.medium, fields.address, payload, fields.rssi, fields.name)
+
+
+class RecordingReader:
+    """Turns the bytes of a recording into frames, block by block; a bad line is a problem, not the end."""
+
+    def __init__(self) -> None:
+        self.problems: list[CaptureError] = []
+        self._rest = b""
+        self._offset = 0
+
+    def feed(self, block: bytes) -> list[Frame]:
+        """Take the next bytes, return the frames of the lines they complete."""
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        frames: list[Frame] = []
+        for line in lines:
+            self._line(line, frames)
+        if len(self._rest) > MAX_LINE:
+            self._line(self._rest, frames)
+            self._rest = b""
+        return frames
+
+    def finish(self) -> tuple[list[Frame], CaptureError | None]:
+        """Return the frame of a last line without newline, or the error of a cut one."""
+        frames: list[Frame] = []
+        before = len(self.problems)
+        self._line(self._rest, frames)
+        self._rest = b""
+        return frames, (self.problems.pop() if len(self.problems) > before else None)
+
+    def _line(self, line: bytes, frames: list[Frame]) -> None:
+        if line.strip():
+            try:
+                frames.append(parse_frame(line))
+            except CaptureError as error:
+                self.problems.append(CaptureError(str(error), offset=self._offset))
+        self._offset += len(line) + 1
+
+
+class FrameRecorder:
+    """Writes frames to a recording, each line at once, so that a power cut loses none but the last."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.count = 0
+        self._file = file
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Create the recording at `path`, or append to it."""
+        try:
+            return cls(Path(path).open("ab", buffering=0))
+        except OSError as error:
+            raise CaptureError(f"cannot write {path}: {error.strerror}", path=str(path)) from error
+
+    def write(self, frame: Frame) -> None:
+        """Append one frame; raise `CaptureError` when the disk is full or gone."""
+        try:
+            self._file.write(encode_frame(frame))
+        except OSError as error:
+            raise CaptureError(f"the recording cannot go on: {error.strerror}") from error
+        self.count += 1
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,69 @@
+"""The benches: each is a file with functions marked `@bench`, each function gives rows of a table."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+__all__ = ["BENCHES", "Row", "Unmeasurable", "bench", "median_seconds", "rate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One measured thing: what it took us, what it took them, and what we promised."""
+
+    name: str
+    ours: float
+    unit: str
+    """Of `ours` and `theirs`: "s", "/s" or "MB"."""
+    theirs: float | None = None
+    rival: str = ""
+    goal: float | None = None
+    """The ratio promised: at least `goal` times as fast, or at most `goal` times as long or as large."""
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times their rate ours is; for seconds and megabytes how many times their amount."""
+        return self.ours / self.theirs if self.theirs else None
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the goal is met; `None` where there is none. Without a rival the goal is an amount."""
+        measured = self.ratio if self.theirs else self.ours
+        if self.goal is None or measured is None:
+            return None
+        return measured >= self.goal if self.unit == "/s" else measured <= self.goal
+
+
+class Unmeasurable(Exception):
+    """A bench cannot run here: the other program is not installed, or a part is missing. The message says which."""
+
+
+BENCHES: dict[str, Callable[[], Iterable[Row]]] = {}
+
+
+def bench(function: Callable[[], Iterable[Row]]) -> Callable[[], Iterable[Row]]:
+    """Register a bench under its function's name."""
+    BENCHES[function.__name__.replace("_", "-")] = function
+    return function
+
+
+def timed(action: Callable[[], object], runs: int) -> Iterator[float]:
+    for _ in range(runs):
+        started = time.perf_counter()
+        action()
+        yield time.perf_counter() - started
+
+
+def median_seconds(action: Callable[[], object], *, runs: int = 15, warm_up: int = 2) -> float:
+    """The median time of an action over some runs, after a few that do not count."""
+    for _ in range(warm_up):
+        action()
+    return statistics.median(timed(action, runs))
+
+
+def rate(action: Callable[[], object], *, items: int, runs: int = 7) -> float:
+    """Items per second of an action that handles `items` of them: the median of some runs."""
+    return items / median_seconds(action, runs=runs, warm_up=1)

@@ -1,0 +1,63 @@
+"""One advertisement after the other, from bytes to a typed record, decryption included, on one core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bench import Row, Unmeasurable, bench, rate
+from bench.samples import KEY, battery_monitor, solar_charger
+from bluewatt import decode_advertisement
+
+COUNT = 2000
+RIVAL = "victron-ble"
+
+
+def their_decoder() -> Callable[[bytes], object]:
+    """victron-ble from bytes to its dictionary of raw values: the least of its readings, without its getters."""
+    try:
+        from victron_ble.devices import detect_device_type
+    except ImportError as missing:
+        raise Unmeasurable("victron-ble is not installed") from missing
+    devices: dict[type, Any] = {}
+
+    def decode(data: bytes) -> object:
+        kind = detect_device_type(data)
+        if kind not in devices:
+            devices[kind] = kind(KEY.hex())
+        return devices[kind].parse(data)
+
+    return decode
+
+
+def our_record(data: bytes) -> object:
+    return decode_advertisement(data, KEY)
+
+
+def our_dictionary(data: bytes) -> object:
+    return decode_advertisement(data, KEY).as_dict()
+
+
+def per_second(decode: Callable[[bytes], object], heard: list[bytes]) -> float:
+    def run() -> None:
+        for data in heard:
+            decode(data)
+
+    return rate(run, items=len(heard))
+
+
+@bench
+def decode() -> Iterator[Row]:
+    """Records and dictionaries of two kinds of device, beside victron-ble's dictionary."""
+    theirs = their_decoder()
+    for name, heard in (("battery monitor", battery_monitor(COUNT)), ("solar charger", solar_charger(COUNT))):
+        their_rate = per_second(theirs, heard)
+        for product, ours, goal in (("record", our_record, 5), ("dictionary", our_dictionary, None)):
+            yield Row(
+                name=f"decode: {name} to {product}",
+                ours=per_second(ours, heard),
+                theirs=their_rate,
+                unit="/s",
+                rival=RIVAL,
+                goal=goal,
+            )

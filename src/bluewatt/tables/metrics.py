@@ -2,8 +2,8 @@
 
 A row name of a record is a metric key. `low` and `high` are the limits outside which a value cannot be true for any
 product (systems of 12 to 48 V and their faults, RS and Multi with panels up to 450 V, Quattros in parallel), and
-`jump` is the largest change between two neighbouring samples that a device can show without a bit error; None where
-any change can be true, as for a power that is switched on. The limits are ours, drawn wide: they are there to catch
+`jump` is the largest change between two neighbouring samples that is believed at once: after a larger one the sample
+waits for the next to say the same, so a real jump costs a second, and a flipped bit never shows. The limits are ours, drawn wide: they are there to catch
 flipped bits and wrong keys, not to judge an installation.
 """
 
@@ -26,23 +26,23 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     high: float | None = None
     """Above this it cannot be true; in `unit`."""
     jump: float | None = None
-    """More than this between neighbouring samples needs a second sample to be believed; in `unit`."""
+    """A larger change between neighbouring samples needs a second sample to be believed; in `unit`."""
     device_class: str = ""
     """The Home Assistant device class, empty where there is none."""
     counter: bool = False
     """A total that only rises, until it is reset."""
 
 
-def _volts(key: str, label: str, *, high: float = 80, jump: float | None = 15) -> Metric:
+def _volts(key: str, label: str, *, high: float = 80, jump: float = 8) -> Metric:
     return Metric(key=key, label=label, unit="V", low=-1, high=high, jump=jump, device_class="voltage")
 
 
-def _amperes(key: str, label: str, *, low: float = -2000, high: float = 2000) -> Metric:
-    return Metric(key=key, label=label, unit="A", low=low, high=high, device_class="current")
+def _amperes(key: str, label: str, *, low: float = -2000, high: float = 2000, jump: float = 50) -> Metric:
+    return Metric(key=key, label=label, unit="A", low=low, high=high, jump=jump, device_class="current")
 
 
 def _watts(key: str, label: str, *, low: float = 0, high: float = 30000) -> Metric:
-    return Metric(key=key, label=label, unit="W", low=low, high=high, device_class="power")
+    return Metric(key=key, label=label, unit="W", low=low, high=high, jump=3000, device_class="power")
 
 
 def _celsius(key: str, label: str, *, low: float = -40, high: float = 120) -> Metric:
@@ -88,12 +88,12 @@ _ROWS = (
     _volts("battery_voltage_3", "Battery voltage, output 3"),
     _volts("starter_voltage", "Starter battery voltage"),
     _volts("midpoint_voltage", "Midpoint voltage"),
-    _volts("input_voltage", "Input voltage", jump=30),
-    _volts("output_voltage", "Output voltage", jump=None),
+    _volts("input_voltage", "Input voltage"),
+    _volts("output_voltage", "Output voltage"),
     _volts("cell_voltages", "Cell voltages", high=5, jump=1.5),
     _volts("sensor_battery_voltage", "Sensor battery voltage", high=5, jump=1),
-    _volts("ac_voltage", "AC voltage", high=300, jump=None),
-    _amperes("battery_current", "Battery current"),
+    _volts("ac_voltage", "AC voltage", high=300, jump=60),
+    _amperes("battery_current", "Battery current", jump=150),
     _amperes("battery_current_1", "Battery current, output 1", low=0, high=210),
     _amperes("battery_current_2", "Battery current, output 2", low=0, high=210),
     _amperes("battery_current_3", "Battery current, output 3", low=0, high=210),
@@ -107,7 +107,7 @@ _ROWS = (
     _watts("active_ac_in_power", "AC input power", low=-150_000, high=150_000),
     _watts("battery_power", "Battery power", low=-150_000, high=150_000),
     _watts("dc_power", "DC loads power", low=-150_000, high=150_000),
-    Metric(key="ac_apparent_power", label="AC apparent power", unit="VA", low=0, high=15_000,
+    Metric(key="ac_apparent_power", label="AC apparent power", unit="VA", low=0, high=15_000, jump=3000,
            device_class="apparent_power"),
     _kilowatt_hours("yield_today", "Yield today"),
     Metric(key="state_of_charge", label="State of charge", unit="%", low=0, high=100, jump=20, device_class="battery"),
@@ -119,7 +119,7 @@ _ROWS = (
     _celsius("temperature", "Temperature"),
     _celsius("battery_temperature", "Battery temperature"),
     _celsius("cell_temperature", "Solar cell temperature"),
-    Metric(key="irradiance", label="Irradiance", unit="W/m²", low=0, high=1_600, device_class="irradiance"),
+    Metric(key="irradiance", label="Irradiance", unit="W/m²", low=0, high=1_600, jump=900, device_class="irradiance"),
     Metric(key="tx_power", label="Transmit power", unit="dBm", low=0, high=20, device_class="signal_strength"),
 )  # fmt: skip
 

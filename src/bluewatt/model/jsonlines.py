@@ -1,0 +1,84 @@
+"""Readings as JSON objects, one a line: the form other programs rely on.
+
+A reading has "at", "source", "kind", "device", "record_type", "record", "rssi" and "values"; a frame that gave none has
+"kind": "undecoded" with "reason", "detail" and "raw". Enumerations are written as their keys, masks as lists of keys.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from bluewatt.model.reading import Device, Reading, Undecoded
+from bluewatt.schema import Code, Flags, Groups
+from bluewatt.tables.products import product_name
+
+_encode = msgspec.json.Encoder().encode
+
+
+def utc_text(at: float) -> str:
+    """POSIX seconds as "2026-11-20T18:00:00.123Z"."""
+    milliseconds = round(at * 1000)
+    return f"{_second_text(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second_text(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+def type_text(record_type: int) -> str:
+    """A record type as "0x02" or "0xFF01"."""
+    return f"0x{record_type:02X}"
+
+
+def json_value(value: Any) -> Any:
+    """A value as JSON: enumerations as keys, masks and lists as lists, bytes as hex digits."""
+    if isinstance(value, (Code, Flags, Groups)):
+        return value.as_json()
+    return value.hex() if isinstance(value, bytes) else value
+
+
+@lru_cache(maxsize=4096)
+def _device_object(device: Device) -> dict[str, Any]:
+    known: dict[str, Any] = {"id": device.id, "address": device.address, "name": device.name}
+    if device.product_id is not None:
+        known["product_id"] = f"0x{device.product_id:04X}"
+        known["product"] = product_name(device.product_id)
+    return known
+
+
+def json_object(outcome: Reading | Undecoded) -> dict[str, Any]:
+    """One reading, or one frame that gave none, as a JSON object."""
+    head: dict[str, Any] = {
+        "at": utc_text(outcome.at),
+        "source": outcome.frame.origin,
+        "kind": outcome.frame.medium,
+        "device": _device_object(outcome.device),
+    }
+    if isinstance(outcome, Undecoded):
+        return head | _why(outcome)
+    record = outcome.record
+    if record.record_type is not None:
+        head["record_type"] = type_text(record.record_type)
+    head["record"] = record.record_name
+    head["rssi"] = outcome.frame.rssi
+    head["values"] = {row.name: json_value(getattr(record, row.name)) for row in record.rows if not row.hidden}
+    if outcome.rejected:
+        head["rejected"] = {name: json_value(value) for name, value in outcome.rejected.items()}
+    return head
+
+
+def _why(outcome: Undecoded) -> dict[str, Any]:
+    why: dict[str, Any] = {"kind": "undecoded", "reason": outcome.reason, "detail": outcome.detail}
+    if outcome.record_type is not None:
+        why["record_type"] = type_text(outcome.record_type)
+    return why | {"rssi": outcome.frame.rssi, "raw": outcome.frame.payload.hex()}
+
+
+def json_line(outcome: Reading | Undecoded) -> bytes:
+    """One reading as a line of JSON Lines, without the line end."""
+    return _encode(json_object(outcome))

@@ -1,0 +1,125 @@
+"""Is this record what a device would send, or what a wrong key makes of it? Answered in bits of evidence.
+
+There is no checksum in an advertisement, and the key check is one byte. But a wrong key gives random bits, and random
+bits seldom make a record: a state nobody has named, 300 V in the battery, spare bits that are not ones. For each row
+the table tells which share of all bit patterns is possible, so each row that passes is worth log2(1 / share) bits for
+the key, and one that fails is worth that much against it. The bits of all rows add up; over several advertisements
+they decide (model/receiver.py). A device with a broken sensor fails one row for ever and still convinces by the rest.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from math import comb, log2
+from typing import Any
+
+import msgspec
+
+from bluewatt.schema import Flags, Groups, Record, Row
+from bluewatt.tables.metrics import Metric, metric
+
+FAULTY = 1 / 50
+"""How often a genuine row is impossible: a broken sensor, an unknown number of new firmware."""
+SET_BITS = 4
+"""Masks of warnings and reasons rarely have more bits set than this."""
+KEY_CHECK_BITS = 8.0
+"""What the one-byte key check is worth."""
+
+
+class Judgement(msgspec.Struct, frozen=True, gc=False):
+    """What the content of one record says."""
+
+    evidence: float
+    """Bits for (above 0) or against the key that opened it."""
+    impossible: dict[str, Any]
+    """The values that cannot be true, by row."""
+
+
+class _Weight(msgspec.Struct, frozen=True, gc=False):
+    """What one row is worth when it passes and when it fails."""
+
+    row: Row
+    metric: Metric | None
+    passes: float
+    fails: float
+
+
+@cache
+def _weights(cls: type[Record]) -> tuple[_Weight, ...]:
+    return tuple(_weight(row, metric(row.name)) for row in cls.rows if not (row.hidden or row.raw))
+
+
+def _weight(row: Row, limits: Metric | None) -> _Weight:
+    share = _possible_share(row, limits)
+    fails = log2(FAULTY / (1 - share)) if share < 1 else 0.0
+    return _Weight(row, limits, log2((1 - FAULTY) / share) if share < 1 else 0.0, min(fails, 0.0))
+
+
+def _possible_share(row: Row, limits: Metric | None) -> float:
+    """The share of all bit patterns of a row that a device could send."""
+    patterns = 1 << row.bits
+    if row.named is not None and issubclass(row.named, Flags):
+        known = len(row.named.names) or row.bits
+        return sum(comb(known, bits) for bits in range(min(SET_BITS, known) + 1)) / patterns
+    if row.named is not None and issubclass(row.named, Groups):
+        return float(4 ** min(len(row.named.names), row.bits // 2)) / patterns
+    if row.named is not None:
+        named = {number & row.mask for number in row.named.names if -patterns < number < patterns}
+        return len(named | set(row.na)) / patterns
+    if limits is None or limits.low is None or limits.high is None or row.pieces:
+        return 1.0
+    return _share_of_span(row, limits.low, limits.high)
+
+
+def _share_of_span(row: Row, low: float, high: float) -> float:
+    first, last = sorted((row.scale.raw(low), row.scale.raw(high)))
+    lowest, highest = (-(1 << (row.bits - 1)), row.mask >> 1) if row.signed else (0, row.mask)
+    possible = min(last, highest) - max(first, lowest) + 1 + len(row.na)
+    return min(1.0, max(possible, 1) / (1 << row.bits)) ** row.count
+
+
+def is_possible(value: Any, limits: Metric | None) -> bool:
+    """Whether a number (None: absent, always possible) lies within the limits of its metric."""
+    if value is None or limits is None or limits.low is None or limits.high is None:
+        return True
+    if isinstance(value, tuple):
+        return all(is_possible(element, limits) for element in value)
+    return bool(limits.low <= value <= limits.high)
+
+
+def is_familiar(value: Any) -> bool:
+    """Whether an enumeration names the value, and a mask has no more bits set than masks usually have."""
+    return value is None or (bool(value.known) and (not isinstance(value, Flags) or int(value).bit_count() <= SET_BITS))
+
+
+def judge(record: Record, *, spare: int | None = None) -> Judgement:
+    """Weigh a record; `spare` is how many of its unused last bits are ones, None where they were not looked at."""
+    evidence = 0.0
+    impossible: dict[str, Any] = {}
+    for weight in _weights(type(record)):
+        value = getattr(record, weight.row.name)
+        if weight.row.when is not None and value is None:
+            continue
+        if weight.row.named is not None:
+            evidence += weight.passes if is_familiar(value) else weight.fails
+        elif is_possible(value, weight.metric):
+            evidence += weight.passes
+        else:
+            impossible[weight.row.name] = value
+            evidence += weight.fails
+    if spare is not None:
+        evidence += _spare_evidence(spare, 8 * record.length() - record.bits)
+    return Judgement(evidence, impossible)
+
+
+def _spare_evidence(ones: int, width: int) -> float:
+    if not width:
+        return 0.0
+    return width * 1.0 if ones == width else log2(FAULTY)
+
+
+def spare_ones(record: Record, plain: bytes) -> int:
+    """How many of the unused bits of the last byte are ones, as an honest device sets them."""
+    width = 8 * record.length() - record.bits
+    last = plain[record.length() - 1] if len(plain) >= record.length() else 0
+    return (last >> (8 - width)).bit_count() if width else 0

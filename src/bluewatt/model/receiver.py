@@ -1,0 +1,266 @@
+"""From frames to readings: the one place where advertisements are opened, doubted and let through. Pure.
+
+For each device: a copy of an advertisement already seen is dropped (by nonce, which wraps at 65,536 and may begin at
+0); the key is judged (model/verdict.py) and nothing is shown before it is proven; values that cannot be true are taken
+out; a sample that jumps, turns to another record type or brings a number nobody has named waits until the next one
+says the same. What waits is let through then, with its own time, so a real jump loses nothing.
+
+Bad bytes are data: `feed` raises nothing, it returns an `Undecoded` with the reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Any
+
+import msgspec
+
+from bluewatt.errors import KeyMismatch, KeyMissing, WireError
+from bluewatt.model.keys import KeyRing
+from bluewatt.model.plausibility import Judgement, is_familiar, judge, spare_ones
+from bluewatt.model.reading import Device, Frame, Reading, Undecoded
+from bluewatt.model.verdict import KeyState, KeyVerdict
+from bluewatt.schema import Record
+from bluewatt.tables.metrics import metric
+from bluewatt.tables.records import record_class
+from bluewatt.wire.advert import Advertisement, is_vesmart, mismatch, parse_advertisement
+from bluewatt.wire.cipher import Key, apply
+from bluewatt.wire.records import decode_as
+
+Outcome = Reading | Undecoded
+
+NONCE_MEMORY = 64
+"""So many nonces of a device are remembered …"""
+NONCE_SECONDS = 60.0
+"""… for so long: after that the same nonce is a new record (the nonce wraps, and a device may restart)."""
+JUMP_SECONDS = 60.0
+"""After a silence of this length any value can be true."""
+WAITING = 16
+"""So many samples wait at most for their key to be proven."""
+KEPT_REJECTED = 32
+"""So many rejected samples are kept for a look."""
+GARBAGE = -8.0
+"""Evidence below this is not one bad value but a garbled record: nothing of it is shown."""
+
+NO_RECORD = "NoRecord"
+VESMART = "VeSmart"
+UNPROVEN = "KeyUnproven"
+REJECTED = "Rejected"
+
+
+class _Opened(msgspec.Struct):
+    """A record opened with some key, and what its content says."""
+
+    frame: Frame
+    record: Record
+    judgement: Judgement
+
+
+class _State:
+    """What the receiver remembers about one device."""
+
+    __slots__ = ("doubted", "last", "name", "nonces", "product_id", "record_type", "verdicts", "waiting")
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.product_id: int | None = None
+        self.nonces: dict[int, float] = {}
+        self.verdicts: dict[bytes, KeyVerdict] = {}
+        self.record_type: int | None = None
+        self.last: Reading | None = None
+        self.doubted: _Opened | None = None
+        self.waiting: deque[_Opened] = deque(maxlen=WAITING)
+
+
+class Receiver:
+    """Turns frames into readings, with what it learned about each device between them."""
+
+    def __init__(self, keys: KeyRing | None = None) -> None:
+        self.keys = keys or KeyRing()
+        self.counts: Counter[str] = Counter()
+        """How many frames ended how: "reading", "duplicate", "waiting" or the reason of an Undecoded."""
+        self.rejected: deque[Undecoded] = deque(maxlen=KEPT_REJECTED)
+        """The last samples that could not be true."""
+        self._devices: dict[str, _State] = {}
+
+    def key_state(self, address: str) -> KeyState:
+        """What is known about the key of a device."""
+        state = self._devices.get(address)
+        key = self.keys.of(address)
+        if key is None:
+            best = [verdict.state for verdict in state.verdicts.values()] if state else []
+            return KeyState.RIGHT if KeyState.RIGHT in best else KeyState.MISSING
+        verdict = state.verdicts.get(key) if state else None
+        return verdict.state if verdict else KeyState.UNPROVEN
+
+    def feed(self, frame: Frame) -> list[Outcome]:
+        """What a frame leads to: nothing (a copy, or it waits), itself, or itself and what waited for it."""
+        state = self._devices.setdefault(frame.address, _State())
+        state.name = frame.name or state.name
+        outcomes = self._outcomes(state, frame)
+        for outcome in outcomes:
+            self.counts["reading" if isinstance(outcome, Reading) else outcome.reason] += 1
+        return outcomes
+
+    def _outcomes(self, state: _State, frame: Frame) -> list[Outcome]:
+        try:
+            advertisement = parse_advertisement(frame.payload)
+        except WireError as error:
+            reason = VESMART if is_vesmart(frame.payload) else type(error).__name__
+            return [self._undecoded(state, frame, reason, str(error))]
+        if not advertisement.has_record:
+            state.product_id = advertisement.product_id
+            return [self._undecoded(state, frame, NO_RECORD, "Instant Readout is switched off on the device")]
+        if self._is_copy(state, frame.at, advertisement.nonce):
+            self.counts["duplicate"] += 1
+            return []
+        return self._open(state, frame, advertisement)
+
+    def _is_copy(self, state: _State, at: float, nonce: int) -> bool:
+        seen = state.nonces.get(nonce)
+        return seen is not None and abs(at - seen) < NONCE_SECONDS
+
+    def _remember(self, state: _State, at: float, nonce: int) -> None:
+        state.nonces.pop(nonce, None)
+        state.nonces[nonce] = at
+        if len(state.nonces) > NONCE_MEMORY:
+            del state.nonces[next(iter(state.nonces))]
+
+    def _open(self, state: _State, frame: Frame, advertisement: Advertisement) -> list[Outcome]:
+        record_type = advertisement.record_type
+        cls = record_class(record_type) if record_type is not None else None
+        if cls is None or record_type is None:
+            self._remember(state, frame.at, advertisement.nonce)
+            detail = f"record type {record_type:#04x} has no known layout"
+            return [self._undecoded(state, frame, "UnknownType", detail, record_type)]
+        if not advertisement.sealed:
+            return self._judged(state, frame, advertisement, cls, None)
+        candidates = self.keys.candidates(frame.address, advertisement.key_check)
+        if not candidates:
+            self._remember(state, frame.at, advertisement.nonce)
+            state.product_id = advertisement.product_id
+            detail = f"no key is known for this device ({cls.title.lower()})"
+            return [self._undecoded(state, frame, KeyMissing.__name__, detail, record_type)]
+        fitting = [key for key in candidates if key[0] == advertisement.key_check]
+        if not fitting:
+            return self._foreign(state, frame, advertisement, candidates[0])
+        best = max(fitting, key=lambda key: state.verdicts[key].score if key in state.verdicts else 0.0)
+        return self._judged(state, frame, advertisement, cls, best)
+
+    def _foreign(self, state: _State, frame: Frame, advertisement: Advertisement, key: Key) -> list[Outcome]:
+        verdict = state.verdicts.setdefault(key, KeyVerdict())
+        key_state = verdict.foreign_check(advertisement.key_check)
+        if key_state is KeyState.RIGHT:
+            return [self._undecoded(state, frame, REJECTED, "a garbled advertisement", advertisement.record_type)]
+        self._remember(state, frame.at, advertisement.nonce)
+        detail = mismatch(key, advertisement.key_check)
+        if key_state is KeyState.CHANGED:
+            detail = "the device has a new key since its PIN or its Instant Readout setting was changed"
+        return [self._undecoded(state, frame, KeyMismatch.__name__, detail, advertisement.record_type)]
+
+    def _judged(
+        self, state: _State, frame: Frame, advertisement: Advertisement, cls: type[Record], key: Key | None
+    ) -> list[Outcome]:
+        plain = advertisement.body if key is None else apply(key, advertisement.nonce, advertisement.body)
+        record = decode_as(cls, plain)
+        opened = _Opened(
+            frame, record, judge(record, spare=spare_ones(record, plain) if len(plain) >= cls.length() else None)
+        )
+        if key is not None:
+            verdict = state.verdicts.setdefault(key, KeyVerdict())
+            key_state = verdict.content(opened.judgement.evidence)
+            if key_state is not KeyState.RIGHT:
+                return self._not_right(state, opened, key_state, advertisement)
+        if opened.judgement.evidence < GARBAGE:
+            return [self._reject(state, opened, "a garbled record: its content makes no sense")]
+        self._remember(state, frame.at, advertisement.nonce)
+        state.product_id = advertisement.product_id
+        waited = [other for other in state.waiting if other.judgement.evidence >= GARBAGE]
+        state.waiting.clear()
+        return [outcome for ready in (*waited, opened) for outcome in self._doubt(state, ready)]
+
+    def _not_right(
+        self, state: _State, opened: _Opened, key_state: KeyState, advertisement: Advertisement
+    ) -> list[Outcome]:
+        if key_state is KeyState.UNPROVEN:
+            self._remember(state, opened.frame.at, advertisement.nonce)
+            state.waiting.append(opened)
+            self.counts["waiting"] += 1
+            return []
+        state.waiting.clear()
+        detail = "the key's first byte fits, the content does not: another device's key, or the device has a new one"
+        return [self._undecoded(state, opened.frame, KeyMismatch.__name__, detail, advertisement.record_type)]
+
+    def _doubt(self, state: _State, opened: _Opened) -> list[Outcome]:
+        """Let a sample through, or hold it until the next one says the same."""
+        doubted, state.doubted = state.doubted, None
+        if doubted is not None and self._why_doubtful(self._reading(state, doubted), opened) is None:
+            return [self._publish(state, doubted), self._publish(state, opened)]
+        outcomes: list[Outcome] = []
+        if doubted is not None:
+            why = self._why_doubtful(state.last, doubted) or "a jump that the next sample did not confirm"
+            outcomes.append(self._reject(state, doubted, why))
+        if self._why_doubtful(state.last, opened) is None:
+            return [*outcomes, self._publish(state, opened)]
+        state.doubted = opened
+        self.counts["waiting"] += 1
+        return outcomes
+
+    def _why_doubtful(self, before: Reading | None, opened: _Opened) -> str | None:
+        """Why a sample is not believed at once after the one before; None where it is."""
+        record = opened.record
+        if before is None or abs(opened.frame.at - before.at) > JUMP_SECONDS:
+            return _unfamiliar(None, record)
+        if type(before.record) is not type(record):
+            return f"the record type turned to {record.title.lower()}"
+        return _unfamiliar(before.record, record) or _jump(before.record, record, opened.judgement.impossible)
+
+    def _reading(self, state: _State, opened: _Opened) -> Reading:
+        record, impossible = opened.record, opened.judgement.impossible
+        if impossible:
+            record = msgspec.structs.replace(record, **dict.fromkeys(impossible))
+        return Reading(self._device(state, opened.frame), opened.frame.at, opened.frame, record, impossible)
+
+    def _publish(self, state: _State, opened: _Opened) -> Reading:
+        reading = self._reading(state, opened)
+        if reading.rejected:
+            self.counts["rejected values"] += len(reading.rejected)
+        state.last = reading
+        return reading
+
+    def _reject(self, state: _State, opened: _Opened, why: str) -> Undecoded:
+        rejected = self._undecoded(state, opened.frame, REJECTED, why, opened.record.record_type)
+        self.rejected.append(rejected)
+        return rejected
+
+    def _device(self, state: _State, frame: Frame) -> Device:
+        return Device(frame.address, frame.address, state.name, state.product_id)
+
+    def _undecoded(
+        self, state: _State, frame: Frame, reason: str, detail: str, record_type: int | None = None
+    ) -> Undecoded:
+        return Undecoded(self._device(state, frame), frame.at, frame, reason, detail, record_type)
+
+
+def _unfamiliar(before: Record | None, record: Record) -> str | None:
+    for row in record.rows:
+        if row.named is None:
+            continue
+        value = getattr(record, row.name)
+        if not is_familiar(value) and (before is None or getattr(before, row.name) != value):
+            return f"{row.name} has the unnamed value {int(value)}"
+    return None
+
+
+def _jump(before: Record, record: Record, impossible: dict[str, Any]) -> str | None:
+    for row in record.rows:
+        limits = metric(row.name)
+        if limits is None or limits.jump is None or row.name in impossible:
+            continue
+        old, new = getattr(before, row.name), getattr(record, row.name)
+        if old is None or new is None:
+            continue
+        pairs = zip(old, new, strict=True) if isinstance(new, tuple) else ((old, new),)
+        if any(one is not None and two is not None and abs(two - one) > limits.jump for one, two in pairs):
+            return f"{row.name} jumped from {old} to {new} {row.unit}".rstrip()
+    return None

@@ -1,0 +1,84 @@
+"""Everybody on air: what each device is, what it last said, how near it is, and why it says nothing. Pure."""
+
+from __future__ import annotations
+
+from bluewatt.model.presence import Presence, PresenceState
+from bluewatt.model.reading import Device, Frame, Reading, Undecoded
+from bluewatt.model.receiver import NO_RECORD, REJECTED, UNPROVEN, VESMART
+
+RSSI_WEIGHT = 0.2
+"""Of the newest signal strength in the running mean that orders the list."""
+FAR = -200.0
+"""Stands for an unknown signal strength when devices are put in order."""
+
+_WHY = {
+    "KeyMissing": "no key: fetch it with `bluewatt key`, or copy it from the app",
+    "KeyMismatch": "wrong key: the device has another one now",
+    "UnknownType": "unknown record type",
+    "Malformed": "garbled advertisement",
+    NO_RECORD: "Instant Readout is off: switch it on in the app",
+    UNPROVEN: "the key is being checked",
+    REJECTED: "implausible values",
+    VESMART: "VE.Smart networking only",
+}
+CONNECTED_ELSEWHERE = "silent: out of range, or connected to an app"
+
+
+class Entry:
+    """One device of the roster."""
+
+    __slots__ = ("device", "frames", "presence", "reading", "rssi", "silent")
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.presence = Presence()
+        self.rssi: float | None = None
+        """Running mean of the signal strength, dBm."""
+        self.frames = 0
+        self.reading: Reading | None = None
+        """The last values."""
+        self.silent: Undecoded | None = None
+        """Why the last frame gave no values, None while they come."""
+
+    def why(self, now: float) -> str | None:
+        """Why there are no (fresh) values, in a sentence with the remedy; None while they come."""
+        if self.presence.state(now) is not PresenceState.SEEN:
+            return CONNECTED_ELSEWHERE
+        if self.silent is None:
+            return None
+        if self.silent.reason == "UnknownType" and self.silent.record_type is not None:
+            return f"unknown record type 0x{self.silent.record_type:02X}: please report it"
+        return _WHY.get(self.silent.reason, self.silent.detail)
+
+
+class Roster:
+    """All devices heard, by address."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+
+    def heard(self, frame: Frame) -> Entry:
+        """A frame arrived, whatever is in it: presence and signal strength."""
+        entry = self.entries.get(frame.address)
+        if entry is None:
+            entry = self.entries[frame.address] = Entry(Device(frame.address, frame.address, frame.name))
+        entry.presence.heard(frame.at)
+        entry.frames += 1
+        if frame.rssi is not None:
+            old = entry.rssi if entry.rssi is not None else float(frame.rssi)
+            entry.rssi = old + RSSI_WEIGHT * (frame.rssi - old)
+        return entry
+
+    def told(self, outcome: Reading | Undecoded) -> Entry:
+        """What the receiver made of a frame."""
+        entry = self.entries.get(outcome.device.address) or self.heard(outcome.frame)
+        entry.device = outcome.device
+        if isinstance(outcome, Reading):
+            entry.reading, entry.silent = outcome, None
+        elif outcome.reason not in (VESMART, REJECTED) or entry.reading is None:
+            entry.silent = outcome
+        return entry
+
+    def nearest_first(self) -> list[Entry]:
+        """All devices, the strongest signal first."""
+        return sorted(self.entries.values(), key=lambda entry: -(entry.rssi if entry.rssi is not None else FAR))

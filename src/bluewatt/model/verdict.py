@@ -1,0 +1,71 @@
+"""Is the key right? A verdict drawn from several advertisements, never from one byte alone.
+
+Each advertisement gives bits of evidence (model/plausibility.py). They are summed, within bounds, so that the verdict
+can turn: a sequential test. One garbled advertisement moves the sum by some ten bits and the next good one moves it
+back; a key that was changed moves it down with every advertisement.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from bluewatt.model.plausibility import KEY_CHECK_BITS
+
+CERTAIN = 16.0
+"""So many bits for or against decide: a chance of one in 65,536 to be wrong."""
+BOUND = 32.0
+"""The sum is kept within ± this, so that a long good time does not hide a change."""
+SAME_CHECK_BYTE = 3
+"""So many advertisements in a row with the same foreign key check, none with ours between: the key is another."""
+MISMATCH_BITS = -4.0
+"""What one foreign key check is worth: a flipped bit can do that."""
+
+
+class KeyState(Enum):
+    """What is known about the key of a device."""
+
+    MISSING = "no key"
+    UNPROVEN = "key not proven yet"
+    RIGHT = "key right"
+    WRONG = "wrong key"
+    CHANGED = "key changed"
+
+
+class KeyVerdict:
+    """The running verdict about one key of one device."""
+
+    __slots__ = ("_check_seen", "_foreign", "_foreign_check", "score", "state")
+
+    def __init__(self) -> None:
+        self.state = KeyState.UNPROVEN
+        self.score = 0.0
+        self._check_seen = False
+        self._foreign = 0
+        self._foreign_check = -1
+
+    def foreign_check(self, key_check: int) -> KeyState:
+        """An advertisement whose key check is not our key's first byte."""
+        self._foreign = self._foreign + 1 if key_check == self._foreign_check else 1
+        self._foreign_check = key_check
+        self.score = max(self.score + MISMATCH_BITS, -BOUND)
+        if self._foreign >= SAME_CHECK_BYTE:
+            self._lose()
+        return self.state
+
+    def content(self, evidence: float) -> KeyState:
+        """An advertisement that our key opened, with the evidence of its content."""
+        if not self._check_seen:
+            self._check_seen = True
+            self.score += KEY_CHECK_BITS
+        if evidence > 0:
+            self._foreign = 0
+        self.score = max(-BOUND, min(BOUND, self.score + evidence))
+        if self.score >= CERTAIN:
+            self.state = KeyState.RIGHT
+        elif self.score <= -CERTAIN:
+            self._lose()
+        return self.state
+
+    def _lose(self) -> None:
+        self.score = min(self.score, 0.0)
+        self.state = KeyState.CHANGED if self.state in (KeyState.RIGHT, KeyState.CHANGED) else KeyState.WRONG

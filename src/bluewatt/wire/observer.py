@@ -1,0 +1,51 @@
+"""Watching a connection from outside: the receiving halves of both sides, and nothing is ever sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bluewatt.tables.gatt import Characteristic
+from bluewatt.wire.control import Drop, Grant, parse_control
+from bluewatt.wire.reassembly import Inbox, ProtocolError
+from bluewatt.wire.session_events import Event, Role
+
+_OTHER = {Role.CLIENT: Role.DEVICE, Role.DEVICE: Role.CLIENT}
+
+
+class Observer:
+    """Follows one connection of a capture; `reset` at each new connection and at each disconnection."""
+
+    def __init__(self) -> None:
+        self._inboxes = {role: Inbox() for role in Role}
+        self.credit = dict.fromkeys(Role, 0)
+        """Messages each side may still send, as far as the grants seen tell; negative where one sent without."""
+
+    def reset(self) -> dict[Role, bytes]:
+        """Forget the connection; the bytes of messages that were never completed, by sender."""
+        leftover = {role: inbox.pending for role, inbox in self._inboxes.items() if inbox.pending}
+        for role, inbox in self._inboxes.items():
+            inbox.clear()
+            self.credit[role] = 0
+        return leftover
+
+    def pending(self, sender: Role) -> bytes:
+        """The bytes of a message that its sender has not completed."""
+        return self._inboxes[sender].pending
+
+    def receive(self, sender: Role, characteristic: Characteristic, data: bytes) -> Sequence[Event]:
+        """Take one write (sender CLIENT) or notification (sender DEVICE); what it completes or says."""
+        if characteristic is Characteristic.CONTROL:
+            return (self._receive_control(sender, data),)
+        received = self._inboxes[sender].receive(characteristic, data)
+        if received is None:
+            return ()
+        self.credit[sender] -= 1
+        return (received,) if isinstance(received, ProtocolError) else received
+
+    def _receive_control(self, sender: Role, data: bytes) -> Event:
+        frame = parse_control(data)
+        if isinstance(frame, Grant):
+            self.credit[_OTHER[sender]] += frame.messages
+        elif isinstance(frame, Drop):
+            self._inboxes[sender].clear()
+        return frame

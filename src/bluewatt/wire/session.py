@@ -1,0 +1,262 @@
+"""VictronConnect's protocol as a machine without input or output: bytes and the time go in, events and writes come out.
+
+Theory of operation
+===================
+
+One machine, two roles. A client and a device do the same things: they cut messages into chunks, put chunks together,
+count the messages they may send, and give the other side leave to send more. All that lives in `Session`, which does
+not know the role it plays. What differs lives in a *side*: `session_client.ClientSide` opens the connection, keeps it
+alive and finds the array dialect; `session_device.DeviceSide` answers from a register store. So the machine that drives
+a device also is the device in the emulator, and each proves the other.
+
+Terms. A *record* is one CBOR message of `vreg` (the page calls both "message"): `08 03 19ed8d 42 2f05`. A *message* is
+what flow control counts: one or more records, cut into *chunks*. All chunks but the last go to the bulk
+characteristic, the last to the other one, which is what completes the message (section 6).
+
+Leave to send. Credits count messages, not chunks (fact 4). `credit` is what the other side granted us. With none left,
+what we have to say waits in the queue; a grant lets it out. `given` is what we granted and have not seen used; when
+`top_up` of it is used, we grant as much again. The two sides differ only in numbers: a client grants 128 and tops up 65
+at a time, a device has one slot and gives it back (`F9 01`) after each message it consumed. A client that forgets this
+hears 193 messages and then silence.
+
+    client                                   device
+    FA 80 FF   my limits             ──────▶ max_message
+    F9 80      you may send 128      ──────▶ credit 128
+               credit 1 ◀──────              F9 01, once, after the first grant
+    05 03 81 19ed8d                  ──────▶ consumed
+               credit 1 ◀──────              F9 01, before the answer
+               answer   ◀──────              08 03 19ed8d 42 2f05
+    F9 41      after 65 messages     ──────▶ credit + 65
+
+Control frames cost no credit, so neither side can starve the other of grants.
+
+The queue. Records wait in order; a message takes as many from its front as the peer's longest message allows. While the
+device has no credit, a newer value replaces the older one of its register, so a slow reader gets the present, not the
+past, and the queue is bounded.
+
+Damage. There is no checksum and no length: a message whose bytes do not parse whole is reported as `ProtocolError`, its
+good prefix inside, and nothing of it is acted upon, because a lost chunk may have moved bytes of one record into
+another. The buffer is then empty, so the next message is understood: that is all the resynchronisation there is. A bulk
+sequence never ended stays pending and spoils the next message, as it does in real devices (section 6).
+
+Time. The machine has no clock. Whoever owns it passes `now` (seconds, any origin, never going back) and calls `on_time`
+at `deadline()`. Lost grants, lost answers, silent devices: each ends at a deadline, so nothing waits for ever.
+
+Use:
+
+    session = Session(ClientSide())
+    writes = session.open(now)                        # connected, notifications are on
+    writes = session.send(GetValues(3, (0xED8D,)), now)
+    events = session.receive(characteristic, data, now); writes = session.take_writes()
+    events = session.on_time(now); writes = session.take_writes()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bluewatt.tables.gatt import Characteristic
+from bluewatt.wire import control
+from bluewatt.wire.control import Control, Drop, Grant, Header, Limits
+from bluewatt.wire.reassembly import Inbox, ProtocolError, Write, cut
+from bluewatt.wire.session_events import Event, Role
+from bluewatt.wire.session_queue import Queue
+from bluewatt.wire.vreg import Message
+
+SMALLEST_MTU = 23
+"""The MTU of a Bluetooth LE connection before anything is agreed."""
+
+_ATT_OVERHEAD = 3
+
+
+class Side(Protocol):
+    """What a role adds to the machine. Each method may queue records and control frames on the session."""
+
+    role: Role
+    slots: int
+    """Messages the other side may have on the way to us."""
+    top_up: int
+    """So many used, so many granted again."""
+
+    @property
+    def header(self) -> Header:
+        """The header of the device, as far as known."""
+        ...
+
+    def opened(self, session: Session, now: float) -> None:
+        """A connection begins: forget the last one."""
+
+    def admit(self, session: Session, message: Message) -> Sequence[Message]:
+        """What to queue for a record its owner wants sent."""
+        ...
+
+    def build(self, message: Message) -> bytes:
+        """The bytes of a queued record."""
+        ...
+
+    def prepare(self, session: Session, now: float) -> None:
+        """The machine is about to send: the last moment to put something in front."""
+
+    def sent(self, session: Session, messages: Sequence[Message], now: float) -> None:
+        """These records left together."""
+
+    def heard(self, session: Session, messages: Sequence[Message], now: float) -> Sequence[Event]:
+        """A whole message arrived."""
+        ...
+
+    def damaged(self, session: Session, error: ProtocolError, now: float) -> None:
+        """A message arrived that does not parse."""
+
+    def controlled(self, session: Session, frame: Control, now: float) -> Sequence[Event]:
+        """A control frame arrived; grants and limits are already counted."""
+        ...
+
+    def deadline(self) -> float | None:
+        """When `on_time` wants to be called."""
+        ...
+
+    def on_time(self, session: Session, now: float) -> Sequence[Event]:
+        """Time passed."""
+        ...
+
+
+class Session:
+    """One connection, seen from one side; `open` begins it and begins it again."""
+
+    def __init__(self, side: Side, *, mtu: int = SMALLEST_MTU) -> None:
+        self.side = side
+        self.mtu = mtu
+        """The agreed MTU; to be set when it changes."""
+        self.credit = 0
+        """Messages the other side lets us send."""
+        self.given = 0
+        """Messages we let the other side send and have not received."""
+        self.peer_limits: Limits | None = None
+        """What the client announced (device role)."""
+        self._inbox = Inbox()
+        self._queue = Queue()
+        self._writes: list[Write] = []
+
+    @property
+    def role(self) -> Role:
+        """The role this session plays."""
+        return self.side.role
+
+    @property
+    def chunk_size(self) -> int:
+        """Bytes in one write or notification: what the MTU carries and the device's header allows."""
+        return min(self.mtu - _ATT_OVERHEAD, self.side.header.chunk_size)
+
+    @property
+    def max_message(self) -> int:
+        """Bytes in one message of ours at most: the smaller of what header and peer allow."""
+        own = self.side.header.max_message
+        peer = self.peer_limits.max_message if self.peer_limits else None
+        return min(own, peer) if peer else own
+
+    @property
+    def pending(self) -> bytes:
+        """Bytes received of a message that is not complete."""
+        return self._inbox.pending
+
+    @property
+    def waiting(self) -> int:
+        """Records in the queue."""
+        return len(self._queue)
+
+    def open(self, now: float) -> list[Write]:
+        """A connection is there and notifications are on: forget everything of the last one and begin."""
+        self.close()
+        self.side.opened(self, now)
+        self._pump(now)
+        return self.take_writes()
+
+    def close(self) -> None:
+        """The connection is gone: nothing pending, queued or granted survives it."""
+        self.credit = self.given = 0
+        self.peer_limits = None
+        self._inbox.clear()
+        self._queue.clear()
+        self._writes.clear()
+
+    def send(self, message: Message, now: float) -> list[Write]:
+        """Queue a record and take what may be written now; raises `Unencodable`."""
+        for part in self.side.admit(self, message):
+            self.queue(part)
+        self._pump(now)
+        return self.take_writes()
+
+    def receive(self, characteristic: Characteristic, data: bytes, now: float) -> Sequence[Event]:
+        """Take one write or notification; what arrived and what it means. Never raises on bytes."""
+        events: Sequence[Event]
+        if characteristic is Characteristic.CONTROL:
+            events = self._receive_control(control.parse_control(data), now)
+        else:
+            events = self._receive_chunk(characteristic, data, now)
+        self._pump(now)
+        return events
+
+    def deadline(self) -> float | None:
+        """When to call `on_time` next; None: only when something arrives."""
+        return self.side.deadline()
+
+    def on_time(self, now: float) -> Sequence[Event]:
+        """Time passed; calling early or often does no harm."""
+        events = self.side.on_time(self, now)
+        self._pump(now)
+        return events
+
+    def take_writes(self) -> list[Write]:
+        """What is to be written (client) or notified (device), in this order; it is then forgotten here."""
+        writes, self._writes = self._writes, []
+        return writes
+
+    # What sides use.
+
+    def queue(self, message: Message, *, first: bool = False) -> None:
+        """Put a record into the queue. Without credit, a newer value replaces the older one of its register."""
+        self._queue.put(message, first=first, replace=self.credit == 0 and self.role is Role.DEVICE)
+
+    def control(self, frame: Control) -> None:
+        """Write a control frame at once; it needs no credit."""
+        self._writes.append(Write(Characteristic.CONTROL, control.build_control(frame)))
+
+    def grant(self, messages: int) -> None:
+        """Let the other side send so many more messages."""
+        self.given += messages
+        self.control(Grant(messages))
+
+    def _receive_control(self, frame: Control, now: float) -> list[Event]:
+        match frame:
+            case Grant(messages):
+                self.credit += messages
+            case Limits():
+                self.peer_limits = frame
+            case Drop():
+                self._inbox.clear()
+        return [frame, *self.side.controlled(self, frame, now)]
+
+    def _receive_chunk(self, characteristic: Characteristic, data: bytes, now: float) -> Sequence[Event]:
+        received = self._inbox.receive(characteristic, data)
+        if received is None:
+            return ()
+        self._count_consumed()
+        if isinstance(received, ProtocolError):
+            self.side.damaged(self, received, now)
+            return (received,)
+        more = self.side.heard(self, received, now)
+        return [*received, *more] if more else received
+
+    def _count_consumed(self) -> None:
+        self.given -= 1
+        if self.given <= self.side.slots - self.side.top_up:
+            self.grant(self.side.top_up)
+
+    def _pump(self, now: float) -> None:
+        self.side.prepare(self, now)
+        while self.credit > 0 and self._queue:
+            message, records = self._queue.take(self.max_message, self.side.build)
+            self.credit -= 1
+            self._writes += cut(message, self.chunk_size)
+            self.side.sent(self, records, now)

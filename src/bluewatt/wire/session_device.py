@@ -1,0 +1,239 @@
+"""The device's side of a session: it answers a client from a register store.
+
+Protocol page victronconnect-gatt, section 8. The store is a port: whoever emulates a device gives an object with the
+three methods of `Registers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from bluewatt.tables.gatt import (
+    KEEP_ALIVE_INSTANCE,
+    KEEP_ALIVE_REGISTER,
+    SUBSCRIBED_FIRST,
+    UNSUPPORTED_REQUEST,
+    Opcode,
+    ResultCode,
+)
+from bluewatt.wire.control import SMALLEST_CHUNK, Control, Failure, Grant, Header
+from bluewatt.wire.reassembly import ProtocolError
+from bluewatt.wire.session import Session
+from bluewatt.wire.session_events import Event, Expired, Role
+from bluewatt.wire.vreg import (
+    DeviceList,
+    GetDevices,
+    GetValues,
+    Message,
+    Response,
+    SetValues,
+    Subscribe,
+    Unsubscribe,
+    Value,
+    ValueResponse,
+    build_message,
+)
+
+_KEEP_ALIVE = (KEEP_ALIVE_INSTANCE, KEEP_ALIVE_REGISTER)
+_KEEP_ALIVE_SIZE = 2
+
+
+class Registers(Protocol):
+    """What the device knows and does: the register store behind an emulated device."""
+
+    def devices(self) -> Sequence[tuple[int, int]]:
+        """Instances with their kinds, in the order to list them."""
+        ...
+
+    def get(self, instance: int, register: int) -> bytes | int:
+        """Content of a register, little endian, or the code to refuse with (`ResultCode`)."""
+        ...
+
+    def set(self, instance: int, register: int, value: bytes) -> bytes | int:
+        """Write a register: its content afterwards, or the code to refuse with."""
+        ...
+
+
+class Personality(msgspec.Struct, frozen=True):
+    """How a generation of firmware behaves."""
+
+    header: Header
+    keep_alive: float | None = 10.0
+    """Seconds until a client that never wrote the keep-alive is disconnected; None: the register is unknown."""
+    dialects: frozenset[bool] = frozenset({False, True})
+    """Array dialects understood: False definite, True indefinite."""
+    silent: bool = False
+    """Whether the dialect not understood is ignored without a word, instead of answered with a failure."""
+
+
+NEW: Final = Personality(Header(protocol_version=4, max_message=222, chunk_size=74))
+"""A SmartShunt or SmartSolar of recent firmware (header as read from a SmartSolar, section 4.1)."""
+
+OLD: Final = Personality(Header(protocol_version=4, max_message=160, chunk_size=SMALLEST_CHUNK), keep_alive=None)
+"""The SmartShunt of January 2021: MTU 23, no keep-alive (its header is inferred: the capture never reads it)."""
+
+CHARGER: Final = Personality(Header(protocol_version=1, max_message=80), dialects=frozenset({True}), silent=True)
+"""A charger that understands indefinite arrays only (header as read from an IP22; the dialect is single source)."""
+
+
+class DeviceSide:
+    """Answers requests, pushes values of subscribed instances, and tells when the client's keep-alive is overdue."""
+
+    role = Role.DEVICE
+    top_up = 1
+
+    def __init__(
+        self,
+        registers: Registers,
+        personality: Personality = NEW,
+        *,
+        subscribed_first: Iterable[int] = SUBSCRIBED_FIRST,
+    ) -> None:
+        self.registers = registers
+        self.personality = personality
+        self.subscriptions: set[int] = set()
+        self.slots = personality.header.slots
+        self._subscribed_first = frozenset(subscribed_first)
+        self._misunderstood = frozenset({False, True}) - personality.dialects
+        self._greeted = False
+        self._keep_alive = personality.keep_alive
+        self._expires: float | None = None
+        self._answers: dict[type[Message], Callable[[Session, Message, float], Iterable[Message]]] = {
+            GetDevices: self._list_devices,
+            Subscribe: self._subscribe,
+            Unsubscribe: self._unsubscribe,
+            GetValues: self._get_values,
+            SetValues: self._set_values,
+        }
+
+    @property
+    def header(self) -> Header:
+        """What a read of the control characteristic is answered with."""
+        return self.personality.header
+
+    def opened(self, session: Session, now: float) -> None:
+        """A client connected; nothing is granted until it says what it can take."""
+        self.subscriptions.clear()
+        self._greeted = False
+        self._keep_alive = self.personality.keep_alive
+        self._arm(now)
+
+    def admit(self, session: Session, message: Message) -> Sequence[Message]:
+        """A changed value is for those who subscribed to its instance; anything else goes out."""
+        wanted = not isinstance(message, Value) or message.instance in self.subscriptions
+        return (message,) if wanted else ()
+
+    def build(self, message: Message) -> bytes:
+        """The bytes of a record."""
+        return build_message(message)
+
+    def prepare(self, session: Session, now: float) -> None:
+        """Nothing is put in front."""
+
+    def sent(self, session: Session, messages: Sequence[Message], now: float) -> None:
+        """Nothing is awaited."""
+
+    def heard(self, session: Session, messages: Sequence[Message], now: float) -> Sequence[Event]:
+        """Answer each request in order."""
+        for message in messages:
+            answer = self._answers.get(type(message))
+            if answer is None:
+                session.control(Failure(UNSUPPORTED_REQUEST))
+            elif self._misunderstood and getattr(message, "indefinite", None) in self._misunderstood:
+                self._misunderstand(session)
+                break
+            else:
+                for reply in answer(session, message, now):
+                    session.queue(reply)
+        return ()
+
+    def damaged(self, session: Session, error: ProtocolError, now: float) -> None:
+        """Say that nothing of it was understood."""
+        session.control(Failure(UNSUPPORTED_REQUEST))
+
+    def controlled(self, session: Session, frame: Control, now: float) -> Sequence[Event]:
+        """The first grant of a connection is answered with ours (section 4.2)."""
+        if isinstance(frame, Grant) and not self._greeted:
+            self._greeted = True
+            session.grant(self.slots)
+        return ()
+
+    def deadline(self) -> float | None:
+        """When the client must have written its keep-alive."""
+        return self._expires
+
+    def on_time(self, session: Session, now: float) -> Sequence[Event]:
+        """The keep-alive may be overdue."""
+        if self._expires is None or now < self._expires:
+            return ()
+        self._expires = None
+        return (Expired(),)
+
+    def _misunderstand(self, session: Session) -> None:
+        if not self.personality.silent:
+            session.control(Failure(UNSUPPORTED_REQUEST))
+
+    def _arm(self, now: float) -> None:
+        self._expires = None if self._keep_alive is None else now + self._keep_alive
+
+    def _list_devices(self, session: Session, message: Message, now: float) -> Iterable[Message]:
+        return (DeviceList(tuple(self.registers.devices())),)
+
+    def _subscribe(self, session: Session, message: Message, now: float) -> Iterable[Message]:
+        assert isinstance(message, Subscribe)
+        if message.instance not in dict(self.registers.devices()):
+            return (Response(message.instance, Opcode.SUBSCRIBE, ResultCode.NOT_ACCEPTABLE),)
+        self.subscriptions.add(message.instance)
+        return (Response(0, Opcode.SUBSCRIBE, ResultCode.OK),)
+
+    def _unsubscribe(self, session: Session, message: Message, now: float) -> Iterable[Message]:
+        assert isinstance(message, Unsubscribe)
+        self.subscriptions.discard(message.instance)
+        return (Response(0, Opcode.UNSUBSCRIBE, ResultCode.OK),)
+
+    def _get_values(self, session: Session, message: Message, now: float) -> Iterable[Message]:
+        assert isinstance(message, GetValues)
+        for register in message.registers:
+            yield _reply(message.instance, register, self._get(message.instance, register))
+
+    def _get(self, instance: int, register: int) -> bytes | int:
+        if (instance, register) == _KEEP_ALIVE:
+            return self._keep_alive_content()
+        if instance in self._subscribed_first and instance not in self.subscriptions:
+            return ResultCode.UNKNOWN_REGISTER
+        return self.registers.get(instance, register)
+
+    def _set_values(self, session: Session, message: Message, now: float) -> Iterable[Message]:
+        assert isinstance(message, SetValues)
+        for register, value in message.writes:
+            yield _reply(message.instance, register, self._set(message.instance, register, value, now))
+
+    def _set(self, instance: int, register: int, value: bytes, now: float) -> bytes | int:
+        if (instance, register) == _KEEP_ALIVE:
+            return self._set_keep_alive(value, now)
+        if instance in self._subscribed_first and instance not in self.subscriptions:
+            return ResultCode.UNKNOWN_REGISTER
+        return self.registers.set(instance, register, value)
+
+    def _keep_alive_content(self) -> bytes | int:
+        if self._keep_alive is None:
+            return ResultCode.UNKNOWN_REGISTER
+        return round(self._keep_alive * 1000).to_bytes(_KEEP_ALIVE_SIZE, "little")
+
+    def _set_keep_alive(self, value: bytes, now: float) -> bytes | int:
+        if self._keep_alive is None:
+            return ResultCode.UNKNOWN_REGISTER
+        if len(value) != _KEEP_ALIVE_SIZE or not any(value):
+            return ResultCode.NOT_ACCEPTABLE
+        self._keep_alive = int.from_bytes(value, "little") / 1000
+        self._arm(now)
+        return value
+
+
+def _reply(instance: int, register: int, result: bytes | int) -> Message:
+    if isinstance(result, int):
+        return ValueResponse(instance, register, result)
+    return Value(instance, register, result)

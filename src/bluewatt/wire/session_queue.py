@@ -1,0 +1,69 @@
+"""The records a session has to say and may not say yet."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from bluewatt.wire.vreg import (
+    GetPathList,
+    GetPathValues,
+    Message,
+    SetPathValues,
+    Unknown,
+    Value,
+    ValueResponse,
+)
+
+LONGEST_QUEUE = 1024
+"""Records kept at most; then the oldest goes. A client without grants must not fill the device's memory."""
+
+_ALONE = (GetPathList, GetPathValues, SetPathValues, Unknown)
+"""Records many devices refuse with the whole message, so they travel by themselves."""
+
+
+class Queue:
+    """Records in order, with the newest value of a register replacing an older one where that is wanted."""
+
+    def __init__(self) -> None:
+        self._records: OrderedDict[object, Message] = OrderedDict()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._records.clear()
+
+    def put(self, message: Message, *, first: bool = False, replace: bool = False) -> None:
+        """Append a record or put it in front; `replace` drops the waiting one about the same register."""
+        key = self._key(message, replace=replace)
+        self._records.pop(key, None)
+        self._records[key] = message
+        if first:
+            self._records.move_to_end(key, last=False)
+        if len(self._records) > LONGEST_QUEUE:
+            self._records.popitem(last=False)
+
+    def _key(self, message: Message, *, replace: bool) -> object:
+        if replace and isinstance(message, Value | ValueResponse):
+            return message.instance, message.register
+        self._count += 1
+        return self._count
+
+    def take(self, limit: int, build: Callable[[Message], bytes]) -> tuple[bytes, list[Message]]:
+        """The next message: the first record and as many after it as fit `limit`; with the records in it."""
+        packed = b""
+        taken: list[Message] = []
+        while self._records:
+            message = next(iter(self._records.values()))
+            raw = build(message)
+            if taken and (len(packed) + len(raw) > limit or isinstance(message, _ALONE)):
+                break
+            packed += raw
+            taken.append(message)
+            self._records.popitem(last=False)
+            if isinstance(message, _ALONE):
+                break
+        return packed, taken

@@ -1,0 +1,73 @@
+"""How many messages per second go through the session machine, in each role."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from bluewatt.tables.gatt import Characteristic
+from bluewatt.wire.control import Grant, build_control
+from bluewatt.wire.session import Session
+from bluewatt.wire.session_client import ClientSide
+from bluewatt.wire.session_device import DeviceSide
+from bluewatt.wire.vreg import GetValues, Value, build_message
+
+MESSAGES = 20_000
+ROUNDS = 3
+
+
+class _OneRegister:
+    """A store of one register."""
+
+    def devices(self) -> Sequence[tuple[int, int]]:
+        return ((0, 0),)
+
+    def get(self, instance: int, register: int) -> bytes | int:
+        return b"\x2f\x05"
+
+    def set(self, instance: int, register: int, value: bytes) -> bytes | int:
+        return value
+
+
+def _client_seconds() -> float:
+    """A client hears values, one per message, and tops up the device's credit."""
+    session = Session(ClientSide())
+    session.open(0.0)
+    message = build_message(Value(3, 0xED8D, b"\x2f\x05"))
+    heard = 0
+    start = time.perf_counter()
+    for number in range(MESSAGES):
+        heard += len(session.receive(Characteristic.LAST, message, number * 0.001))
+        session.take_writes()
+    seconds = time.perf_counter() - start
+    assert heard == MESSAGES
+    return seconds
+
+
+def _device_seconds() -> float:
+    """A device is asked for a register, one per message: it gives the slot back and answers. One pair counts as one."""
+    session = Session(DeviceSide(_OneRegister()), mtu=77)
+    session.open(0.0)
+    message = build_message(GetValues(0, (0xED8D,)))
+    top_up = build_control(Grant(128))
+    written = 0
+    start = time.perf_counter()
+    for number in range(MESSAGES):
+        if number % 128 == 0:
+            session.receive(Characteristic.CONTROL, top_up, 0.0)
+        session.receive(Characteristic.LAST, message, 0.0)
+        written += len(session.take_writes())
+    seconds = time.perf_counter() - start
+    assert written > 2 * MESSAGES
+    return seconds
+
+
+def messages_per_second() -> dict[str, float]:
+    """Messages per second by role, the best of a few rounds."""
+    seconds = {"client": _client_seconds, "device": _device_seconds}
+    return {role: MESSAGES / min(measure() for _ in range(ROUNDS)) for role, measure in seconds.items()}
+
+
+if __name__ == "__main__":
+    for role, rate in messages_per_second().items():
+        print(f"{role}: {rate:,.0f} messages/s")

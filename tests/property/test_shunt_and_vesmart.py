@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bluewatt.errors import KeyProblem, Malformed, Unencodable, UnknownType, WireError
 from bluewatt.tables.shunt_gatt import CHARACTERISTICS, KEEP_ALIVE, Characteristic
-from bluewatt.wire.shunt_gatt import KeepAlive, decode_value, encode_value
+from bluewatt.wire.shunt_gatt import KeepAlive, decode_characteristic, encode_characteristic
 from bluewatt.wire.vesmart import (
     Content,
     Network,
@@ -28,16 +28,16 @@ from bluewatt.wire.vesmart_network import ContentHeard, NetworkReceiver, Network
 
 uint32 = st.integers(0, 2**32 - 1)
 uint16 = st.integers(0, 2**16 - 1)
-networks = st.builds(Network, st.binary(min_size=2, max_size=2), st.binary(min_size=16, max_size=16))
+networks = st.builds(Network.of, st.binary(min_size=2, max_size=2), st.binary(min_size=16, max_size=16))
 values = st.builds(RegisterValue, uint16, st.binary(max_size=8))
 
 
 @pytest.mark.parametrize("row", CHARACTERISTICS, ids=lambda row: row.metric)
 @given(raw=st.binary(max_size=6))
 def test_a_characteristic_of_the_right_length_is_built_back(row: Characteristic, raw: bytes) -> None:
-    value = decode_value(row, raw)
+    value = decode_characteristic(row.uuid, raw)
     if len(raw) == row.size:
-        assert encode_value(row, value) == raw
+        assert encode_characteristic(row.uuid, value) == raw
     else:
         assert value is None
 
@@ -46,12 +46,12 @@ def test_a_characteristic_of_the_right_length_is_built_back(row: Characteristic,
 @given(value=st.floats())
 def test_any_number_is_held_to_half_a_step_or_refused(row: Characteristic, value: float) -> None:
     try:
-        raw = encode_value(row, value)
+        raw = encode_characteristic(row.uuid, value)
     except Unencodable:
         return
-    found = decode_value(row, raw)
+    found = decode_characteristic(row.uuid, raw)
     assert found is not None
-    assert found == value or abs(found - value) <= 0.5001 / row.row.scale.divisor
+    assert found == value or abs(found - value) <= 0.5001 / row.layout.scale.divisor
 
 
 @given(writes=st.lists(st.tuples(st.floats(0, 100), st.binary(max_size=3)), max_size=20))
@@ -73,7 +73,7 @@ def test_a_keep_alive_lives_on_the_last_good_write(writes: list[tuple[float, byt
 )
 def test_any_bytes_raise_nothing_but_errors_of_the_wire_and_the_key(payload: bytes) -> None:
     group = payload[1:2] or b"\0"
-    receiver = NetworkReceiver([Network(group + b"\0", bytes(16))])
+    receiver = NetworkReceiver([Network.of(group + b"\0", bytes(16))])
     with contextlib.suppress(WireError, KeyProblem):
         assert receiver.receive(payload) == ()
 

@@ -8,13 +8,13 @@ import pytest
 
 from bluewatt.errors import KeyMismatch, KeyMissing, KeyProblem, Malformed, Unencodable, UnknownType
 from bluewatt.tables.vesmart import OVERFLOW_PERIOD, RESTART_SKIP
+from bluewatt.wire.advert import is_vesmart
 from bluewatt.wire.vesmart import (
     Content,
     Network,
     RegisterValue,
     build_broadcast,
     build_content,
-    is_broadcast,
     parse_broadcast,
     parse_content,
     seal,
@@ -31,7 +31,7 @@ from bluewatt.wire.vesmart_network import (
 )
 
 KEY = bytes(range(16, 32))
-HOME = Network(b"\xa5\x5a", KEY, "home")
+HOME = Network.of("a55a", KEY, "home")
 SERIAL = serial_number("HQ2104MAEI4")
 VOLTAGE = RegisterValue(0x2002, (1253).to_bytes(2, "little"))
 CONTENT = Content((VOLTAGE,))
@@ -48,10 +48,10 @@ def data(*, sequence: int, high: int, network: Network = HOME, serial: int = SER
 
 class TestLayout:
     def test_a_broadcast_is_told_from_instant_readout_by_its_first_byte(self) -> None:
-        assert is_broadcast(overflow(sequence=1, high=0))
-        assert is_broadcast(data(sequence=1, high=0))
-        assert not is_broadcast(bytes.fromhex("100289a302"))
-        assert not is_broadcast(b"")
+        assert is_vesmart(overflow(sequence=1, high=0))
+        assert is_vesmart(data(sequence=1, high=0))
+        assert not is_vesmart(bytes.fromhex("100289a302"))
+        assert not is_vesmart(b"")
 
     def test_every_cut_of_an_overflow_record_is_malformed(self) -> None:
         whole = overflow(sequence=1, high=0)
@@ -133,14 +133,14 @@ class TestNetwork:
     )
     def test_other_lengths_and_letters_are_a_key_problem(self, network_id: str, key: str) -> None:
         with pytest.raises(KeyProblem) as caught:
-            Network.from_hex(network_id, key)
+            Network.of(network_id, key)
         assert key not in str(caught.value)
 
     def test_another_group_is_a_missing_key(self) -> None:
         with pytest.raises(KeyMissing):
-            unseal(parse_broadcast(overflow(sequence=1, high=3)), Network(b"\x5a\xa5", KEY), 3)
+            unseal(parse_broadcast(overflow(sequence=1, high=3)), Network.of(b"\x5a\xa5", KEY), 3)
 
-    @pytest.mark.parametrize("network", [Network(b"\xa5\x5a", bytes(16)), Network(b"\xa5\x5b", KEY)])
+    @pytest.mark.parametrize("network", [Network.of(b"\xa5\x5a", bytes(16)), Network.of(b"\xa5\x5b", KEY)])
     def test_another_key_or_second_identifier_byte_is_a_mismatch(self, network: Network) -> None:
         with pytest.raises(KeyMismatch):
             unseal(parse_broadcast(data(sequence=1, high=3)), network, 3)
@@ -237,7 +237,7 @@ class TestReceiver:
         assert receiver.receive(data(sequence=2, high=9, serial=other))
 
     def test_two_networks_of_one_group_are_told_apart_by_their_keys(self) -> None:
-        boat = Network(b"\xa5\x01", bytes(16), "boat")
+        boat = Network.of(b"\xa5\x01", bytes(16), "boat")
         receiver = NetworkReceiver([HOME, boat])
         for network in (HOME, boat):
             (heard,) = receiver.receive(overflow(sequence=1, high=3, network=network))
@@ -255,7 +255,7 @@ class TestReceiver:
         assert receiver.counts.foreign == 1
 
     def test_a_changed_key_replaces_the_old_one(self) -> None:
-        renewed = Network(HOME.network_id, bytes(16))
+        renewed = Network.of(HOME.network_id, bytes(16))
         receiver = NetworkReceiver([HOME])
         receiver.receive(overflow(sequence=1, high=0))
         receiver.add(renewed)

@@ -55,4 +55,4 @@ def test_every_vector_of_the_right_length_is_built_back(
 def test_every_vector_names_a_metric_of_ours(vectors: list[dict[str, Any]]) -> None:
     for vector in vectors:
         row = characteristic(vector["uuid"])
-        assert (row.metric, row.row.unit) == METRICS[vector["field"]], vector["id"]
+        assert (row.metric, row.unit) == METRICS[vector["field"]], vector["id"]

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from bluewatt.errors import KeyProblem
+from bluewatt.tables.registers import NETWORK, lookup
+from bluewatt.wire.values import decode_value
 from bluewatt.wire.vesmart import (
     Network,
     RegisterValue,
@@ -26,6 +28,9 @@ from bluewatt.wire.vesmart import (
     unseal,
 )
 from bluewatt.wire.vesmart_network import ContentHeard, Heard, NetworkReceiver, OverflowHeard
+
+COMPOUND = (0x0100, 0x0102)
+"""Registers with fields of their own: the vectors give no value, or one in words."""
 
 COUNT_NAMES = ("foreign", "authentication_failures", "malformed")
 
@@ -50,7 +55,7 @@ def payloads(case: dict[str, Any]) -> list[bytes]:
 
 
 def network(case: dict[str, Any]) -> Network:
-    return Network.from_hex(case["network_id_hex"], case["network_key_hex"])
+    return Network.of(case["network_id_hex"], case["network_key_hex"])
 
 
 def hear(case: dict[str, Any]) -> tuple[NetworkReceiver, list[Heard]]:
@@ -86,6 +91,31 @@ def test_the_registers_heard_are_those_expected(cases: list[dict[str, Any]], sub
                 (event,) = contents
                 assert not event.content.understood
                 assert build_content(event.content).hex() == case["expect"]["unparsed_hex"]
+
+
+def in_words(value: RegisterValue) -> tuple[Any, str | None]:
+    """The value and unit by the register table; (None, None) for a register nobody has listed."""
+    register = lookup(value.register, NETWORK)
+    if register is None:
+        return None, None
+    return decode_value(register, value.raw), register.unit or None
+
+
+def test_the_register_table_gives_the_values(cases: list[dict[str, Any]], subtests: pytest.Subtests) -> None:
+    for case in of_kind(cases, "advertisements"):
+        with subtests.test(case["id"]):
+            _, heard = hear(case)
+            found = [value for event in heard if isinstance(event, ContentHeard) for value in event.content.records]
+            for value, expected in zip(found, case["expect"].get("records", []), strict=True):
+                if value.register not in COMPOUND:
+                    assert in_words(value) == (expected["value"], expected["unit"])
+
+
+def test_the_product_of_the_sender_is_named(cases: list[dict[str, Any]]) -> None:
+    (case,) = (case for case in cases if case["id"] == "vs-0100")
+    (event,) = (event for event in hear(case)[1] if isinstance(event, ContentHeard))
+    value, _ = in_words(event.content.records[0])
+    assert f"{value['product_id']:04X}" == case["expect"]["records"][0]["value"]
 
 
 def test_what_failed_is_counted_under_its_heading(cases: list[dict[str, Any]], subtests: pytest.Subtests) -> None:

@@ -1,76 +1,84 @@
 """The characteristics of the documented SmartShunt service, one row each.
 
-Source: protocol page smartshunt-gatt, section 2. All values are little endian and of fixed length. A characteristic is
-numbered by the register it shows (the keep-alive excepted). The last five rows are not in the vendor's own list of the
-service; their layout is that of the register, their access is assumed from what clients do.
+Source: protocol page smartshunt-gatt, section 2. A characteristic shows a register in the register's own bytes, so the
+layout of a value stands in the register table; here is what the service adds: the metric a battery monitor has it
+under, and what a client may do. The last five rows are not in the vendor's own list of the service: they were seen on
+real shunts, their access is assumed from what clients do.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from bluewatt.schema import Proof, Row, sint, uint
 from bluewatt.tables.gatt import SHUNT_CHARACTERISTIC
+from bluewatt.tables.registers import Register, lookup
+
+FAMILY: Final = "smartshunt"
+"""The one family of devices that offers the service."""
 
 MEASUREMENT: Final = ("read", "notify")
 SETTING: Final = ("read", "write", "write-without-response")
 
 
 class Characteristic(msgspec.Struct, frozen=True, kw_only=True):
-    """One characteristic: the register it shows, the row of its value, and what a client may do with it."""
+    """One characteristic: the register it shows, the metric that is, and what a client may do with it."""
 
     register: int
-    row: Row
-    """The layout; the row's name is the metric key."""
+    metric: str
+    """The metric key, as in the advertisement of a battery monitor."""
     access: tuple[str, ...] = MEASUREMENT
     """GATT properties by their standard names."""
+    number: int | None = None
+    """The number in the UUID, where it is not that of the register."""
 
     @property
     def uuid(self) -> str:
         """The 128-bit UUID as lower-case text."""
-        return SHUNT_CHARACTERISTIC.format(self.register)
+        return SHUNT_CHARACTERISTIC.format(self.register if self.number is None else self.number)
 
     @property
-    def metric(self) -> str:
-        """The metric key."""
-        return self.row.name
+    def layout(self) -> Register:
+        """The row of the register table: type, scale, unit, "not available"."""
+        row = lookup(self.register, FAMILY)
+        if row is None:
+            raise LookupError(f"register 0x{self.register:04X} is not in the register table")
+        return row
+
+    @property
+    def unit(self) -> str:
+        """The unit of a value."""
+        return self.layout.unit
 
     @property
     def size(self) -> int:
-        """The length of a value in bytes."""
-        return self.row.width // 8
+        """The length of a value in bytes; every value of the service has a fixed one."""
+        return self.layout.size or 0
 
 
-def _shows(register: int, metric: str, row: Any, *, access: tuple[str, ...] = MEASUREMENT) -> Characteristic:
-    return Characteristic(register=register, row=msgspec.structs.replace(row, name=metric), access=access)
-
-
-_DOC: Final = Proof.DOCUMENTED
-
-KEEP_ALIVE: Final = _shows(
-    0xFFFF, "ble_connection_keep_alive", uint(16, "s", step="0.001", proof=Proof.CAPTURED), access=SETTING
-)
+KEEP_ALIVE: Final = Characteristic(
+    register=0x0093, metric="ble_connection_keep_alive", access=SETTING, number=0xFFFF
+)  # fmt: skip
 """Seconds until the shunt ends the connection, counted from the write; all ones: never (section 4)."""
 
-KEEP_ALIVE_FOREVER: Final = 0xFFFF
+KEEP_ALIVE_FOREVER: Final = b"\xff\xff"
 KEEP_ALIVE_GRACE: Final = 60.0
 """Seconds a connection lives when no keep-alive is ever written (section 4, official)."""
 
 MEASUREMENTS: Final = (
-    # 0xEEFF has no documented "not available"; the largest number is read as such (inferred).
-    _shows(0xEEFF, "consumed_charge", sint(32, "Ah", step="0.1", na=0x7FFFFFFF, proof=_DOC)),
-    _shows(0xED8E, "battery_power", sint(16, "W", na=0x7FFF, proof=_DOC)),
-    _shows(0xED8D, "battery_voltage", sint(16, "V", step="0.01", na=0x7FFF, proof=_DOC)),
-    _shows(0xED8C, "battery_current", sint(32, "A", step="0.001", na=0x7FFFFFFF, proof=_DOC)),
-    _shows(0x0FFF, "state_of_charge", uint(16, "%", step="0.01", na=0xFFFF, proof=_DOC)),
-    _shows(0xED7D, "starter_voltage", sint(16, "V", step="0.01", na=0x7FFF, proof=_DOC)),
+    # "Not available" is not documented for 0xEEFF; the largest number is read as such (inferred).
+    Characteristic(register=0xEEFF, metric="consumed_charge"),
+    Characteristic(register=0xED8E, metric="battery_power"),
+    Characteristic(register=0xED8D, metric="battery_voltage"),
+    Characteristic(register=0xED8C, metric="battery_current"),
+    Characteristic(register=0x0FFF, metric="state_of_charge"),
+    Characteristic(register=0xED7D, metric="starter_voltage"),
     # All ones is also "infinite": the shunt does not tell the two apart.
-    _shows(0x0FFE, "time_to_go", uint(16, "min", na=0xFFFF, proof=_DOC)),
-    _shows(0xEDEC, "temperature", uint(16, "°C", step="0.01", bias="-273.15", na=0xFFFF, proof=_DOC)),
-    _shows(0x0382, "midpoint_voltage", uint(16, "V", step="0.01", na=0xFFFF, proof=_DOC)),
-    _shows(0x0383, "midpoint_deviation", sint(16, "%", step="0.1", na=0x7FFF, proof=_DOC)),
+    Characteristic(register=0x0FFE, metric="time_to_go"),
+    Characteristic(register=0xEDEC, metric="temperature"),
+    Characteristic(register=0x0382, metric="midpoint_voltage"),
+    Characteristic(register=0x0383, metric="midpoint_deviation"),
 )
 
 CHARACTERISTICS: Final = (KEEP_ALIVE, *MEASUREMENTS)

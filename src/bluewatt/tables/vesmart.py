@@ -1,17 +1,14 @@
 """The layout of VE.Smart networking broadcasts, part by part.
 
 Source: protocol page vesmart-networking, sections 2 to 5 and 8. Most of it rests on one public implementation; no
-captured packet has been published, so everything but the serial numbers is *unproven*.
+captured packet has been published, so everything but the serial numbers is *unproven*. There are two record types:
+the counter record (0x01) publishes the high part of a sender's message counter, authenticated and not encrypted; the
+data record (0x02) carries register values, encrypted. Their numbers stand with the other first bytes, in `advert.py`.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
-
-OVERFLOW_RECORD: Final = 0x01
-"""Record type that publishes the high part of a sender's message counter, authenticated but not encrypted."""
-DATA_RECORD: Final = 0x02
-"""Record type that carries register values, encrypted."""
 
 
 class Part(NamedTuple):
@@ -44,7 +41,6 @@ REGISTER_VALUE: Final = (Part("register", "H"), Part("length", "B"))
 
 TAG_SIZE: Final = 4
 NETWORK_ID_SIZE: Final = 2
-NETWORK_KEY_SIZE: Final = 16
 
 CONTENT_KINDS: Final = (0x0F, 0x08)
 """First plaintext bytes whose register values are understood; the first is written. How they differ is unknown."""

@@ -105,7 +105,7 @@ def raw_bits(record: Record) -> int:
         for number, element in enumerate(_elements(row, value)):
             start = row.start + row.bits * number
             bits &= ~(row.mask << start)
-            bits |= raw_element(row, element) << start
+            bits |= _raw(row, element) << start
     return _absent_overlays(record, bits)
 
 
@@ -128,7 +128,7 @@ def _elements(row: Row, value: Any) -> tuple[Any, ...]:
     return elements
 
 
-def raw_element(row: Row, value: float | None) -> int:
+def _raw(row: Row, value: float | None) -> int:
     """The raw bits of one element of a row; raises Unencodable for a value the row cannot hold."""
     if value is None:
         if not row.na:

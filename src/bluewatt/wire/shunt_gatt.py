@@ -19,7 +19,7 @@ from bluewatt.tables.shunt_gatt import (
     MEASUREMENTS,
     Characteristic,
 )
-from bluewatt.wire.plan import raw_element
+from bluewatt.wire.values import decode_value, encode_value
 
 BY_UUID: Final = {row.uuid: row for row in CHARACTERISTICS}
 BY_METRIC: Final = {row.metric: row for row in CHARACTERISTICS}
@@ -37,48 +37,39 @@ def characteristic(uuid: str) -> Characteristic:
 
 
 def decode_characteristic(uuid: str, raw: bytes) -> float | int | None:
-    """The value a characteristic shows, in the unit of its row; raises UnknownType for a foreign UUID.
+    """The value a characteristic shows, in its unit; raises UnknownType for a foreign UUID.
 
     None for "not available" and for bytes of the wrong length, which are to be ignored (section 6): a shunt answers the
     first read of the keep-alive with no bytes at all. A keep-alive for ever is infinity.
     """
-    return decode_value(characteristic(uuid), raw)
+    row = characteristic(uuid)
+    if len(raw) != row.size:
+        return None
+    if row is KEEP_ALIVE and raw == KEEP_ALIVE_FOREVER:
+        return math.inf
+    value: float | int | None = decode_value(row.layout, raw)
+    return value
 
 
 def encode_characteristic(uuid: str, value: float | None) -> bytes:
     """The bytes that show a value, the inverse of `decode_characteristic`; None is written as "not available".
 
-    Raises UnknownType for a foreign UUID, Unencodable for a value outside the row's range.
+    Raises UnknownType for a foreign UUID, Unencodable for a value outside the register's range.
     """
-    return encode_value(characteristic(uuid), value)
-
-
-def decode_value(row: Characteristic, raw: bytes) -> float | int | None:
-    """The value of a characteristic whose row is at hand; see `decode_characteristic`."""
-    if len(raw) != row.size:
-        return None
-    count = int.from_bytes(raw, "little")
-    if row is KEEP_ALIVE and count == KEEP_ALIVE_FOREVER:
-        return math.inf
-    value: float | int | None = row.row.value(count)
-    return value
-
-
-def encode_value(row: Characteristic, value: float | None) -> bytes:
-    """The bytes of a value of a characteristic whose row is at hand; see `encode_characteristic`."""
-    if row is KEEP_ALIVE:
-        return _encode_keep_alive(value)
-    return raw_element(row.row, value).to_bytes(row.size, "little")
+    row = characteristic(uuid)
+    return _encode_keep_alive(value) if row is KEEP_ALIVE else encode_value(row.layout, value)
 
 
 def _encode_keep_alive(seconds: float | None) -> bytes:
     """A keep-alive has no "not available", it has "for ever"; no number may be written that way."""
     if seconds is None:
         return b""
-    count = KEEP_ALIVE_FOREVER if seconds == math.inf else raw_element(KEEP_ALIVE.row, seconds)
-    if count == KEEP_ALIVE_FOREVER and seconds != math.inf:
-        raise Unencodable(f"{KEEP_ALIVE.metric} cannot hold {seconds} {KEEP_ALIVE.row.unit}")
-    return count.to_bytes(KEEP_ALIVE.size, "little")
+    if seconds == math.inf:
+        return KEEP_ALIVE_FOREVER
+    raw = encode_value(KEEP_ALIVE.layout, seconds)
+    if raw == KEEP_ALIVE_FOREVER:
+        raise Unencodable(f"{KEEP_ALIVE.metric} cannot be {seconds} {KEEP_ALIVE.unit}")
+    return raw
 
 
 class KeepAlive:
@@ -117,7 +108,7 @@ class KeepAlive:
 
         A write of zero runs out at once (inferred: nobody has tried it on a shunt).
         """
-        seconds = decode_value(KEEP_ALIVE, raw)
+        seconds = decode_characteristic(KEEP_ALIVE.uuid, raw)
         if seconds is None:
             raise Malformed(f"a keep-alive has {KEEP_ALIVE.size} bytes, not {len(raw)}")
         self._raw, self._seconds, self._armed_at = bytes(raw), float(seconds), now
@@ -127,7 +118,7 @@ class KeepAlive:
 
         Raises Unencodable outside 0 to 65.534 s.
         """
-        raw = encode_value(KEEP_ALIVE, seconds)
+        raw = encode_characteristic(KEEP_ALIVE.uuid, seconds)
         self.receive(raw, now)
         return raw
 
@@ -140,7 +131,7 @@ class ShuntService:
     """
 
     def __init__(self, now: float) -> None:
-        self._raw = {row.uuid: encode_value(row, None) for row in MEASUREMENTS}
+        self._raw = {row.uuid: encode_characteristic(row.uuid, None) for row in MEASUREMENTS}
         self.keep_alive = KeepAlive(now)
 
     def connect(self, now: float) -> None:
@@ -165,7 +156,7 @@ class ShuntService:
         range.
         """
         rows = [BY_METRIC[metric] for metric in values if metric in BY_METRIC and metric != KEEP_ALIVE.metric]
-        raw = {row.uuid: encode_value(row, values[row.metric]) for row in rows}
+        raw = {row.uuid: encode_characteristic(row.uuid, values[row.metric]) for row in rows}
         changed = {uuid: value for uuid, value in raw.items() if self._raw[uuid] != value}
         self._raw.update(changed)
         return changed

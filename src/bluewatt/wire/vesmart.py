@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -19,19 +19,17 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from bluewatt.errors import KeyMismatch, KeyMissing, KeyProblem, Malformed, Unencodable, UnknownType
+from bluewatt.tables.advert import VESMART_COUNTER, VESMART_DATA
 from bluewatt.tables.vesmart import (
     CONTENT,
     CONTENT_KINDS,
-    DATA_RECORD,
     FIRST_PREFIX_LETTER,
     HEADER,
     LONGEST_CONTENT,
     LONGEST_LEGACY_CONTENT,
     NETWORK_ID_SIZE,
-    NETWORK_KEY_SIZE,
     NONCE,
     OVERFLOW,
-    OVERFLOW_RECORD,
     REGISTER_VALUE,
     SERIAL_DIGITS,
     SERIAL_LENGTH,
@@ -39,6 +37,8 @@ from bluewatt.tables.vesmart import (
     TAG_SIZE,
     Part,
 )
+from bluewatt.wire.advert import is_vesmart
+from bluewatt.wire.cipher import Key
 
 
 class Layout:
@@ -72,30 +72,22 @@ _REGISTER_VALUE: Final = Layout(REGISTER_VALUE)
 
 @dataclass(frozen=True)
 class Network:
-    """A VE.Smart network we belong to: two bytes of identifier, 16 secret bytes of key (never shown), a name.
-
-    Raises KeyProblem for other lengths.
-    """
+    """A VE.Smart network we belong to: two bytes of identifier, a key that never shows, a name for people."""
 
     network_id: bytes
-    key: bytes = field(repr=False)
+    key: Key
     name: str = ""
 
-    def __post_init__(self) -> None:
-        for what, data, size in (
-            ("identifier", self.network_id, NETWORK_ID_SIZE),
-            ("key", self.key, NETWORK_KEY_SIZE),
-        ):
-            if len(data) != size:
-                raise KeyProblem(f"a network {what} has {size} bytes ({2 * size} hex digits), not {len(data)}")
-
     @classmethod
-    def from_hex(cls, network_id: str, key: str, name: str = "") -> Network:
-        """A network as a person writes it: 4 and 32 hex digits; raises KeyProblem for anything else."""
+    def of(cls, network_id: bytes | str, key: bytes | str, name: str = "") -> Network:
+        """A network from 2 and 16 bytes, or from 4 and 32 hex digits; raises KeyProblem for anything else."""
         try:
-            return cls(bytes.fromhex(network_id), bytes.fromhex(key), name)
+            identifier = bytes.fromhex(network_id) if isinstance(network_id, str) else network_id
         except ValueError:
-            raise KeyProblem("a network identifier and key are written in hex digits") from None
+            raise KeyProblem(f"a network identifier is written in hex digits, not {network_id!r}") from None
+        if len(identifier) != NETWORK_ID_SIZE:
+            raise KeyProblem(f"a network identifier has {2 * NETWORK_ID_SIZE} hex digits, not {2 * len(identifier)}")
+        return cls(identifier, Key.of(key), name)
 
     @property
     def group(self) -> int:
@@ -180,21 +172,16 @@ class Content(msgspec.Struct, frozen=True):
         return self.understood and bool(self.rest)
 
 
-def is_broadcast(payload: bytes) -> bool:
-    """Whether manufacturer data (after the company identifier) is of VE.Smart networking, by its first byte."""
-    return payload[:1] in (bytes([OVERFLOW_RECORD]), bytes([DATA_RECORD]))
-
-
 def parse_broadcast(payload: bytes) -> Broadcast:
     """The parts of a broadcast, nothing authenticated yet.
 
     Raises UnknownType for another record type, Malformed for a wrong length. What follows an overflow
     record is ignored.
     """
-    if not is_broadcast(payload):
+    if not is_vesmart(payload):
         number = payload[0] if payload else None
         raise UnknownType("not a VE.Smart networking broadcast", type_number=number, raw=payload)
-    if payload[0] == OVERFLOW_RECORD:
+    if payload[0] == VESMART_COUNTER:
         fields, end = _OVERFLOW_HEADER.unpack(payload), _OVERFLOW_HEADER.size + TAG_SIZE
         if len(payload) < end:
             raise Malformed(f"an overflow record has {end} bytes, not {len(payload)}")
@@ -234,7 +221,7 @@ def seal(network: Network, *, serial: int, sequence: int, overflow: int, plainte
     The caller never seals twice with the same serial and counter: the safety of the key depends on it.
     """
     bare = Broadcast(
-        record_type=DATA_RECORD if plaintext else OVERFLOW_RECORD,
+        record_type=VESMART_DATA if plaintext else VESMART_COUNTER,
         group=network.group,
         serial=serial,
         sequence=sequence,

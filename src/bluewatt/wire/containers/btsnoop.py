@@ -41,7 +41,7 @@ class BtsnoopReader(PacketReader):
 
     def _scan(self, buffer: bytes, position: int, packets: list[Packet]) -> tuple[int, str]:
         unpack, append, size = RECORD.unpack_from, packets.append, len(buffer)
-        plain_h4, good, base = self.link == Link.BTSNOOP_H4, self._stamp, self._offset
+        plain_h4, good, base = self.link == Link.BTSNOOP_H4, self._stamp, self.offset
         fault = ""
         while (body := position + 24) <= size:
             original, length, flags, _, stamp = unpack(buffer, position)

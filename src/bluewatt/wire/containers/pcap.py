@@ -43,7 +43,7 @@ class PcapReader(PacketReader):
 
     def _scan(self, buffer: bytes, position: int, packets: list[Packet]) -> tuple[int, str]:
         unpack, append, size = self._record.unpack_from, packets.append, len(buffer)
-        with_direction, fractions, base = self.link == Link.H4_WITH_DIRECTION, self.fractions, self._offset
+        with_direction, fractions, base = self.link == Link.H4_WITH_DIRECTION, self.fractions, self.offset
         fault = ""
         while (body := position + 16) <= size:
             seconds, fraction, length, original = unpack(buffer, position)

@@ -68,10 +68,10 @@ class PcapngReader(PacketReader):
             if buffer[end - 4 : end] != buffer[position + 4 : position + 8]:
                 return position, "the two lengths of a pcapng block differ"
             try:
-                self._block(kind, buffer[position + 8 : end - 4], self._offset + position, packets)
+                self._block(kind, buffer[position + 8 : end - 4], self.offset + position, packets)
             except (Malformed, struct.error) as error:
                 reason = str(error) if isinstance(error, Malformed) else "a pcapng block is too short for its type"
-                self.problems.append(CaptureError(reason, offset=self._offset + position))
+                self.problems.append(CaptureError(reason, offset=self.offset + position))
             position = end
         return position, ""
 

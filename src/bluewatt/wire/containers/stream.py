@@ -28,8 +28,9 @@ class PacketReader:
 
     def __init__(self, first_offset: int) -> None:
         self.problems: list[CaptureError] = []
+        self.offset = first_offset
+        """Where in the capture the next record begins; may be set before the first `feed`, to read from there on."""
         self._buffer = b""
-        self._offset = first_offset
         self._fault: CaptureError | None = None
 
     def feed(self, block: bytes) -> list[Packet]:
@@ -41,10 +42,10 @@ class PacketReader:
             position, fault = self._scan(buffer, position, packets)
             if not fault:
                 break
-            self._fault = CaptureError(fault, offset=self._offset + position)
+            self._fault = CaptureError(fault, offset=self.offset + position)
             position = self._resume(buffer, position + 1)
         self._buffer = buffer[position:]
-        self._offset += position
+        self.offset += position
         return packets
 
     def finish(self) -> tuple[list[Packet], CaptureError | None]:
@@ -56,12 +57,12 @@ class PacketReader:
         while self._buffer and not self._fault:
             self._fault = CaptureError(
                 f"the capture ends in the middle of a packet ({len(self._buffer)} bytes of it are there)",
-                offset=self._offset,
+                offset=self.offset,
             )
             found = self._find(self._buffer, 1)
             if found >= 0:
                 rest, self._buffer = self._buffer[found:], b""
-                self._offset += found
+                self.offset += found
                 self.problems.append(self._fault)
                 self._fault = None
                 packets += self.feed(rest)

@@ -1,0 +1,317 @@
+"""Advertisements of a capture as numpy columns, for the batch decoder (needs the `batch` extra).
+
+Only finding where the records begin is a loop; everything else is gathered at once through a structured type that lays
+the common shape over the buffer: a record header, then an event with one legacy report of flags and Victron's
+manufacturer data. What has another shape takes the careful way of `AdvertisementReader`, and so does the rest of a
+capture from its first unbelievable header on: the rows are the same as those of the careful way alone.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bluewatt.errors import CaptureError
+from bluewatt.tables.gatt import COMPANY_ID
+from bluewatt.wire.ad_structures import MANUFACTURER_DATA, Advertisement
+from bluewatt.wire.advertising import AdvertisementReader
+from bluewatt.wire.containers import LONGEST_HEADER, open_container
+from bluewatt.wire.containers.btsnoop import EPOCH, BtsnoopReader
+from bluewatt.wire.containers.packets import Kind, Link, Packet
+from bluewatt.wire.containers.pcap import PcapReader
+from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
+from bluewatt.wire.hci import ADVERTISING_REPORT, LE_META
+
+WIDTH = 31
+"""Width of the payload matrix in bytes; longer payloads are cut (no record is longer)."""
+
+BLOCK = 0x100000
+"""A good size of the blocks to feed, in bytes."""
+
+NO_STRENGTH = 127
+"""`rssi` where the capture does not say."""
+
+Bytes = NDArray[np.uint8]
+Indices = NDArray[np.int64]
+
+
+class Columns(NamedTuple):
+    """Advertisements of Victron devices, a row each, in the order of the capture."""
+
+    at: NDArray[np.float64]
+    """POSIX seconds."""
+    address: NDArray[np.uint64]
+    """The sender's address as a number: AA:BB:CC:DD:EE:FF is 0xAABBCCDDEEFF."""
+    rssi: NDArray[np.int8]
+    """dBm, `NO_STRENGTH` for not available."""
+    payload: Bytes
+    """Manufacturer data after the company identifier, zero padded: shape (rows, WIDTH)."""
+    length: NDArray[np.uint8]
+    """Bytes of the payload that count."""
+
+
+_EVENT_FIELDS: list[tuple[Any, ...]] = [
+    ("kind", "u1"),
+    ("code", "u1"),
+    ("parameters", "u1"),
+    ("subevent", "u1"),
+    ("reports", "u1"),
+    ("types", "V2"),
+    ("address_low", "<u4"),
+    ("address_high", "<u2"),
+    ("data_length", "u1"),
+    ("flags_head", ">u2"),
+    ("flags", "u1"),
+    ("structure", "u1"),
+    ("ad_type", "u1"),
+    ("company", "<u2"),
+    ("payload", "u1", (WIDTH,)),
+]
+"""An H4 event with one legacy report, from its packet indicator on."""
+
+_BEFORE_PAYLOAD = 20
+"""Bytes of the event (without packet indicator) before the payload; one byte of strength stands behind it."""
+
+_FLAGS_HEAD = 0x0201
+
+_PADDING = np.tri(WIDTH + 1, WIDTH, -1, dtype=np.uint8)
+"""Row n: n ones, then zeros; what a payload of n bytes is multiplied with."""
+
+_NO_COLUMNS = Columns(
+    np.empty(0, np.float64),
+    np.empty(0, np.uint64),
+    np.empty(0, np.int8),
+    np.empty((0, WIDTH), np.uint8),
+    np.empty(0, np.uint8),
+)
+
+
+class _Shape(NamedTuple):
+    """How the records of one capture lie, and what the loop over them needs."""
+
+    layout: np.dtype[np.void]
+    header: int
+    """Bytes of the record header."""
+    wrapping: int
+    """Bytes between the record header and the packet indicator."""
+    word: np.dtype[np.uint32]
+    """A number of the header, in the byte order of the file."""
+    length_at: int
+    """Where in the header the included length stands."""
+    original_at: int
+    """Where the original length stands."""
+    fraction_at: int
+    """Where the fraction of the second stands, if there is one."""
+    fractions: float
+    """Fractions of a second, 0 where the time stamp is one number."""
+
+    def seconds(self, rows: NDArray[np.void]) -> NDArray[np.float64]:
+        """The time stamps of rows, POSIX seconds, by the same arithmetic as the careful readers'."""
+        if not self.fractions:
+            return np.asarray((rows["stamp"] - EPOCH) / 1e6)
+        return np.asarray(rows["seconds"] + rows["fraction"] / self.fractions)
+
+
+def _shape(reader: PacketReader) -> _Shape | None:
+    """The shape of a capture whose records can be gathered, None for one that takes the careful way."""
+    if isinstance(reader, BtsnoopReader) and reader.link == Link.BTSNOOP_H4:
+        header = [("original", ">u4"), ("length", ">u4"), ("mark", "V8"), ("stamp", ">i8")]
+        return _Shape(np.dtype(header + _EVENT_FIELDS), 24, 0, np.dtype(">u4"), 4, 0, 0, 0.0)
+    if isinstance(reader, PcapReader) and reader.link in (Link.H4, Link.H4_WITH_DIRECTION):
+        wrapping = 4 if reader.link == Link.H4_WITH_DIRECTION else 0
+        header = [(name, reader.order + "u4") for name in ("seconds", "fraction", "length", "original")]
+        layout = np.dtype([*header, ("direction", f"V{wrapping}"), *_EVENT_FIELDS])
+        return _Shape(layout, 16, wrapping, np.dtype(reader.order + "u4"), 8, 12, 4, reader.fractions)
+    return None
+
+
+def read_columns(
+    blocks: Iterable[bytes], on_problem: Callable[[CaptureError], None] | None = None
+) -> Iterator[Columns]:
+    """Yield the advertisements of a capture as columns, a chunk per block; errors as `read_packets` has them."""
+    stream = iter(blocks)
+    head = b""
+    while len(head) < LONGEST_HEADER and (block := next(stream, None)) is not None:
+        head += block
+    reader = ColumnReader(head, on_problem)
+    yield reader.feed(reader.rest)
+    for block in stream:
+        yield reader.feed(block)
+    columns, error = reader.finish()
+    yield columns
+    if error:
+        raise error
+
+
+class ColumnReader:
+    """Turns the bytes of one capture into columns; opened with its first bytes, `rest` of which is fed first."""
+
+    def __init__(self, head: bytes, on_problem: Callable[[CaptureError], None] | None = None) -> None:
+        self._reader, self.rest = open_container(head)
+        self._advertisements = AdvertisementReader()
+        self._on_problem = on_problem
+        self._shape = _shape(self._reader)
+        self._buffer = b""
+
+    def feed(self, block: bytes) -> Columns:
+        """Take the next bytes, return the advertisements they complete."""
+        if not self._shape:
+            return self._carefully(self._reader.feed(block))
+        buffer = self._buffer + block if self._buffer else block
+        starts, ends, sound = _records(buffer, self._shape)
+        # The last record is held back: where a lie follows it, the careful reader begins with it, knowing its time.
+        kept = int(starts[-1]) if len(starts) else 0
+        columns = self._gather(buffer, starts[:-1], ends[:-1], self._shape)
+        self._buffer = buffer[kept:]
+        self._reader.offset += kept
+        if not sound:
+            columns = concatenate([columns, self._give_up()])
+        return columns
+
+    def finish(self) -> tuple[Columns, CaptureError | None]:
+        """Return the last advertisements and, for a capture cut or lost at its end, the error."""
+        columns = self._give_up()
+        packets, error = self._reader.finish()
+        return concatenate([columns, self._carefully(packets)]), error
+
+    def _give_up(self) -> Columns:
+        """Hand the bytes not read yet, and all that follow, to the careful reader."""
+        rest, self._buffer, self._shape = self._buffer, b"", None
+        return self._carefully(self._reader.feed(rest))
+
+    def _carefully(self, packets: list[Packet]) -> Columns:
+        columns = pack(self._advertisements.read(packets))
+        self._tell()
+        return columns
+
+    def _tell(self) -> None:
+        for problems in (self._reader.problems, self._advertisements.problems):
+            if self._on_problem:
+                for problem in problems:
+                    self._on_problem(problem)
+            problems.clear()
+
+    def _gather(self, buffer: bytes, starts: Indices, ends: Indices, shape: _Shape) -> Columns:
+        if not len(starts):
+            return _NO_COLUMNS
+        rows = _take(buffer, starts, shape.layout)
+        sizes = ends - starts - (shape.header + shape.wrapping + 1)
+        common = _common(rows, sizes)
+        others = np.flatnonzero(~common & _worth_reading(rows, sizes))
+        if common.all():
+            return _columns(buffer, rows, ends, sizes, shape)
+        columns = _columns(buffer, _take(buffer, starts[common], shape.layout), ends[common], sizes[common], shape)
+        if not len(others):
+            return columns
+        numbers, careful = self._one_by_one(buffer, others, starts, ends, shape)
+        order = np.argsort(np.concatenate([np.flatnonzero(common), numbers]), kind="stable")
+        return _arranged(concatenate([columns, careful]), order)
+
+    def _one_by_one(
+        self, buffer: bytes, others: Indices, starts: Indices, ends: Indices, shape: _Shape
+    ) -> tuple[Indices, Columns]:
+        """Read the events of other shapes carefully; return which record each advertisement stood in, and them."""
+        seconds = shape.seconds(_take(buffer, starts[others], shape.layout))
+        numbers: list[int] = []
+        found: list[Advertisement] = []
+        for number, at in zip(others.tolist(), seconds.tolist(), strict=True):
+            start = int(starts[number])
+            body = start + shape.header + shape.wrapping
+            data = buffer[body + 1 : int(ends[number])]
+            packet = (at, int(Kind.EVENT), None, data, self._reader.offset + start, 0)
+            advertisements = [row for row in self._advertisements.read([packet]) if row[5] is not None]
+            numbers += [number] * len(advertisements)
+            found += advertisements
+        self._tell()
+        return np.array(numbers, np.int64), pack(found)
+
+
+def _records(buffer: bytes, shape: _Shape) -> tuple[Indices, Indices, bool]:
+    """Return where the whole records begin and end, and False where a header that cannot be true follows them."""
+    starts: list[int] = []
+    append, unpack = starts.append, struct.Struct(shape.word.str[0] + "I").unpack_from
+    header, length_at = shape.header, shape.length_at
+    position, last = 0, len(buffer) - header
+    while position <= last:
+        append(position)
+        position += header + unpack(buffer, position + length_at)[0]
+    begins = np.array(starts, np.int64)
+    ends = np.append(begins[1:], position)[: len(begins)]
+    length = ends - begins - header
+    sound = (length <= _take(buffer, begins + shape.original_at, shape.word)) & (length <= MAX_PACKET)
+    if shape.fractions:
+        sound &= _take(buffer, begins + shape.fraction_at, shape.word) < shape.fractions
+    good = len(sound) if sound.all() else int(np.argmin(sound))
+    whole = good - 1 if good == len(sound) and good and position > len(buffer) else good
+    return begins[:whole], ends[:whole], good == len(sound)
+
+
+def _take(buffer: bytes, starts: Indices, layout: np.dtype[Any]) -> NDArray[Any]:
+    """Gather what stands in the buffer at `starts`, laid out as `layout`."""
+    padded = buffer + bytes(layout.itemsize)
+    # Gathered as opaque bytes and named afterwards: numpy copies a structured row field by field, 25 times slower.
+    opaque = np.ndarray((len(buffer),), np.dtype((np.void, layout.itemsize)), padded, strides=(1,))
+    return opaque[starts].view(layout)
+
+
+def _common(rows: NDArray[np.void], sizes: Indices) -> NDArray[np.bool_]:
+    """Which rows have the common shape: every length agrees with every other."""
+    return np.asarray(
+        (rows["kind"] == Kind.EVENT)
+        & (rows["code"] == LE_META)
+        & (rows["parameters"] == sizes - 2)
+        & (rows["subevent"] == ADVERTISING_REPORT)
+        & (rows["reports"] == 1)
+        & (rows["data_length"] == sizes - 14)
+        & (rows["flags_head"] == _FLAGS_HEAD)
+        & (rows["structure"] == sizes - 18)
+        & (rows["ad_type"] == MANUFACTURER_DATA)
+        & (rows["company"] == COMPANY_ID)
+        & (sizes > _BEFORE_PAYLOAD)
+        & (sizes <= _BEFORE_PAYLOAD + WIDTH + 1)
+    )
+
+
+def _worth_reading(rows: NDArray[np.void], sizes: Indices) -> NDArray[np.bool_]:
+    """Which rows are events that may hold an advertisement, or are broken and have to be told."""
+    event = (rows["kind"] == Kind.EVENT) & (sizes >= 0)
+    return np.asarray(event & ((rows["code"] == LE_META) | (sizes < 2) | (rows["parameters"] != sizes - 2)))
+
+
+def _columns(buffer: bytes, rows: NDArray[np.void], ends: Indices, sizes: Indices, shape: _Shape) -> Columns:
+    length = (sizes - _BEFORE_PAYLOAD - 1).astype(np.uint8)
+    address = rows["address_high"].astype(np.uint64) << np.uint64(32) | rows["address_low"]
+    rssi = np.frombuffer(buffer, np.int8)[ends - 1]
+    return Columns(shape.seconds(rows), address, rssi, rows["payload"] * _PADDING[length], length)
+
+
+def _arranged(columns: Columns, order: Indices) -> Columns:
+    at, address, rssi, payload, length = columns
+    return Columns(at[order], address[order], rssi[order], payload[order], length[order])
+
+
+def pack(advertisements: Iterable[Advertisement]) -> Columns:
+    """Return the columns of advertisements read carefully; those without a payload (names) are left out."""
+    rows = [row for row in advertisements if row[5] is not None]
+    if not rows:
+        return _NO_COLUMNS
+    payloads = [(row[5] or b"")[:WIDTH] for row in rows]
+    return Columns(
+        np.array([row[0] for row in rows], np.float64),
+        np.array([int(row[1].replace(":", ""), 16) for row in rows], np.uint64),
+        np.array([NO_STRENGTH if row[3] is None else row[3] for row in rows], np.int8),
+        np.frombuffer(b"".join(payload.ljust(WIDTH, b"\0") for payload in payloads), np.uint8).reshape(-1, WIDTH),
+        np.array([len(payload) for payload in payloads], np.uint8),
+    )
+
+
+def concatenate(parts: Iterable[Columns]) -> Columns:
+    """Join chunks of columns."""
+    filled = [part for part in parts if len(part.at)]
+    if len(filled) < 2:
+        return filled[0] if filled else _NO_COLUMNS
+    return Columns(*(np.concatenate(columns) for columns in zip(*filled, strict=True)))

@@ -28,7 +28,7 @@ from importlib import resources
 import msgspec
 
 from bluewatt.schema import Code, Flags, Groups, Scale
-from bluewatt.tables.enums import code_class, enumeration, enumeration_names, flags_class
+from bluewatt.tables.enums import code_class, enumeration, flags_class
 
 CSV_NAME = "registers.csv"
 
@@ -43,6 +43,9 @@ SIZES = {
 """Bytes of each type of fixed width."""
 
 SIGNED = frozenset({"i8", "i16", "i32", "enum_i16"})
+
+DOUBTFUL = frozenset({"single", "guess"})
+"""Confidences of rows that stand on one source only."""
 
 GROUP_STATES = {
     "yes_no": ("not_available", "yes", "no", "reserved"),
@@ -117,11 +120,10 @@ def flags_type(name: str) -> type[Flags]:
 
 @cache
 def groups_type(name: str) -> type[Groups]:
-    """The class of a register of two-bit groups, by "enumeration/states"; groups nobody has named are numbered."""
+    """The class of a register of two-bit groups, by "enumeration/states"."""
     enum, _, states = name.partition("/")
-    names = enumeration(enum) if enum in enumeration_names() else {}
     doc = f"Groups of the enumeration {enum}, each {', '.join(GROUP_STATES[states])}."
-    return type(enum, (Groups,), {"names": names, "states": GROUP_STATES[states], "__doc__": doc})
+    return type(enum, (Groups,), {"names": enumeration(enum), "states": GROUP_STATES[states], "__doc__": doc})
 
 
 @cache
@@ -201,13 +203,13 @@ def by_key(key: str, family: str | None) -> Register | None:
 
 
 def by_metric(metric: str, family: str | None) -> tuple[Register, ...]:
-    """The registers that measure a quantity on a device of a family, the finest first; borrowed rows come last."""
+    """The registers that measure a quantity on a device of a family, the finest of the well-founded first."""
     rows = (lookup(number, family) for number in _ids_of_names().get(metric, ()))
     return tuple(sorted((row for row in rows if row and row.metric == metric), key=_preference))
 
 
-def _preference(row: Register) -> tuple[bool, int, int]:
-    return row.borrowed, -row.scale.divisor, -(row.size or 0)
+def _preference(row: Register) -> tuple[bool, bool, int]:
+    return row.borrowed, row.confidence in DOUBTFUL, -row.scale.divisor
 
 
 def by_name(name: str, family: str | None) -> Register | None:

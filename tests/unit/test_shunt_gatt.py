@@ -9,6 +9,7 @@ import pytest
 
 from bluewatt.errors import Malformed, Unencodable, UnknownType
 from bluewatt.tables.gatt import SHUNT_SERVICE
+from bluewatt.tables.metrics_registers import any_metric
 from bluewatt.tables.shunt_gatt import CHARACTERISTICS, KEEP_ALIVE, KEEP_ALIVE_GRACE, MEASUREMENTS
 from bluewatt.wire.shunt_gatt import (
     BY_METRIC,
@@ -33,6 +34,13 @@ def test_the_service_has_eleven_characteristics_with_uuids_of_their_own() -> Non
 def test_only_the_keep_alive_is_written_and_all_else_notifies() -> None:
     assert "write" in KEEP_ALIVE.access
     assert all(row.access == ("read", "notify") for row in MEASUREMENTS)
+
+
+def test_every_measurement_is_a_metric_in_its_unit() -> None:
+    for row in MEASUREMENTS:
+        metric = any_metric(row.metric)
+        assert metric is not None, row.metric
+        assert metric.unit == row.unit, row.metric
 
 
 def test_a_uuid_is_found_in_any_case() -> None:

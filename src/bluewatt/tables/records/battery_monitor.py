@@ -12,10 +12,7 @@ class BatteryMonitor(Record, record_type=0x02, title="Battery monitor", proof=Pr
     time_to_go: int | None = uint(16, "min", na=0xFFFF)
     battery_voltage: float | None = sint(16, "V", step="0.01", na=0x7FFF)
     alarm_reason: AlarmReason | None = flags(16, AlarmReason)
-    # No capture shows a starter voltage: its row is inferred from the register of the same quantity (0xED7D).
-    starter_voltage: float | None = sint(
-        16, "V", step="0.01", na=0x7FFF, when=("aux_mode", AuxMode.STARTER_VOLTAGE), proof=Proof.DOCUMENTED
-    )
+    starter_voltage: float | None = sint(16, "V", step="0.01", na=0x7FFF, when=("aux_mode", AuxMode.STARTER_VOLTAGE))
     midpoint_voltage: float | None = uint(16, "V", step="0.01", na=0xFFFF, when=("aux_mode", AuxMode.MIDPOINT_VOLTAGE))
     temperature: float | None = uint(
         16, "°C", step="0.01", bias="-273.15", na=0xFFFF, when=("aux_mode", AuxMode.TEMPERATURE)

@@ -12,5 +12,5 @@ class DcdcConverter(Record, record_type=0x04, title="DC/DC converter", proof=Pro
     device_state: DeviceState | None = coded(8, DeviceState, na=0xFF)
     charger_error: ChargerError | None = coded(8, ChargerError, na=0xFF)
     input_voltage: float | None = uint(16, "V", step="0.01", na=0xFFFF)
-    output_voltage: float | None = sint(16, "V", step="0.01", na=0x7FFF)
+    output_voltage: float | None = sint(16, "V", step="0.01", na=0x7FFF, proof=Proof.DOCUMENTED)
     off_reason: OffReason | None = flags(32, OffReason)

@@ -17,4 +17,4 @@ class LynxSmartBms(Record, record_type=0x0A, title="Lynx Smart BMS", proof=Proof
     warnings_alarms: BmsWarnings | None = flags(18, BmsWarnings)
     state_of_charge: float | None = uint(10, "%", step="0.1", na=0x3FF)
     consumed_charge: float | None = uint(20, "Ah", step="-0.1", na=0xFFFFF)
-    battery_temperature: int | None = uint(7, "°C", bias="-40", na=0x7F)
+    battery_temperature: int | None = uint(7, "°C", bias="-40", na=0x7F, proof=Proof.DOCUMENTED)

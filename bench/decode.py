@@ -13,7 +13,7 @@ COUNT = 2000
 RIVAL = "victron-ble"
 
 
-def their_decoder() -> Callable[[bytes], object]:
+def their_decoder() -> Callable[[bytes], Any]:
     """victron-ble from bytes to its dictionary of raw values: the least of its readings, without its getters."""
     try:
         from victron_ble.devices import detect_device_type
@@ -21,7 +21,7 @@ def their_decoder() -> Callable[[bytes], object]:
         raise Unmeasurable("victron-ble is not installed") from missing
     devices: dict[type, Any] = {}
 
-    def decode(data: bytes) -> object:
+    def decode(data: bytes) -> Any:
         kind = detect_device_type(data)
         if kind not in devices:
             devices[kind] = kind(KEY.hex())
@@ -30,15 +30,15 @@ def their_decoder() -> Callable[[bytes], object]:
     return decode
 
 
-def our_record(data: bytes) -> object:
+def our_record(data: bytes) -> Any:
     return decode_advertisement(data, KEY)
 
 
-def our_dictionary(data: bytes) -> object:
+def our_dictionary(data: bytes) -> Any:
     return decode_advertisement(data, KEY).as_dict()
 
 
-def per_second(decode: Callable[[bytes], object], heard: list[bytes]) -> float:
+def per_second(decode: Callable[[bytes], Any], heard: list[bytes]) -> float:
     def run() -> None:
         for data in heard:
             decode(data)
@@ -51,6 +51,8 @@ def decode() -> Iterator[Row]:
     """Records and dictionaries of two kinds of device, beside victron-ble's dictionary."""
     theirs = their_decoder()
     for name, heard in (("battery monitor", battery_monitor(COUNT)), ("solar charger", solar_charger(COUNT))):
+        if theirs(heard[0]).get_battery_voltage() != our_record(heard[0]).battery_voltage:
+            raise Unmeasurable(f"{RIVAL} and we read {heard[0].hex()} differently")
         their_rate = per_second(theirs, heard)
         for product, ours, goal in (("record", our_record, 5), ("dictionary", our_dictionary, None)):
             yield Row(

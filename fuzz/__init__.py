@@ -1,0 +1,1 @@
+"""Fuzzing: random and damaged bytes for every decoder; anything raised but the errors it promises is a finding."""

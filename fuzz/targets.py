@@ -1,0 +1,155 @@
+"""What is fuzzed: a decoder, what it may raise, and good inputs to damage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bluewatt import build_advertisement, decode_advertisement, decode_record, encode_record
+from bluewatt.errors import BluewattError, CaptureError, KeyProblem, WireError
+from bluewatt.tables.records import record_classes
+from bluewatt.tables.shunt_gatt import CHARACTERISTICS
+from bluewatt.wire import vreg
+from bluewatt.wire.advertising import AdvertisementReader
+from bluewatt.wire.containers import Kind, read_packets
+from bluewatt.wire.control import parse_control, parse_header
+from bluewatt.wire.hci import advertising_reports
+from bluewatt.wire.linklayer import advertising_report, unwrap_air
+from bluewatt.wire.shunt_gatt import decode_characteristic
+from bluewatt.wire.vesmart import Network, build_broadcast, parse_broadcast, parse_content, seal
+from bluewatt.wire.vreg import build_message, parse_messages
+
+KEY = bytes(range(16))
+TYPES = [cls.record_type for cls in record_classes()]
+AIR_KINDS = [int(kind) for kind in Kind if kind >= Kind.AIR]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One decoder under fire."""
+
+    run: Callable[[bytes], object]
+    may_raise: tuple[type[BluewattError], ...] = (WireError,)
+    seeds: list[bytes] = field(default_factory=list)
+
+
+class NotInverse(AssertionError):
+    """What was decoded does not survive being encoded and decoded again."""
+
+
+def advertisement(data: bytes) -> None:
+    decode_advertisement(data, KEY).as_dict()
+
+
+def record(data: bytes) -> None:
+    """The first byte picks the record type; what a whole record says must survive a round trip."""
+    record_type, plaintext = TYPES[data[0] % len(TYPES)] if data else TYPES[0], data[1:]
+    found = decode_record(record_type, plaintext)
+    if 8 * len(plaintext) >= found.bits and decode_record(record_type, encode_record(found)) != found:
+        raise NotInverse(f"{found} became {decode_record(record_type, encode_record(found))}")
+
+
+def messages(data: bytes) -> None:
+    for message in parse_messages(data):
+        if parse_messages(build_message(message)) != [message]:
+            raise NotInverse(f"{message} does not come back from {build_message(message).hex()}")
+
+
+def control(data: bytes) -> None:
+    parse_control(data)
+
+
+def header(data: bytes) -> None:
+    parse_header(data)
+
+
+def characteristic(data: bytes) -> None:
+    for row in CHARACTERISTICS:
+        decode_characteristic(row.uuid, data)
+
+
+def broadcast(data: bytes) -> None:
+    parse_broadcast(data)
+
+
+def content(data: bytes) -> None:
+    parse_content(data)
+
+
+def hci_event(data: bytes) -> None:
+    list(advertising_reports(data))
+
+
+def air(data: bytes) -> None:
+    """The first byte picks the capture's way of writing link-layer packets."""
+    advertising_report(unwrap_air(AIR_KINDS[data[0] % len(AIR_KINDS)] if data else AIR_KINDS[0], data[1:]))
+
+
+def capture(data: bytes) -> None:
+    reader = AdvertisementReader()
+    for packets in read_packets([data[:40], data[40:]]):
+        reader.read(packets)
+
+
+def sealed() -> list[bytes]:
+    """An advertisement of every record with all its values absent."""
+    return [build_advertisement(cls(), product_id=0xA389, key=KEY, nonce=7) for cls in record_classes()]
+
+
+def report(data: bytes) -> bytes:
+    """An LE advertising report event that carries `data` as manufacturer data."""
+    structure = bytes([len(data) + 3, 0xFF]) + b"\xe1\x02" + data
+    body = b"\x02\x01\x00\x00" + bytes(range(6)) + bytes([len(structure)]) + structure + b"\xc4"
+    return bytes([0x3E, len(body)]) + body
+
+
+def btsnoop(events: list[bytes]) -> bytes:
+    """A small btsnoop file (H4)."""
+    packets = [b"\x04" + event for event in events]
+    head = b"btsnoop\0" + (1).to_bytes(4, "big") + (1002).to_bytes(4, "big")
+    stamp = (0x00DCDDB30F2F8000 + 1_700_000_000_000_000).to_bytes(8, "big")
+    size = [len(packet).to_bytes(4, "big") for packet in packets]
+    flags_and_drops = (3).to_bytes(4, "big") + bytes(4)
+    return head + b"".join(n + n + flags_and_drops + stamp + packet for n, packet in zip(size, packets, strict=True))
+
+
+def pcap(events: list[bytes]) -> bytes:
+    """A small pcap file (H4 with a direction word)."""
+    packets = [b"\0\0\0\1\x04" + event for event in events]
+    head = bytes.fromhex("d4c3b2a1020004000000000000000000ffff0000c9000000")
+    size = [len(packet).to_bytes(4, "little") for packet in packets]
+    return head + b"".join(
+        b"\x80\x9a\x50\x65" + bytes(4) + n + n + packet for n, packet in zip(size, packets, strict=True)
+    )
+
+
+ADVERTISEMENTS = sealed()
+EVENTS = [report(data) for data in ADVERTISEMENTS]
+
+MESSAGES: list[vreg.Message] = [
+    vreg.GetDevices(),
+    vreg.DeviceList(pairs=((0, 0), (3, 1))),
+    vreg.Subscribe(instance=3),
+    vreg.GetValues(instance=3, registers=(0xED8D, 0x0100)),
+    vreg.GetValues(instance=0, registers=(0xEC65,), indefinite=True),
+    vreg.SetValues(instance=3, writes=((0x0093, b"\x3c\x00"), (0xED8D, b""))),
+    vreg.Response(item=0, request_opcode=5, code=0),
+    vreg.Value(instance=3, register=0xED8D, value=b"\x2f\x05"),
+    vreg.ValueResponse(instance=3, register=0xED8E, code=1),
+    vreg.NewPath(instance=0, index=4, path="/Dc/0/Voltage"),
+]
+NETWORK = Network(b"\x12\x34", KEY)
+
+TARGETS = {
+    "advertisement": Target(advertisement, (WireError, KeyProblem), ADVERTISEMENTS),
+    "record": Target(record, seeds=[bytes([place]) + b"\xff" * 20 for place in range(len(TYPES))]),
+    "messages": Target(messages, seeds=[build_message(message) for message in MESSAGES]),
+    "control": Target(control),
+    "header": Target(header),
+    "characteristic": Target(characteristic),
+    "broadcast": Target(broadcast, seeds=[build_broadcast(seal(NETWORK, serial=12345, sequence=7, overflow=1))]),
+    "content": Target(content),
+    "hci-event": Target(hci_event, seeds=EVENTS),
+    "air": Target(air),
+    "capture": Target(capture, (CaptureError,), [btsnoop(EVENTS[:3]), pcap(EVENTS[:3])]),
+}

@@ -181,3 +181,19 @@ def test_answers_of_chargers_and_monitors(number: int, family: str, data: str, v
     assert register is not None
     assert decode_value(register, bytes.fromhex(data)) == value
     assert register.unit == unit
+
+
+@pytest.mark.parametrize(
+    ("number", "family", "data", "keys"),
+    [
+        (0x0201, "mppt", "03", "bulk"), (0x0200, "phoenix", "05", "eco"), (0x0200, "phoenix", "04", "off"),
+        (0x0200, "mppt", "01", "on"), (0x0207, "mppt", "01000000", ["no_input_power"]),
+        (0xEDB3, "mppt", "02", "tracking"),
+        (0xEEB6, "bmv", "01", "yes"),
+    ],
+)  # fmt: skip
+def test_names_of_captured_states(number: int, family: str, data: str, keys: str | list[str]) -> None:
+    """States of the vectors by name (protocol pages victronconnect-gatt, section 12, and vedirect, section 2.2)."""
+    register = lookup(number, family)
+    assert register is not None
+    assert plain(decode_value(register, bytes.fromhex(data))) == keys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -50,3 +51,19 @@ def test_the_virtual_radio_is_pinned_exactly(root: Path) -> None:
     extras = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     (bumble,) = [Requirement(line) for line in extras["emulator"]]
     assert [clause.operator for clause in bumble.specifier] == ["=="]
+
+
+def test_the_architecture_page_tells_the_locked_versions(root: Path, pins: dict[str, str]) -> None:
+    page = (root / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split("|")] for line in page.splitlines() if line.startswith("|")
+    ]
+    told = {}
+    for row in rows:
+        for cell, version in itertools.pairwise(row):
+            if re.match(r"\d+\.\d", version):
+                told |= dict(zip(re.split(r",\s*", cell), re.split(r",\s*", version), strict=True))
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [line for name, extra in project["optional-dependencies"].items() if name != "dev" for line in extra]
+    wanted = {canonicalize_name(Requirement(line).name) for line in project["dependencies"] + extras} - {"bluewatt"}
+    assert told == {name: pins[name] for name in wanted}

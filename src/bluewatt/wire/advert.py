@@ -31,7 +31,7 @@ _WIDTHS = {8: "B", 16: "H"}
 _HEADER = struct.Struct("<" + "".join(_WIDTHS[row.bits] for row in AdvertHeader.rows))
 _unpack_header = _HEADER.unpack_from
 HEADER_LENGTH = _HEADER.size
-_PRODUCT_LENGTH = next(row.end for row in AdvertHeader.rows if row.name == "product_id") // 8
+PRODUCT_LENGTH = next(row.end for row in AdvertHeader.rows if row.name == "product_id") // 8
 
 
 class Advertisement(msgspec.Struct, frozen=True, gc=False):
@@ -96,9 +96,9 @@ def _parse_short(data: bytes) -> Advertisement:
         raise UnknownType(
             f"manufacturer record {data[0]:#04x} is not a product advertisement", type_number=data[0], raw=bytes(data)
         )
-    if len(data) < _PRODUCT_LENGTH:
-        raise Malformed(f"a product advertisement of {len(data)} bytes, it takes {_PRODUCT_LENGTH} to name the product")
-    return Advertisement(int.from_bytes(data[2:_PRODUCT_LENGTH], "little"), data[1])
+    if len(data) < PRODUCT_LENGTH:
+        raise Malformed(f"a product advertisement of {len(data)} bytes, it takes {PRODUCT_LENGTH} to name the product")
+    return Advertisement(int.from_bytes(data[2:PRODUCT_LENGTH], "little"), data[1])
 
 
 def _is_idle_dongle(record_type: int, nonce: int, key_check: int, body: bytes) -> bool:
@@ -168,7 +168,7 @@ def build_advertisement(
     if not (0 <= product_id <= 0xFFFF and 0 <= nonce <= 0xFFFF):
         raise Unencodable(f"product id {product_id:#x} and nonce {nonce:#x} have 16 bits")
     if record.record_type is None:
-        return _HEADER.pack(PRODUCT_ADVERTISEMENT, identifier or 0, product_id, 0, 0, 0)[:_PRODUCT_LENGTH]
+        return _HEADER.pack(PRODUCT_ADVERTISEMENT, identifier or 0, product_id, 0, 0, 0)[:PRODUCT_LENGTH]
     if identifier is None:
         identifier = IDENTIFIERS.get(record.record_type, 0)
     plain = encode_record(record)

@@ -74,6 +74,14 @@ def key_stream(key: bytes, nonce: int, length: int = BLOCK) -> bytes:
     return _encryptor(key).update(counters)
 
 
+def key_streams(key: bytes, nonces: bytes) -> bytes:
+    """A block of key stream for each of many nonces (two bytes each, low byte first), through the cipher at once."""
+    counters = bytearray(len(nonces) // 2 * BLOCK)
+    counters[0::BLOCK] = nonces[0::2]
+    counters[1::BLOCK] = nonces[1::2]
+    return _encryptor(key).update(counters)
+
+
 def apply(key: bytes, nonce: int, data: bytes) -> bytes:
     """Open or seal `data` (the two are the same); any length, the true length is kept."""
     stream = key_stream(key, nonce, len(data))

@@ -30,7 +30,6 @@ _DBUS_NAMES = {
     "org.freedesktop.DBus.Error.ServiceUnknown": "service",
     "org.freedesktop.DBus.Error.NameHasNoOwner": "service",
     "org.freedesktop.DBus.Error.NoReply": "service",
-    "org.freedesktop.DBus.Error.Spawn.ServiceNotFound": "service",
     "org.freedesktop.DBus.Error.Disconnected": "bus",
     "org.freedesktop.DBus.Error.AccessDenied": "permission",
     "org.freedesktop.DBus.Error.UnknownObject": "missing",
@@ -57,7 +56,8 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, BleakBluetoothNotAvailableError):
         return _REASONS.get(error.reason, "unknown")
     if isinstance(error, BleakDBusError):
-        return _DBUS_NAMES.get(error.dbus_error, "unknown")
+        not_started = error.dbus_error.startswith("org.freedesktop.DBus.Error.Spawn.")
+        return "service" if not_started else _DBUS_NAMES.get(error.dbus_error, "unknown")
     if isinstance(error, PermissionError):
         return "permission"
     if isinstance(error, (OSError, EOFError)):

@@ -3,8 +3,11 @@
 `ble:` takes the system's first powered adapter, `ble:hci1` a chosen one. The scan is passive where the system can do it
 (BlueZ 5.56 or newer with its experimental interfaces; it saves the devices' batteries and misses fewer packets), active
 otherwise, and `mode` and `mode_reason` say which and why. A passive scan hears no scan responses, so names come late or
-never. Silence of every device is a fault of scanners rather than of devices: after `silence` seconds the scanner is
-thrown away and built anew.
+never.
+
+Scans die in silence: the Bluetooth service restarts, the adapter is unplugged, or nobody knows why. On BlueZ a watch on
+the system bus tells of the first two at once; against the third, `silence` seconds without any device are a fault.
+Either way the scanner is thrown away and built anew, for up to `patience` seconds, before the reader gets an error.
 """
 
 from __future__ import annotations
@@ -24,11 +27,13 @@ from bleak.args.bluez import BlueZScannerArgs, OrPattern
 from bleak.assigned_numbers import AdvertisementDataType
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
+from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason
 
 from bluewatt.errors import AdapterUnavailable
 from bluewatt.model.reading import Frame
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.transports.ble_errors import AdapterErrors, adapter_unavailable
+from bluewatt.transports.ble_watch import BluezWatch, WatchErrors
 
 Mode = Literal["passive", "active"]
 """How a scanner listens: passive only hears, active also asks each device for its scan response (the name)."""
@@ -36,7 +41,13 @@ Mode = Literal["passive", "active"]
 SILENCE = 90.0
 """Seconds without any advertisement after which the scanner is rebuilt."""
 
-_NO_RSSI = -127  # bleak's and the HCI's word for "not known"
+PATIENCE = 15.0
+"""Seconds a lost adapter may take to come back. A restarted Bluetooth service needs one or two; after a crash the
+kernel goes on with the dead service's discovery for up to ten and lets nobody else begin one."""
+
+_RETRY = 0.25  # seconds between two tries
+
+_NO_RSSI = -127  # bleak's word for "BlueZ has none"
 _OUR_COMPANY = OrPattern(0, AdvertisementDataType.MANUFACTURER_SPECIFIC_DATA, COMPANY_ID.to_bytes(2, "little"))
 
 
@@ -58,7 +69,7 @@ class BleSource:
 
     `mode=None` prefers a passive scan. `backend` is another bleak scanner than the system's, such as that of the
     virtual radio. `capacity` frames wait for a slow reader; then the oldest goes. `clock` stamps the frames.
-    Opening raises AdapterUnavailable; so does iterating when the adapter goes away and does not come back at once.
+    Opening raises AdapterUnavailable; so does iterating when the adapter goes away and stays away.
     """
 
     def __init__(
@@ -69,6 +80,7 @@ class BleSource:
         backend: type[BaseBleakScanner] | None = None,
         origin: str | None = None,
         silence: float = SILENCE,
+        patience: float = PATIENCE,
         capacity: int = 4096,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -80,6 +92,7 @@ class BleSource:
         self._wanted = mode
         self._backend = backend
         self._silence = silence
+        self._patience = patience
         self._capacity = capacity
         self._clock = clock
         self._scanner: BleakScanner | None = None
@@ -87,15 +100,26 @@ class BleSource:
         self._arrived = asyncio.Event()
         self._names: dict[str, str] = {}
         self._last_heard = 0.0
+        self._lost = False
+        self._watch: BluezWatch | None = None
+        self._open = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._start()
+        if self._on_bluez():
+            with contextlib.suppress(*WatchErrors):  # where there is no bus the scan itself says so
+                self._watch = await self._open.enter_async_context(BluezWatch(self.adapter, self._on_lost))
+        try:
+            await self._start()
+        except BaseException:
+            await self._open.aclose()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stop()
+        await self._open.aclose()
 
     def __aiter__(self) -> Self:
         return self
@@ -103,23 +127,34 @@ class BleSource:
     async def __anext__(self) -> Frame:
         while not self._frames:
             self._arrived.clear()
+            if self._lost or time.monotonic() - self._last_heard >= self._silence:
+                await self._rebuild()
             left = self._last_heard + self._silence - time.monotonic()
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(left, 0)):
                     await self._arrived.wait()
-            except TimeoutError:
-                await self._rebuild_if_silent()
         return self._frames.popleft()
 
-    async def _rebuild_if_silent(self) -> None:
-        # Strangers reset the clock without waking the reader, so look again.
-        if time.monotonic() - self._last_heard >= self._silence:
-            self.counters.rebuilds += 1
-            await self._stop()
-            await self._start()
+    def _on_lost(self, reason: str) -> None:
+        self._lost = True
+        self._arrived.set()
+
+    async def _rebuild(self) -> None:
+        self.counters.rebuilds += 1
+        await self._stop()
+        give_up = time.monotonic() + self._patience
+        while True:
+            self._lost = False  # a loss told while starting counts again
+            try:
+                return await self._start()
+            except AdapterUnavailable:
+                self._lost = True
+                if time.monotonic() >= give_up:
+                    raise
+            await asyncio.sleep(_RETRY)
 
     async def _start(self) -> None:
-        if self._wanted == "active" or (self._wanted is None and not self._passive_possible()):
+        if self._wanted == "active" or (self._wanted is None and not self._on_bluez()):
             await self._scan("active", "asked for" if self._wanted else self._why_active())
         elif self._wanted == "passive":
             await self._scan("passive", "asked for")
@@ -130,7 +165,7 @@ class BleSource:
     def _why_active(self) -> str:
         return "names need scan responses" if self._backend else f"bleak has no filtered passive scan on {sys.platform}"
 
-    def _passive_possible(self) -> bool:
+    def _on_bluez(self) -> bool:
         return self._backend is None and sys.platform == "linux"
 
     async def _prefer_passive(self) -> None:
@@ -144,6 +179,8 @@ class BleSource:
     async def _scan(self, mode: Mode, reason: str) -> None:
         scanner = self._build(mode)
         try:
+            if self._watch and await self._watch.switched_off():
+                raise BleakBluetoothNotAvailableError("powered off", BleakBluetoothNotAvailableReason.POWERED_OFF)
             await scanner.start()
         except AdapterErrors as error:
             raise adapter_unavailable(error, self.adapter) from error
@@ -163,6 +200,8 @@ class BleSource:
                 await scanner.stop()
 
     def _heard(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
+        if advertisement.rssi == _NO_RSSI:
+            return  # BlueZ forgetting the signal strength when a scan stops, with the bytes of long ago
         self._last_heard = time.monotonic()
         self.counters.heard += 1
         payload = advertisement.manufacturer_data.get(COMPANY_ID)
@@ -178,7 +217,7 @@ class BleSource:
                 medium="advertisement",
                 address=device.address,
                 payload=bytes(payload),
-                rssi=None if advertisement.rssi == _NO_RSSI else advertisement.rssi,
+                rssi=advertisement.rssi,
                 name=self._names.get(device.address),
             )
         )

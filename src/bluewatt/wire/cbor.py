@@ -2,8 +2,8 @@
 
 cbor2 reads single items well, but it tells neither where an array was definite or indefinite (so captured bytes could
 not be built back) nor stays within the grammar: tags in hostile bytes become dates, patterns and big numbers. Measured
-on one Value of four items: cbor2 1.7 µs for the items, this reader 0.8 µs with the message made of them. So the few item
-kinds of the grammar are read here, and cbor2 is asked only for path values, which may hold anything.
+on one Value of four items: cbor2 1.7 µs for the items, this reader 0.8 µs with the message made of them. So the
+few item kinds of the grammar are read here, and cbor2 is asked only for path values, which may hold anything.
 
 Readers take the bytes and an offset and return the item and the offset behind it. They raise `Malformed`, and
 `IndexError` where the bytes end inside an item head; the caller turns that into `Malformed` once per message.

@@ -33,14 +33,17 @@ class Observer:
         return self._inboxes[sender].pending
 
     def receive(self, sender: Role, characteristic: Characteristic, data: bytes) -> Sequence[Event]:
-        """Take one write (sender CLIENT) or notification (sender DEVICE); what it completes or says."""
+        """Take one write (sender CLIENT) or notification (sender DEVICE); what it completes or says.
+
+        Of a damaged message the records before the damage come first, then the `ProtocolError`.
+        """
         if characteristic is Characteristic.CONTROL:
             return (self._receive_control(sender, data),)
         received = self._inboxes[sender].receive(characteristic, data)
         if received is None:
             return ()
         self.credit[sender] -= 1
-        return (received,) if isinstance(received, ProtocolError) else received
+        return (*received.good, received) if isinstance(received, ProtocolError) else received
 
     def _receive_control(self, sender: Role, data: bytes) -> Event:
         frame = parse_control(data)

@@ -25,7 +25,7 @@ class Write(msgspec.Struct, frozen=True, gc=False):
 
 
 class ProtocolError(msgspec.Struct, frozen=True):
-    """A message that does not parse whole. Nothing of it counts as heard; `good` keeps the records before the damage.
+    """A message that does not parse whole; `good` keeps the records before the damage, which may be damaged too.
 
     Example: a lost chunk, or a bulk sequence never ended, glued in front of the next message.
     """

@@ -35,8 +35,8 @@ device has no credit, a newer value replaces the older one of its register, so a
 past, and the queue is bounded.
 
 Damage. There is no checksum and no length: a message whose bytes do not parse whole is reported as `ProtocolError`, its
-good prefix inside, and nothing of it is acted upon, because a lost chunk may have moved bytes of one record into
-another. The buffer is then empty, so the next message is understood: that is all the resynchronisation there is. A bulk
+good prefix inside. A client takes no value from it and a device writes nothing, because a lost chunk may have moved
+bytes of one record into another; a device answers the reads of the prefix. The buffer is then empty, so the next message is understood: that is all the resynchronisation there is. A bulk
 sequence never ended stays pending and spoils the next message, as it does in real devices (section 6).
 
 Time. The machine has no clock. Whoever owns it passes `now` (seconds, any origin, never going back) and calls `on_time`

@@ -151,7 +151,8 @@ class DeviceSide:
         return ()
 
     def damaged(self, session: Session, error: ProtocolError, now: float) -> None:
-        """Say that nothing of it was understood."""
+        """Answer the requests before the damage, as the captured SmartShunt does, but write nothing; then say so."""
+        self.heard(session, [message for message in error.good if not isinstance(message, SetValues)], now)
         session.control(Failure(UNSUPPORTED_REQUEST))
 
     def controlled(self, session: Session, frame: Control, now: float) -> Sequence[Event]:

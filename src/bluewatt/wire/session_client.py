@@ -93,7 +93,7 @@ class ClientSide:
     def _forget(self) -> None:
         self.dialect_proven = False
         """Whether the device answered something asked in this dialect."""
-        self._switched = False
+        self._retried: set[Message] = set()
         self._grants: bool | None = None
         self._slot_deadline: float | None = None
         self._waiting_since = 0.0
@@ -154,8 +154,7 @@ class ClientSide:
             if isinstance(message, Subscribe):
                 self._subscribed.add(message.instance)
             for key in _keys(message):
-                self._asked.pop(key, None)  # so that the oldest question stays in front
-                self._asked[key] = _Question(message, now)
+                self._asked.setdefault(key, _Question(message, now))
         if not session.credit:
             self._await_slot(now, self._slot_timeout)
 
@@ -181,8 +180,9 @@ class ClientSide:
             # A late or doubled grant must not let two messages go to a device of one slot.
             session.credit = min(session.credit, max(self.header.slots, frame.messages))
             return ()
-        if isinstance(frame, Failure) and self._may_switch and any(isinstance(m, _WITH_ARRAY) for m in self._last):
-            return self._switch(session, [m for m in self._last if not isinstance(m, _PATH_CALLS)])
+        again = [m for m in self._last if m not in self._retried and not isinstance(m, _PATH_CALLS)]
+        if isinstance(frame, Failure) and not self.dialect_proven and any(isinstance(m, _WITH_ARRAY) for m in again):
+            return self._switch(session, again)
         return ()
 
     def deadline(self) -> float | None:
@@ -205,10 +205,6 @@ class ClientSide:
         oldest = next(iter(self._asked.values()), None)
         return None if oldest is None else oldest.at + self._answer_timeout
 
-    @property
-    def _may_switch(self) -> bool:
-        return not self.dialect_proven and not self._switched
-
     def _await_slot(self, now: float, patience: float) -> None:
         self._waiting_since = now
         self._slot_deadline = now + patience
@@ -225,15 +221,15 @@ class ClientSide:
         overdue = {key: asked for key, asked in self._asked.items() if now >= asked.at + self._answer_timeout}
         for key in overdue:
             del self._asked[key]
-        reads = [asked.message for asked in overdue.values() if isinstance(asked.message, GetValues)]
-        if reads and self._may_switch:
-            return self._switch(session, list(dict.fromkeys(reads)))
+        messages = dict.fromkeys(asked.message for asked in overdue.values())
+        reads = [message for message in messages if isinstance(message, GetValues)]
+        again = [] if self.dialect_proven else [message for message in reads if message not in self._retried]
+        keys = tuple(key for key, asked in overdue.items() if key != _KEEP_ALIVE_KEY and asked.message not in again)
+        events: list[Event] = [Unanswered(keys)] if keys else []
         if self._heard_at < min(asked.at for asked in overdue.values()) and (reads or self._keep_alive_answered):
             self._rescue(session)
-        if self._switched and not self.dialect_proven:
-            self.indefinite = self._preferred
-        keys = tuple(key for key in overdue if key != _KEEP_ALIVE_KEY)
-        return (Unanswered(keys),) if keys else ()
+        self._retried.difference_update(messages)
+        return events if self.dialect_proven else [*events, *self._switch(session, again)]
 
     def _rescue(self, session: Session) -> None:
         # Notifications lost on the way used up credit that we still count as given, and a device without credit is
@@ -242,7 +238,9 @@ class ClientSide:
             session.grant(self.top_up)
 
     def _switch(self, session: Session, again: Sequence[Message]) -> Sequence[Event]:
-        self._switched = True
+        # While nothing proved a dialect the two take turns, and each question is put once in each.
+        self._retried.update(again)
+        self._asked = {key: asked for key, asked in self._asked.items() if asked.message not in again}
         self.indefinite = not self.indefinite
         for message in reversed(again):
             session.queue(message, first=True)

@@ -325,6 +325,7 @@ class RecordMeta(msgspec.StructMeta):
         body.update(dict.fromkeys((row.name for row in rows)))
         cls: Any = super().__new__(mcls, name, bases, body, frozen=True, gc=False)
         cls.rows, cls.bits = rows, max((row.end for row in rows), default=0)
+        cls.spare = (1 << -cls.bits % 8) - 1
         cls.record_type, cls.record_name = record_type, record_name or _snake(name)
         cls.title, cls.proof = title or name, proof
         return cls
@@ -358,6 +359,9 @@ class Record(msgspec.Struct, metaclass=RecordMeta):
     title: ClassVar[str]
     """What people call it."""
     proof: ClassVar[Proof]
+
+    spare: ClassVar[int]
+    """All ones over the unused bits of the last byte."""
 
     @classmethod
     def length(cls) -> int:

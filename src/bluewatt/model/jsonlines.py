@@ -7,14 +7,19 @@ A reading has "at", "source", "kind", "device", "record_type", "record", "rssi" 
 from __future__ import annotations
 
 import time
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from bluewatt.model.reading import Device, Reading, Undecoded
-from bluewatt.schema import Code, Flags, Groups
+from bluewatt.schema import Code, Flags, Groups, Record
 from bluewatt.tables.products import product_name
+
+KEPT = 4096
+"""So many devices and enumeration values are kept as JSON."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -42,7 +47,31 @@ def json_value(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else value
 
 
-@lru_cache(maxsize=4096)
+class _Written(dict[Any, Any]):
+    """Enumeration value → its JSON, written once."""
+
+    def __missing__(self, value: Any) -> Any:
+        written = json_value(value)
+        if len(self) < KEPT:
+            self[value] = written
+        return written
+
+
+@cache
+def _values_of(cls: type[Record]) -> Callable[[tuple[Any, ...]], dict[str, Any]]:
+    """The function from the values of a record to its JSON object, one expression made from the rows."""
+    parts = [
+        f"{row.name!r}: written[v[{index}]]" if row.named is not None or row.raw else f"{row.name!r}: v[{index}]"
+        for index, row in enumerate(cls.rows)
+        if not row.hidden
+    ]
+    made: Callable[[tuple[Any, ...]], dict[str, Any]] = eval(
+        f"lambda v: {{{', '.join(parts)}}}", {"written": _Written()}
+    )
+    return made
+
+
+@lru_cache(maxsize=KEPT)
 def _device_object(device: Device) -> dict[str, Any]:
     known: dict[str, Any] = {"id": device.id, "address": device.address, "name": device.name}
     if device.product_id is not None:
@@ -66,7 +95,7 @@ def json_object(outcome: Reading | Undecoded) -> dict[str, Any]:
         head["record_type"] = type_text(record.record_type)
     head["record"] = record.record_name
     head["rssi"] = outcome.frame.rssi
-    head["values"] = {row.name: json_value(getattr(record, row.name)) for row in record.rows if not row.hidden}
+    head["values"] = _values_of(type(record))(astuple(record))
     if outcome.rejected:
         head["rejected"] = {name: json_value(value) for name, value in outcome.rejected.items()}
     return head

@@ -14,14 +14,14 @@ from math import comb, log2
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
+from bluewatt.model.screen import SET_BITS, is_familiar, is_within, screen
 from bluewatt.schema import Flags, Groups, Record, Row
 from bluewatt.tables.metrics import Metric, metric
 
 FAULTY = 1 / 50
 """How often a genuine row is impossible: a broken sensor, an unknown number of new firmware."""
-SET_BITS = 4
-"""Masks of warnings and reasons rarely have more bits set than this."""
 KEY_CHECK_BITS = 8.0
 """What the one-byte key check is worth."""
 
@@ -33,6 +33,9 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
     """Bits for (above 0) or against the key that opened it."""
     impossible: dict[str, Any]
     """The values that cannot be true, by row."""
+
+
+_NOTHING: dict[str, Any] = {}
 
 
 class _Weight(msgspec.Struct, frozen=True, gc=False):
@@ -51,8 +54,11 @@ def _weights(cls: type[Record]) -> tuple[_Weight, ...]:
 
 def _weight(row: Row, limits: Metric | None) -> _Weight:
     share = _possible_share(row, limits)
-    fails = log2(FAULTY / (1 - share)) if share < 1 else 0.0
-    return _Weight(row, limits, log2((1 - FAULTY) / share) if share < 1 else 0.0, min(fails, 0.0))
+    if share == 1:
+        return _Weight(row, limits, 0.0, 0.0)
+    # An overlay is there only in one mode of its selector, so that it passes says nothing.
+    passes = 0.0 if row.when is not None else log2((1 - FAULTY) / share)
+    return _Weight(row, limits, passes, min(log2(FAULTY / (1 - share)), 0.0))
 
 
 def _possible_share(row: Row, limits: Metric | None) -> float:
@@ -78,48 +84,35 @@ def _share_of_span(row: Row, low: float, high: float) -> float:
     return min(1.0, max(possible, 1) / (1 << row.bits)) ** row.count
 
 
-def is_possible(value: Any, limits: Metric | None) -> bool:
-    """Whether a number (None: absent, always possible) lies within the limits of its metric."""
-    if value is None or limits is None or limits.low is None or limits.high is None:
-        return True
-    if isinstance(value, tuple):
-        return all(is_possible(element, limits) for element in value)
-    return bool(limits.low <= value <= limits.high)
-
-
-def is_familiar(value: Any) -> bool:
-    """Whether an enumeration names the value, and a mask has no more bits set than masks usually have."""
-    return value is None or (bool(value.known) and (not isinstance(value, Flags) or int(value).bit_count() <= SET_BITS))
-
-
-def judge(record: Record, *, spare: int | None = None) -> Judgement:
-    """Weigh a record; `spare` is how many of its unused last bits are ones, None where they were not looked at."""
-    evidence = 0.0
+def judge(record: Record, *, spare: bool | None = None) -> Judgement:
+    """Weigh a record; `spare` is whether its unused last bits are all ones, None where they were not looked at."""
+    cls = type(record)
+    evidence = 0.0 if spare is None else _spare_evidence(cls, ones=spare)
+    if screen(cls).possible(astuple(record)):
+        return Judgement(evidence + _all_pass(cls), _NOTHING)
     impossible: dict[str, Any] = {}
-    for weight in _weights(type(record)):
+    for weight in _weights(cls):
         value = getattr(record, weight.row.name)
-        if weight.row.when is not None and value is None:
-            continue
         if weight.row.named is not None:
             evidence += weight.passes if is_familiar(value) else weight.fails
-        elif is_possible(value, weight.metric):
+        elif is_within(value, weight.metric):
             evidence += weight.passes
         else:
             impossible[weight.row.name] = value
             evidence += weight.fails
-    if spare is not None:
-        evidence += _spare_evidence(spare, 8 * record.length() - record.bits)
     return Judgement(evidence, impossible)
 
 
-def _spare_evidence(ones: int, width: int) -> float:
+@cache
+def _all_pass(cls: type[Record]) -> float:
+    """The evidence of a record in which every row passes."""
+    return sum(weight.passes for weight in _weights(cls))
+
+
+@cache
+def _spare_evidence(cls: type[Record], *, ones: bool) -> float:
+    """The unused bits of the last byte: an honest device sets them to ones."""
+    width = 8 * cls.length() - cls.bits
     if not width:
         return 0.0
-    return width * 1.0 if ones == width else log2(FAULTY)
-
-
-def spare_ones(record: Record, plain: bytes) -> int:
-    """How many of the unused bits of the last byte are ones, as an honest device sets them."""
-    width = 8 * record.length() - record.bits
-    last = plain[record.length() - 1] if len(plain) >= record.length() else 0
-    return (last >> (8 - width)).bit_count() if width else 0
+    return float(width) if ones else log2(FAULTY)

@@ -14,18 +14,20 @@ from collections import Counter, deque
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from bluewatt.errors import KeyMismatch, KeyMissing, WireError
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.plausibility import Judgement, is_familiar, judge, spare_ones
+from bluewatt.model.plausibility import Judgement, judge
 from bluewatt.model.reading import Device, Frame, Reading, Undecoded
+from bluewatt.model.screen import is_familiar, screen
 from bluewatt.model.verdict import KeyState, KeyVerdict
 from bluewatt.schema import Record
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.records import record_class
-from bluewatt.wire.advert import Advertisement, is_vesmart, mismatch, parse_advertisement
-from bluewatt.wire.cipher import Key, apply
-from bluewatt.wire.records import decode_as
+from bluewatt.wire.advert import Advertisement, is_vesmart, mismatch, open_bits, parse_advertisement
+from bluewatt.wire.cipher import Key
+from bluewatt.wire.records import decode_bits
 
 Outcome = Reading | Undecoded
 
@@ -54,6 +56,13 @@ class _Opened(msgspec.Struct):
     frame: Frame
     record: Record
     judgement: Judgement
+
+
+def _opened(frame: Frame, advertisement: Advertisement, cls: type[Record], key: Key | None) -> _Opened:
+    length, bits = len(advertisement.body), open_bits(advertisement, key)
+    record = decode_bits(cls, bits, length)
+    spare = None if 8 * length < cls.bits else bits >> cls.bits & cls.spare == cls.spare
+    return _Opened(frame, record, judge(record, spare=spare))
 
 
 class _State:
@@ -144,8 +153,19 @@ class Receiver:
         fitting = [key for key in candidates if key[0] == advertisement.key_check]
         if not fitting:
             return self._foreign(state, frame, advertisement, candidates[0])
-        best = max(fitting, key=lambda key: state.verdicts[key].score if key in state.verdicts else 0.0)
-        return self._judged(state, frame, advertisement, cls, best)
+        return self._judged(state, frame, advertisement, cls, self._likeliest(state, advertisement, cls, fitting))
+
+    def _likeliest(self, state: _State, advertisement: Advertisement, cls: type[Record], keys: list[Key]) -> Key:
+        """Of several keys that begin alike, the one whose content convinces most, now and before."""
+        if len(keys) == 1:
+            return keys[0]
+
+        def conviction(key: Key) -> float:
+            record = decode_bits(cls, open_bits(advertisement, key), len(advertisement.body))
+            before = state.verdicts[key].score if key in state.verdicts else 0.0
+            return before + judge(record).evidence
+
+        return max(keys, key=conviction)
 
     def _foreign(self, state: _State, frame: Frame, advertisement: Advertisement, key: Key) -> list[Outcome]:
         verdict = state.verdicts.setdefault(key, KeyVerdict())
@@ -161,11 +181,7 @@ class Receiver:
     def _judged(
         self, state: _State, frame: Frame, advertisement: Advertisement, cls: type[Record], key: Key | None
     ) -> list[Outcome]:
-        plain = advertisement.body if key is None else apply(key, advertisement.nonce, advertisement.body)
-        record = decode_as(cls, plain)
-        opened = _Opened(
-            frame, record, judge(record, spare=spare_ones(record, plain) if len(plain) >= cls.length() else None)
-        )
+        opened = _opened(frame, advertisement, cls, key)
         if key is not None:
             verdict = state.verdicts.setdefault(key, KeyVerdict())
             key_state = verdict.content(opened.judgement.evidence)
@@ -194,13 +210,14 @@ class Receiver:
     def _doubt(self, state: _State, opened: _Opened) -> list[Outcome]:
         """Let a sample through, or hold it until the next one says the same."""
         doubted, state.doubted = state.doubted, None
-        if doubted is not None and self._why_doubtful(self._reading(state, doubted), opened) is None:
-            return [self._publish(state, doubted), self._publish(state, opened)]
+        doubt = self._why_doubtful(state.last, opened)
         outcomes: list[Outcome] = []
         if doubted is not None:
-            why = self._why_doubtful(state.last, doubted) or "a jump that the next sample did not confirm"
+            if doubt and self._why_doubtful(self._reading(state, doubted), opened) is None:
+                return [self._publish(state, doubted), self._publish(state, opened)]
+            why = self._why_doubtful(state.last, doubted) or "a change that the next sample did not confirm"
             outcomes.append(self._reject(state, doubted, why))
-        if self._why_doubtful(state.last, opened) is None:
+        if doubt is None:
             return [*outcomes, self._publish(state, opened)]
         state.doubted = opened
         self.counts["waiting"] += 1
@@ -211,8 +228,11 @@ class Receiver:
         record = opened.record
         if before is None or abs(opened.frame.at - before.at) > JUMP_SECONDS:
             return _unfamiliar(None, record)
-        if type(before.record) is not type(record):
+        cls = type(record)
+        if type(before.record) is not cls:
             return f"the record type turned to {record.title.lower()}"
+        if screen(cls).steady(astuple(before.record), astuple(record)):
+            return None
         return _unfamiliar(before.record, record) or _jump(before.record, record, opened.judgement.impossible)
 
     def _reading(self, state: _State, opened: _Opened) -> Reading:

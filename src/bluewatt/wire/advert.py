@@ -24,7 +24,7 @@ from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.tables.records import EXTENDED_TYPE, record_class
 from bluewatt.wire.cipher import BLOCK, Key, apply, key_stream
 from bluewatt.wire.plan import decoder
-from bluewatt.wire.records import decode_as, decode_bits, decode_record, encode_record
+from bluewatt.wire.records import decode_bits, decode_record, encode_record
 
 _COMPANY = COMPANY_ID.to_bytes(2, "little")
 _WIDTHS = {8: "B", 16: "H"}
@@ -142,6 +142,15 @@ def _decode_unusual(data: bytes, key: bytes | str | None) -> Record:
     return open_advertisement(advertisement, key)
 
 
+def open_bits(advertisement: Advertisement, key: Key | None) -> int:
+    """The bits of a record as one little-endian integer, opened with `key` (None for an unsealed one); not checked."""
+    body = advertisement.body[:BLOCK]
+    bits = int.from_bytes(body, "little")
+    if key is None:
+        return bits
+    return bits ^ int.from_bytes(key_stream(key, advertisement.nonce), "little") & (1 << 8 * len(body)) - 1
+
+
 def open_advertisement(advertisement: Advertisement, key: bytes | str | None) -> Record:
     """The record of a parsed advertisement; errors as in `decode_advertisement`, Malformed where there is no record."""
     if advertisement.record_type is None:
@@ -154,7 +163,7 @@ def open_advertisement(advertisement: Advertisement, key: bytes | str | None) ->
     key = Key.of(key)
     if key[0] != advertisement.key_check:
         raise KeyMismatch(mismatch(key, advertisement.key_check))
-    return decode_as(cls, apply(key, advertisement.nonce, advertisement.body))
+    return decode_bits(cls, open_bits(advertisement, key), len(advertisement.body))
 
 
 def build_advertisement(

@@ -1,0 +1,222 @@
+"""The receiver: copies, keys, impossible values, jumps, turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import bluewatt
+from bluewatt.model.keys import KeyRing, normal_address, parse_key_argument
+from bluewatt.model.reading import ADVERTISEMENT, Frame, Reading, Undecoded
+from bluewatt.model.receiver import Receiver
+from bluewatt.model.verdict import KeyState
+from bluewatt.schema import Record
+from bluewatt.tables.enums import AlarmReason, AuxMode, ChargerError, DeviceState
+from bluewatt.tables.records.ac_charger import AcCharger
+from bluewatt.tables.records.battery_monitor import BatteryMonitor
+from bluewatt.tables.records.dc_energy_meter import DcEnergyMeter
+from bluewatt.tables.records.solar_charger import SolarCharger
+from bluewatt.wire.cipher import Key
+
+ADDRESS = "C0:00:00:00:00:01"
+KEY = Key(bytes(range(0xA0, 0xB0)))
+OTHER_KEY = Key(bytes(range(0x10, 0x20)))
+SAME_FIRST_BYTE = Key(b"\xa0" + bytes(15))
+
+
+def solar(**values: Any) -> SolarCharger:
+    plain = {"device_state": DeviceState(3), "charger_error": ChargerError(0), "battery_voltage": 13.2}
+    plain |= {"battery_current": 4.2, "yield_today": 0.5, "pv_power": 56}
+    return SolarCharger(**(plain | values))
+
+
+def monitor(**values: Any) -> BatteryMonitor:
+    plain = {"alarm_reason": AlarmReason(0), "aux_mode": AuxMode(3), "battery_voltage": 12.8, "state_of_charge": 80.0}
+    return BatteryMonitor(**(plain | {"battery_current": -3.5, "consumed_charge": -20.0} | values))
+
+
+def frame(record: Record, nonce: int, *, key: bytes = KEY, at: float | None = None) -> Frame:
+    data = bluewatt.build_advertisement(record, product_id=0xA053, key=key, nonce=nonce)
+    return raw_frame(data, at=nonce if at is None else at)
+
+
+def raw_frame(data: bytes, *, at: float = 0.0) -> Frame:
+    return Frame(at, "test:", ADVERTISEMENT, ADDRESS, data, -60, "Solar")
+
+
+@pytest.fixture
+def receiver() -> Receiver:
+    return Receiver(KeyRing({ADDRESS: KEY}))
+
+
+def values(outcomes: list[Reading | Undecoded], name: str) -> list[Any]:
+    return [getattr(outcome.record, name) for outcome in outcomes if isinstance(outcome, Reading)]
+
+
+def reasons(outcomes: list[Reading | Undecoded]) -> list[str]:
+    return [outcome.reason for outcome in outcomes if isinstance(outcome, Undecoded)]
+
+
+def fed(receiver: Receiver, frames: Iterator[Frame] | list[Frame]) -> list[Reading | Undecoded]:
+    return [outcome for one in frames for outcome in receiver.feed(one)]
+
+
+def test_a_record_becomes_a_reading(receiver: Receiver) -> None:
+    [reading] = receiver.feed(frame(solar(), 1))
+    assert isinstance(reading, Reading)
+    assert reading.record == solar()
+    assert (reading.device.product_id, reading.device.name) == (0xA053, "Solar")
+
+
+def test_a_first_nonce_of_zero_is_not_a_copy(receiver: Receiver) -> None:
+    assert values(receiver.feed(frame(solar(), 0)), "pv_power") == [56]
+
+
+def test_copies_are_dropped_and_counted(receiver: Receiver) -> None:
+    outcomes = fed(receiver, [frame(solar(), 7, at=7 + copy / 10) for copy in range(5)])
+    assert len(outcomes) == 1
+    assert receiver.counts["duplicate"] == 4
+
+
+def test_the_nonce_wraps(receiver: Receiver) -> None:
+    frames = [frame(solar(pv_power=50 + n), (65534 + n) & 0xFFFF, at=float(n)) for n in range(4)]
+    assert values(fed(receiver, frames), "pv_power") == [50, 51, 52, 53]
+
+
+def test_the_same_nonce_much_later_is_a_new_record(receiver: Receiver) -> None:
+    frames = [frame(solar(), 9, at=0.0), frame(solar(pv_power=60), 9, at=65536.0)]
+    assert values(fed(receiver, frames), "pv_power") == [56, 60]
+
+
+def test_two_alarms_at_once_are_a_reading(receiver: Receiver) -> None:
+    [reading] = receiver.feed(frame(monitor(alarm_reason=AlarmReason(0b101)), 1))
+    assert isinstance(reading, Reading)
+    assert isinstance(reading.record, BatteryMonitor)
+    assert reading.record.alarm_reason is not None
+    assert reading.record.alarm_reason.keys == ["low_voltage", "low_soc"]
+
+
+def test_without_a_key_the_reason_is_told() -> None:
+    assert reasons(Receiver().feed(frame(solar(), 1))) == ["KeyMissing"]
+
+
+def test_readout_off_is_told(receiver: Receiver) -> None:
+    outcomes = receiver.feed(raw_frame(bytes.fromhex("100053a0")))
+    assert reasons(outcomes) == ["NoRecord"]
+    assert outcomes[0].device.product_id == 0xA053
+
+
+def test_an_unknown_record_type_says_nothing_about_the_key(receiver: Receiver) -> None:
+    receiver.feed(frame(solar(), 1))
+    data = bytearray(frame(solar(), 2).payload)
+    data[4] = 0x2A
+    assert reasons(receiver.feed(raw_frame(bytes(data), at=2.0))) == ["UnknownType"]
+    assert receiver.key_state(ADDRESS) is KeyState.RIGHT
+
+
+def test_one_flipped_key_check_is_not_a_changed_key(receiver: Receiver) -> None:
+    receiver.feed(frame(solar(), 1))
+    data = bytearray(frame(solar(), 2).payload)
+    data[7] ^= 0x10
+    assert reasons(receiver.feed(raw_frame(bytes(data), at=2.0))) == ["Rejected"]
+    assert receiver.key_state(ADDRESS) is KeyState.RIGHT
+    assert values(receiver.feed(frame(solar(), 2)), "pv_power") == [56]
+
+
+@pytest.mark.parametrize("new", [OTHER_KEY, SAME_FIRST_BYTE], ids=["another first byte", "the same first byte"])
+def test_a_changed_key_is_told_within_ten_advertisements_and_nothing_false_shown(receiver: Receiver, new: Key) -> None:
+    fed(receiver, [frame(solar(), nonce) for nonce in range(40)])
+    outcomes = fed(receiver, [frame(solar(), nonce, key=new) for nonce in range(40, 50)])
+    assert receiver.key_state(ADDRESS) is KeyState.CHANGED
+    assert values(outcomes, "pv_power") == []
+    assert "KeyMismatch" in reasons(outcomes)
+
+
+@pytest.mark.parametrize("wrong", [OTHER_KEY, SAME_FIRST_BYTE], ids=["another first byte", "the same first byte"])
+def test_a_wrong_key_never_shows_a_value(wrong: Key) -> None:
+    receiver = Receiver(KeyRing({ADDRESS: wrong}))
+    for nonce in range(300):
+        assert values(receiver.feed(frame(AcCharger(), nonce)), "temperature") == []
+    assert receiver.key_state(ADDRESS) is KeyState.WRONG
+
+
+def test_after_a_new_key_is_given_the_values_come_back(receiver: Receiver) -> None:
+    fed(receiver, [frame(solar(), nonce) for nonce in range(5)])
+    fed(receiver, [frame(solar(), nonce, key=OTHER_KEY) for nonce in range(5, 15)])
+    receiver.keys.add(ADDRESS, OTHER_KEY)
+    assert (
+        len(values(fed(receiver, [frame(solar(), nonce, key=OTHER_KEY) for nonce in range(15, 20)]), "pv_power")) == 5
+    )
+
+
+def test_a_weak_record_waits_for_a_second_one_and_is_then_let_through() -> None:
+    receiver = Receiver(KeyRing({ADDRESS: KEY}))
+    charger = AcCharger(device_state=DeviceState(3), charger_error=ChargerError(0), battery_voltage_1=13.4)
+    assert receiver.feed(frame(charger, 1)) == []
+    assert receiver.key_state(ADDRESS) is KeyState.UNPROVEN
+    outcomes = receiver.feed(frame(charger, 2))
+    assert [outcome.at for outcome in outcomes] == [1.0, 2.0]
+
+
+def test_a_key_without_an_address_finds_its_device() -> None:
+    receiver = Receiver(KeyRing(loose=[OTHER_KEY, SAME_FIRST_BYTE, KEY]))
+    outcomes = fed(receiver, [frame(solar(), nonce) for nonce in range(3)])
+    assert values(outcomes, "pv_power") == [56, 56, 56]
+    assert receiver.key_state(ADDRESS) is KeyState.RIGHT
+
+
+def test_an_impossible_value_is_taken_out_and_kept_for_a_look(receiver: Receiver) -> None:
+    broken = monitor(aux_mode=AuxMode(1), midpoint_voltage=655.34)
+    [_, reading] = fed(receiver, [frame(broken, 1), frame(broken, 2)])
+    assert isinstance(reading, Reading)
+    assert reading.record.as_dict()["midpoint_voltage"] is None
+    assert reading.record.as_dict()["battery_voltage"] == 12.8
+    assert reading.rejected == {"midpoint_voltage": 655.34}
+    assert receiver.counts["rejected values"] == 2
+
+
+def test_a_single_jump_is_rejected_and_inspectable(receiver: Receiver) -> None:
+    frames = [frame(solar(battery_voltage=volts), n) for n, volts in enumerate([13.2, 13.2, 54.1, 13.3, 13.3])]
+    outcomes = fed(receiver, frames)
+    assert values(outcomes, "battery_voltage") == [13.2, 13.2, 13.3, 13.3]
+    assert [rejected.detail for rejected in receiver.rejected] == ["battery_voltage jumped from 13.2 to 54.1 V"]
+
+
+def test_a_real_jump_is_let_through_with_its_own_time(receiver: Receiver) -> None:
+    frames = [frame(solar(battery_current=amperes), n) for n, amperes in enumerate([4.0, 200.0, 201.0, 202.0])]
+    outcomes = fed(receiver, frames)
+    assert [(outcome.at, *values([outcome], "battery_current")) for outcome in outcomes] == [
+        (0.0, 4.0), (1.0, 200.0), (2.0, 201.0), (3.0, 202.0),
+    ]  # fmt: skip
+
+
+def test_an_unnamed_state_is_believed_the_second_time(receiver: Receiver) -> None:
+    frames = [frame(solar(device_state=DeviceState(state)), n) for n, state in enumerate([3, 99, 3, 98, 98])]
+    assert values(fed(receiver, frames), "device_state") == [3, 3, 98, 98]
+
+
+def test_a_turn_to_another_record_type_is_believed_the_second_time(receiver: Receiver) -> None:
+    meter = DcEnergyMeter(alarm_reason=AlarmReason(0), aux_mode=AuxMode(3), battery_voltage=12.8, battery_current=1.0)
+    frames = [frame(record, n) for n, record in enumerate([monitor(), meter, monitor(), meter, meter])]
+    kinds = [type(outcome.record) for outcome in fed(receiver, frames) if isinstance(outcome, Reading)]
+    assert kinds == [BatteryMonitor, BatteryMonitor, DcEnergyMeter, DcEnergyMeter]
+
+
+def test_garbage_never_raises(receiver: Receiver) -> None:
+    for length in range(40):
+        for first in (0x00, 0x01, 0x02, 0x10, 0xE1, 0xFF):
+            receiver.feed(raw_frame(bytes([first]) * length, at=float(length)))
+    assert not receiver.counts["reading"]
+
+
+@pytest.mark.parametrize("text", ["c0:00:00:00:00:01", "C0-00-00-00-00-01", "c00000000001", " C0:00:00:00:00:01 "])
+def test_addresses_as_people_write_them(text: str) -> None:
+    assert normal_address(text) == ADDRESS
+
+
+def test_key_arguments() -> None:
+    assert parse_key_argument(f"{ADDRESS}={KEY.hex()}") == (ADDRESS, KEY)
+    assert parse_key_argument(f"{ADDRESS}@{KEY.hex()}") == (ADDRESS, KEY)
+    assert parse_key_argument(KEY.hex()) == (None, KEY)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["BENCHES", "Row", "Unmeasurable", "bench", "median_seconds", "rate"]
+__all__ = ["BENCHES", "Cost", "Row", "Unmeasurable", "bench", "command_cost", "median_cost", "median_seconds", "rate"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,3 +71,40 @@ def median_seconds(action: Callable[[], object], *, runs: int = 15, warm_up: int
 def rate(action: Callable[[], object], *, items: int, runs: int = 7) -> float:
     """Items per second of an action that handles `items` of them: the median of some runs."""
     return items / median_seconds(action, runs=runs, warm_up=1)
+
+
+class Cost(NamedTuple):
+    """What a whole command took."""
+
+    seconds: float
+    megabytes: float
+    """Resident memory at its peak."""
+
+
+LAUNCHER = """
+import os, sys, time
+started = time.perf_counter()
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[
+    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+_, status, usage = os.wait4(child, 0)
+print(time.perf_counter() - started, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+"""Starts a command from a small process: a child counts the memory its parent had when it was started as its own."""
+
+
+def command_cost(*command: str) -> Cost:
+    """Run a command once, its output thrown away; Unmeasurable when it is missing or fails."""
+    if shutil.which(command[0]) is None:
+        raise Unmeasurable(f"{command[0]} is not installed")
+    launcher = [sys.executable, "-S", "-E", "-c", LAUNCHER, *command]
+    done = subprocess.run(launcher, capture_output=True, text=True, check=True)
+    seconds, peak, status = done.stdout.split()
+    if int(status):
+        raise Unmeasurable(f"{' '.join(command)[:80]}: {done.stderr.strip()[-200:]}")
+    return Cost(float(seconds), int(peak) / (2**20 if sys.platform == "darwin" else 2**10))
+
+
+def median_cost(*command: str, runs: int = 15, warm_up: int = 2) -> Cost:
+    """The median of some runs of a command, after a few that do not count; the memory is the largest of them."""
+    costs = [command_cost(*command) for _ in range(warm_up + runs)][warm_up:]
+    return Cost(statistics.median(cost.seconds for cost in costs), max(cost.megabytes for cost in costs))

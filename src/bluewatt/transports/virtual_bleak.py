@@ -29,7 +29,7 @@ from bumble.att import ATT_Error
 from bumble.core import UUID, AdvertisingData, BaseBumbleError, ProtocolError
 from bumble.device import Advertisement, Connection, Device, Peer
 from bumble.gatt_client import CharacteristicProxy, ServiceProxy
-from bumble.hci import Address
+from bumble.hci import Address, HCI_LE_Create_Connection_Cancel_Command
 from bumble.keys import JsonKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
@@ -217,13 +217,22 @@ class _Client(BaseBleakClient):
 
     async def connect(self, pair: bool, **kwargs: Any) -> None:
         async with asyncio.timeout(self._timeout), self.adapter.connecting:
-            self._connection = await _translated(self.adapter.device.connect(self._peer_address))
+            self._connection = await _translated(self._dial())
             self._connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
             try:
                 await self._set_up(pair)
             except BaseException:
                 await self.disconnect()
                 raise
+
+    async def _dial(self) -> Connection:
+        device = self.adapter.device
+        try:
+            return await device.connect(self._peer_address, timeout=None)
+        except asyncio.CancelledError:
+            # Out of time: without this the adapter goes on waiting and refuses the next connection.
+            await device.send_sync_command(HCI_LE_Create_Connection_Cancel_Command())
+            raise
 
     async def _set_up(self, pair: bool) -> None:
         if await self._bonded():

@@ -23,7 +23,7 @@ class AdvertHeader(Record, title="Advertisement header", proof=Proof.CAPTURED):
     # captures); bit 7 toggles on some. Read as "which part of the product", and ignored (inferred).
     identifier: int | None = uint(8)
     product_id: int | None = uint(16)
-    record_type: int | None = uint(8)
+    kind: int | None = uint(8)
     nonce: int | None = uint(16)
     key_check: int | None = uint(8)
 

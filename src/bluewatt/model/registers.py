@@ -1,0 +1,83 @@
+"""Register values with their meaning: what a link read, a capture shows or a VE.Smart network broadcasts. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bluewatt.errors import WireError
+from bluewatt.model.reading import Device
+from bluewatt.tables.registers import Register, lookup
+from bluewatt.wire.values import decode_value, plain
+
+HIDDEN = "hidden"
+"""Stands in the place of a value that opens something (a key, a PIN) wherever it is shown or written."""
+
+
+class RegisterValue(msgspec.Struct, frozen=True):
+    """One register as it was received, and what the table makes of it."""
+
+    register: int
+    raw: bytes
+    instance: int | None = None
+    meaning: Register | None = None
+    """The row of the table; None for a register nobody has described."""
+    value: Any = None
+    """In the unit of the row; None for "not available", for an unknown register and for bytes that do not fit."""
+    problem: str = ""
+    """Why the bytes do not fit the row, empty where they do."""
+
+    @property
+    def key(self) -> str:
+        """The name for programs: the metric where the register measures one, else its key, else its number."""
+        if self.meaning is None:
+            return f"0x{self.register:04X}"
+        return self.meaning.metric or self.meaning.key
+
+    @property
+    def unit(self) -> str:
+        """The unit of the value, empty where there is none."""
+        return self.meaning.unit if self.meaning is not None else ""
+
+    @property
+    def secret(self) -> bool:
+        """Whether the value must not be shown."""
+        return self.meaning is not None and self.meaning.secret
+
+    def as_json(self, *, reveal: bool = False) -> dict[str, Any]:
+        """The fields of a JSON reading: register, key, raw, value, unit; a secret only with `reveal`."""
+        shown = reveal or not self.secret
+        fields: dict[str, Any] = {
+            "register": f"0x{self.register:04X}",
+            "key": self.key,
+            "raw": self.raw.hex() if shown else HIDDEN,
+            "value": plain(self.value) if shown else HIDDEN,
+            "unit": self.unit,
+        }
+        if self.instance is not None:
+            fields = {"instance": self.instance} | fields
+        return fields | ({"problem": self.problem} if self.problem else {})
+
+
+class RegisterReading(msgspec.Struct, frozen=True):
+    """What one device told by registers at one time."""
+
+    device: Device
+    at: float
+    origin: str
+    """The source string it came from."""
+    medium: str
+    """How it travelled: "gatt", "vesmart", …"""
+    values: tuple[RegisterValue, ...]
+
+
+def explain_register(register: int, raw: bytes, family: str | None, *, instance: int | None = None) -> RegisterValue:
+    """A register with its meaning for a family of devices; never raises, bytes that do not fit are a `problem`."""
+    meaning = lookup(register, family)
+    if meaning is None:
+        return RegisterValue(register, raw, instance)
+    try:
+        return RegisterValue(register, raw, instance, meaning, decode_value(meaning, raw))
+    except WireError as error:
+        return RegisterValue(register, raw, instance, meaning, problem=str(error))

@@ -82,3 +82,33 @@ def test_all_names_every_extra(project: dict) -> None:
     extras = project["project"]["optional-dependencies"]
     (everything,) = [Requirement(line) for line in extras["all"]]
     assert everything.extras == set(extras) - {"all", "dev"}
+
+
+CORE_ONLY = """
+import importlib, pkgutil, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[1].split():
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+import bluewatt, bluewatt.cli
+for floor in ("tables", "wire", "model"):
+    package = importlib.import_module(f"bluewatt.{floor}")
+    for module in pkgutil.walk_packages(package.__path__, f"bluewatt.{floor}."):
+        if module.name not in ("bluewatt.wire.batch", "bluewatt.wire.columns"):
+            importlib.import_module(module.name)
+for name in bluewatt.__all__:
+    getattr(bluewatt, name)
+"""
+
+
+def test_the_core_install_decodes(project: dict) -> None:
+    """Every module from tables to model, the public names and the command line come up without any extra."""
+    kept = {name for item in project["tool"]["importlinter"]["contracts"][1:] for name in item["forbidden_modules"]}
+    extras = kept - sys.stdlib_module_names - {"click", "rich", "cryptography", "cbor2"}
+    assert {"bleak", "bumble", "numpy"} <= extras
+    command = [sys.executable, "-c", CORE_ONLY, " ".join(sorted(extras))]
+    started = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert started.returncode == 0, started.stderr

@@ -6,7 +6,7 @@ from bluewatt.schema import Proof, Record, coded, flags, piecewise, uint, unspec
 from bluewatt.tables.enums import ChargerError, SolarsenseError
 
 
-class Solarsense(Record, record_type=0xFF01, title="SolarSense irradiance sensor", proof=Proof.CAPTURED):
+class Solarsense(Record, record_type=0xFF01, title="SolarSense irradiance sensor", proof=Proof.DOCUMENTED):
     """What a SolarSense advertises in the clear: irradiance, cell temperature and what the array should be making."""
 
     error_code: SolarsenseError | None = flags(32, SolarsenseError)

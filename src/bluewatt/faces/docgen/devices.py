@@ -1,0 +1,43 @@
+"""The page of what is supported: every kind of device with its record, its products and the evidence."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from bluewatt.faces.docgen.markdown import GENERATED, table
+from bluewatt.model.jsonlines import type_text
+from bluewatt.schema import Proof, Record
+from bluewatt.tables.products import products
+from bluewatt.tables.records import record_classes
+
+_INTRODUCTION = """
+A device is told by the type of its record, never by its product: a product nobody knows decodes as well, and shows its
+number in place of its name. A row counts as *captured* when bytes of a real device gave it a value; a test compares
+this page with the bytes.
+"""
+
+
+def page() -> str:
+    """The Markdown of the page."""
+    records = table(("type", "record", "rows captured", "documented", "unproven"), map(_record, record_classes()))
+    return "\n".join([GENERATED, "# Supported devices", _INTRODUCTION, "## Records\n", records, _families()])
+
+
+def _record(cls: type[Record]) -> tuple[object, ...]:
+    assert cls.record_type is not None
+    rows = [row for row in cls.rows if not row.hidden]
+    counts = [sum(1 for row in rows if (row.proof or cls.proof) is proof) for proof in _GRADES]
+    return (type_text(cls.record_type), f"[{cls.title}](records.md)", *(count or "" for count in counts))
+
+
+_GRADES = (Proof.CAPTURED, Proof.DOCUMENTED, Proof.UNPROVEN)
+
+
+def _families() -> str:
+    named: dict[str, list[str]] = defaultdict(list)
+    for product in products():
+        named[product.family].append(f"0x{product.id:04X} {product.name}")
+    parts = ["## Products\n"]
+    for family, names in sorted(named.items()):
+        parts.append(f"<details><summary>{family}: {len(names)}</summary>\n\n{'; '.join(names)}\n\n</details>\n")
+    return "\n".join(parts)

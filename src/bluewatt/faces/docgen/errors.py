@@ -10,7 +10,8 @@ from bluewatt.faces.docgen.markdown import GENERATED, table
 
 EXIT_CODES = {
     0: "it worked", 1: "our bug: please report it", 2: "the command was written wrongly",
-    3: "the radio, the connection or the broker", 4: "the device refused, or our own guard did", 5: "the key or the PIN",
+    3: "the radio, the connection or the broker",
+    4: "the device refused, or our own guard did", 5: "the key or the PIN",
     6: "the configuration or the key file", 7: "the input: a capture or bytes",
 }  # fmt: skip
 """What the exit code of a command says."""

@@ -45,22 +45,34 @@ class AdvertisementReader:
         for at, kind, _, data, offset, _ in packets:
             if kind == _EVENT:
                 size = len(data)
-                # The common shape, without a function call: one legacy report that holds flags and Victron's data,
-                # every length agreeing with every other. Whatever differs takes the careful way.
-                if (
-                    20 < size < 258
-                    and data[:4] == single[size - 2]
-                    and data[12] == size - 14
-                    and data[13:15] == _FLAGS
-                    and data[16] == size - 18
-                    and data.startswith(VICTRON_MARK, 17)
-                ):
-                    append((at, addresses[data[6:12]], data[5], SIGNED[data[-1]], data[4], data[20:-1], None))
+                # Nearly all events hold one legacy report, and nearly all of Victron's begin with flags and end with
+                # the manufacturer data: where every length agrees with every other, no function is called.
+                if 14 <= size < 258 and data[:4] == single[size - 2] and data[12] == size - 14:
+                    if (
+                        size > 20
+                        and data[13:15] == _FLAGS
+                        and data[16] == size - 18
+                        and data.startswith(VICTRON_MARK, 17)
+                    ):
+                        append((at, addresses[data[6:12]], data[5], SIGNED[data[-1]], data[4], data[20:-1], None))
+                    else:
+                        self._single(at, data, offset, found)
                 elif data[:1] == b"\x3e" or size < 2 or data[1] != size - 2:
                     self._event(at, data, offset, found)
             elif kind >= _AIR:
                 self._air(at, kind, data, offset, found)
         return found
+
+    def _single(self, at: float, data: bytes, offset: int, found: list[Advertisement]) -> None:
+        """An event with one legacy report whose lengths agree."""
+        try:
+            payload, name = parse_structures(data[13:-1])
+        except Malformed as error:
+            self.problems.append(CaptureError(str(error), offset=offset))
+            return
+        if payload is not None or name is not None:
+            address = self._addresses[data[6:12]]
+            found.append((at, address, data[5], SIGNED[data[-1]], data[4], payload, name))
 
     def _event(self, at: float, data: bytes, offset: int, found: list[Advertisement]) -> None:
         try:

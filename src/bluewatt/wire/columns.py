@@ -35,6 +35,8 @@ BLOCK = 0x100000
 NO_STRENGTH = 127
 """`rssi` where the capture does not say."""
 
+_EVENT = int(Kind.EVENT)
+
 Bytes = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 
@@ -215,19 +217,18 @@ class ColumnReader:
         self, buffer: bytes, others: Indices, starts: Indices, ends: Indices, shape: _Shape
     ) -> tuple[Indices, Columns]:
         """Read the events of other shapes carefully; return which record each advertisement stood in, and them."""
-        seconds = shape.seconds(_take(buffer, starts[others], shape.layout))
-        numbers: list[int] = []
-        found: list[Advertisement] = []
-        for number, at in zip(others.tolist(), seconds.tolist(), strict=True):
-            start = int(starts[number])
-            body = start + shape.header + shape.wrapping
-            data = buffer[body + 1 : int(ends[number])]
-            packet = (at, int(Kind.EVENT), None, data, self._reader.offset + start, 0)
-            advertisements = [row for row in self._advertisements.read([packet]) if row[5] is not None]
-            numbers += [number] * len(advertisements)
-            found += advertisements
+        before = shape.header + shape.wrapping + 1
+        bodies = zip(others.tolist(), (starts[others] + before).tolist(), ends[others].tolist(), strict=True)
+        base = self._reader.offset - before
+        # The number of the record travels in the place of the time, and so comes back with each advertisement.
+        packets = [(number, _EVENT, None, buffer[body:end], base + body, 0) for number, body, end in bodies]
+        found = [row for row in self._advertisements.read(packets) if row[5] is not None]
         self._tell()
-        return np.array(numbers, np.int64), pack(found)
+        numbers = np.array([row[0] for row in found], np.int64)
+        columns = pack(found)
+        if not found:
+            return numbers, columns
+        return numbers, columns._replace(at=shape.seconds(_take(buffer, starts[numbers], shape.layout)))
 
 
 def _records(buffer: bytes, shape: _Shape) -> tuple[Indices, Indices, bool]:

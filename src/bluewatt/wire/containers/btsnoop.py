@@ -22,7 +22,7 @@ RECORD = struct.Struct(">IIIIq")
 """One record header: original length, included length, flags, drops, time stamp."""
 
 EPOCH = 0x00DCDDB30F2F8000
-"""Microseconds from the year 0 to 1970-01-01, subtracted from a time stamp to get POSIX time."""
+"""The time stamp of 1970-01-01, by the count of years BlueZ, Wireshark and bumble share."""
 
 _LINKS = (Link.BTSNOOP_H1, Link.BTSNOOP_H4, Link.BTSNOOP_MONITOR)
 

@@ -10,7 +10,7 @@ import struct
 from typing import Literal, NamedTuple
 
 from bluewatt.errors import CaptureError, Malformed
-from bluewatt.wire.containers.packets import Packet, unwrap
+from bluewatt.wire.containers.packets import Link, Packet, unwrap
 from bluewatt.wire.containers.pcap import LINKS
 from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
 
@@ -43,7 +43,7 @@ class PcapngReader(PacketReader):
 
     def __init__(self) -> None:
         super().__init__(0)
-        self._order = "<"
+        self._use("<")
         self._interfaces: list[_Interface] = []
         self._unknown: CaptureError | None = None
         self._readable = False
@@ -57,9 +57,11 @@ class PcapngReader(PacketReader):
     def _scan(self, buffer: bytes, position: int, packets: list[Packet]) -> tuple[int, str]:
         size = len(buffer)
         while position + 12 <= size:
-            if buffer[position : position + 4] == SECTION and not self._begin_section(buffer, position):
-                return position, "a pcapng section header has no byte order mark"
-            kind, length = struct.unpack_from(self._order + "II", buffer, position)
+            kind, length = self._head.unpack_from(buffer, position)
+            if kind == _SECTION:
+                if not self._begin_section(buffer, position):
+                    return position, "a pcapng section header has no byte order mark"
+                kind, length = self._head.unpack_from(buffer, position)
             if length < 12 or length % 4 or length > _MAX_BLOCK:
                 return position, f"a pcapng block claims a length of {length}"
             end = position + length
@@ -77,12 +79,18 @@ class PcapngReader(PacketReader):
 
     def _begin_section(self, buffer: bytes, position: int) -> bool:
         order = _BYTE_ORDERS.get(buffer[position + 8 : position + 12])
-        self._order = order or self._order
+        if order:
+            self._use(order)
         return order is not None
+
+    def _use(self, order: str) -> None:
+        self._order = order
+        self._head = struct.Struct(order + "II")
+        self._packet_head = struct.Struct(order + "IIIII")
 
     def _block(self, kind: int, body: bytes, offset: int, packets: list[Packet]) -> None:
         if kind == _PACKET:
-            self._packet(struct.unpack_from(self._order + "IIIII", body), body, offset, packets)
+            self._packet(self._packet_head.unpack_from(body), body, offset, packets)
         elif kind == _SECTION:
             self._interfaces = []
         elif kind == _INTERFACE:
@@ -99,13 +107,19 @@ class PcapngReader(PacketReader):
             raise Malformed(f"a pcapng packet names interface {number}, which was not described")
         if length > len(body) - 20 or length > original:
             raise Malformed(f"a pcapng packet claims {length} of {original} bytes in a block of {len(body)}")
-        interface = self._interfaces[number]
-        ticks = high << 32 | low
+        link, _, ticks, shift = self._interfaces[number]
+        seconds, fraction = divmod(high << 32 | low, ticks)
         # Whole seconds apart: a float of nanoseconds since 1970 would lose the last digits.
-        self._at = ticks // interface.ticks + interface.offset + ticks % interface.ticks / interface.ticks
-        flags = self._options(body[20 + (length + 3 & ~3) :]).get(_OPTION_FLAGS, b"")
-        direction = _DIRECTIONS.get(int.from_bytes(flags, _word(self._order)) & 3)
-        self._emit(interface.link, direction, body[20 : 20 + length], offset, packets, number)
+        self._at = at = seconds + shift + fraction / ticks
+        end = 20 + length
+        if link == Link.H4_WITH_DIRECTION and length > 4:
+            packets.append((at, body[24], body[23] & 1, body[25:end], offset, number))
+            return
+        direction = None
+        if len(body) > (tail := end + 3 & ~3):
+            flags = self._options(body[tail:]).get(_OPTION_FLAGS, b"")
+            direction = _DIRECTIONS.get(int.from_bytes(flags, _word(self._order)) & 3)
+        self._emit(link, direction, body[20:end], offset, packets, number)
 
     def _simple_packet(self, body: bytes, offset: int, packets: list[Packet]) -> None:
         if not self._interfaces:

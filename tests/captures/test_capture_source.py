@@ -1,0 +1,323 @@
+"""Captures as a source: frames from files, pipes and gzip, replayed at a pace, recorded and read again."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import itertools
+import os
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bluewatt.errors import CaptureError, ConfigError
+from bluewatt.model.reading import Frame
+from bluewatt.transports.capture import CaptureCounters, CaptureSource, FrameReader, read_frames
+from bluewatt.transports.gunzip import Gunzip
+from bluewatt.transports.recording import FrameRecorder, encode_frame, parse_frame
+
+
+async def replayed(source: CaptureSource) -> list[Frame]:
+    async with source:
+        return [frame async for frame in source]
+
+
+async def kept(source: CaptureSource, frames: list[Frame]) -> AsyncIterator[Frame]:
+    """Keep the frames of a source that ends in an error; nothing is yielded."""
+    async for frame in source:
+        frames.append(frame)
+    for none in ():
+        yield none
+
+
+@pytest.fixture
+def capture(making: SimpleNamespace, rows: list, tmp_path: Path) -> Path:
+    path = tmp_path / "drive.btsnoop"
+    path.write_bytes(making.CONTAINERS["btsnoop-h4"](rows))
+    return path
+
+
+def test_frames_carry_what_was_heard(making: SimpleNamespace, rows: list, container: str, tmp_path: Path) -> None:
+    path = tmp_path / "anything.bin"
+    path.write_bytes(making.CONTAINERS[container](rows))
+    frames = list(read_frames(path))
+    wanted = [row for row in rows if row.payload is not None]
+    assert [(frame.address, frame.payload) for frame in frames] == [(row.address, row.payload) for row in wanted]
+    assert [frame.at for frame in frames] == pytest.approx([row.at for row in wanted], abs=1e-6)
+    assert {frame.origin for frame in frames} == {f"capture:{path}"}
+    assert {frame.medium for frame in frames} == {"advertisement"}
+
+
+def test_a_name_stays_with_its_address(capture: Path, rows: list) -> None:
+    names: dict[str, str] = {}
+    wanted = []
+    for row in rows:
+        if row.name:
+            names[row.address] = row.name
+        else:
+            wanted.append(names.get(row.address))
+    assert [frame.name for frame in read_frames(capture)] == wanted
+    assert len(set(wanted)) > 2
+
+
+async def test_the_source_gives_the_same_frames(capture: Path) -> None:
+    assert await replayed(CaptureSource.from_text(str(capture))) == list(read_frames(capture))
+
+
+async def test_replay_keeps_the_distances(capture: Path, rows: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock[0])
+    monkeypatch.setattr("bluewatt.transports.capture.asyncio.sleep", sleep)
+    heard_at = []
+    async with CaptureSource.from_text(f"{capture}?speed=10") as source:
+        async for frame in source:
+            heard_at.append((clock[0], frame.at))
+    first = heard_at[0][1]
+    assert [now for now, _ in heard_at] == pytest.approx([(at - first) / 10 for _, at in heard_at], abs=1e-6)
+    assert max(waits) > 0.02
+
+
+async def test_time_that_goes_backwards_does_not_wait(making: SimpleNamespace, rows: list, tmp_path: Path) -> None:
+    path = tmp_path / "back.btsnoop"
+    path.write_bytes(making.CONTAINERS["btsnoop-h4"](rows[::-1]))
+    async with asyncio.timeout(5):
+        frames = await replayed(CaptureSource(str(path), speed=1.0))
+    assert len(frames) == sum(row.payload is not None for row in rows)
+
+
+@pytest.mark.parametrize("text", ["x?speed=0", "x?speed=fast", "x?speed=-1", "x?speed=nan", "x?pace=3", "", "?speed=1"])
+def test_a_wrong_source_string_says_how_to_write_it(text: str) -> None:
+    with pytest.raises(ConfigError, match="speed"):
+        CaptureSource.from_text(text)
+
+
+async def test_a_missing_file_is_a_capture_error(tmp_path: Path) -> None:
+    with pytest.raises(CaptureError, match="No such file"):
+        await replayed(CaptureSource(str(tmp_path / "none")))
+    with pytest.raises(CaptureError, match="No such file"):
+        list(read_frames(tmp_path / "none"))
+    with pytest.raises(CaptureError, match="directory"):
+        list(read_frames(tmp_path))
+
+
+async def test_damage_is_told_with_path_and_place(making: SimpleNamespace, rows: list, tmp_path: Path) -> None:
+    data = making.CONTAINERS["btsnoop-h4"](rows)
+    # The event claims one parameter more than it has, in the second record; the last record is cut.
+    second = 16 + 24 + len(making.event(rows[0]))
+    damaged = bytearray(data[:-3])
+    damaged[second + 24 + 2] += 1
+    path = tmp_path / "damaged"
+    path.write_bytes(bytes(damaged))
+    problems: list[CaptureError] = []
+    counters: list[CaptureCounters] = []
+    frames: list[Frame] = []
+    with pytest.raises(CaptureError, match="middle of a packet") as caught:
+        frames.extend(read_frames(path, on_problem=problems.append, counters=counters.append))
+    assert caught.value.path == str(path)
+    assert caught.value.offset == len(data) - 24 - len(making.event(rows[-1]))
+    assert [(problem.path, problem.offset) for problem in problems] == [(str(path), second)]
+    assert counters[0].problems == 1
+    assert counters[0].packets == len(rows) - 1
+    source = CaptureSource(str(path))
+    heard: list[Frame] = []
+    async with source:
+        with pytest.raises(CaptureError, match="middle of a packet"):
+            heard.extend([frame async for frame in kept(source, heard)])
+    assert len(heard) == sum(row.payload is not None for row in rows[:-1]) - (rows[1].payload is not None)
+    assert source.counters == counters[0]
+
+
+def test_progress_ends_at_the_size(capture: Path) -> None:
+    seen: list[tuple[int, int | None]] = []
+    list(read_frames(capture, on_progress=lambda done, total: seen.append((done, total))))
+    assert seen[-1] == (capture.stat().st_size, capture.stat().st_size)
+
+
+@pytest.mark.parametrize("size", [1, 10, 4096])
+def test_gzip_is_seen_through(making: SimpleNamespace, rows: list, container: str, size: int) -> None:
+    plain = making.CONTAINERS[container](rows)
+    # Two members, as two logs joined with cat, and the padding tape drives leave.
+    packed = gzip.compress(plain[:500]) + gzip.compress(plain[500:]) + bytes(100)
+    gunzip = Gunzip("x")
+    pieces = [piece for start in range(0, len(packed), size) for piece in gunzip.feed(packed[start : start + size])]
+    assert b"".join([*pieces, *gunzip.finish()]) == plain
+
+
+def test_gzipped_captures_and_recordings_give_the_same_frames(capture: Path, tmp_path: Path) -> None:
+    frames = list(read_frames(capture, origin="x"))
+    packed = tmp_path / "drive.gz"
+    packed.write_bytes(gzip.compress(capture.read_bytes()))
+    assert list(read_frames(packed, origin="x")) == frames
+    packed.write_bytes(gzip.compress(b"".join(map(encode_frame, frames))))
+    assert list(read_frames(packed)) == frames
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_damaged_gzip_gives_what_it_holds_and_an_error(capture: Path, tmp_path: Path, damage: str) -> None:
+    packed = bytearray(gzip.compress(capture.read_bytes()))
+    if damage == "cut":
+        del packed[-20:]
+    else:
+        packed[len(packed) // 2 :] = bytes(200)
+    path = tmp_path / "damaged.gz"
+    path.write_bytes(bytes(packed))
+    with pytest.raises(CaptureError, match="gzip") as caught:
+        list(read_frames(path))
+    assert caught.value.path == str(path)
+
+
+def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(b"{")
+        for _ in range(80):
+            file.write(bytes(1 << 20))
+    with pytest.raises(CaptureError, match="bomb"):
+        list(read_frames(path))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f", b"{", b"no capture at all, but a text", b"\x1f\x8b", b"\n\n\n"])
+def test_what_is_no_capture_says_so(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "what"
+    path.write_bytes(content)
+    with pytest.raises(CaptureError) as caught:
+        list(read_frames(path))
+    assert str(path) in str(caught.value)
+
+
+READ_STANDARD_INPUT = """
+import asyncio, sys
+from bluewatt.transports.capture import CaptureSource, read_frames
+async def main():
+    async with CaptureSource("-") as source:
+        return [frame async for frame in source]
+frames = list(read_frames("-")) if sys.argv[1] == "plain" else asyncio.run(main())
+print(len(frames), frames[0].origin)
+"""
+
+
+@pytest.mark.parametrize("way", ["plain", "async"])
+@pytest.mark.parametrize("piped", [True, False], ids=["pipe", "file"])
+def test_standard_input_is_read(capture: Path, rows: list, way: str, piped: bool) -> None:
+    command = [sys.executable, "-c", READ_STANDARD_INPUT, way]
+    with capture.open("rb") as file:
+        given = {"input": file.read()} if piped else {"stdin": file}
+        done = subprocess.run(command, capture_output=True, timeout=60, check=True, **given)
+    count = sum(row.payload is not None for row in rows)
+    assert done.stdout.decode().split() == [str(count), "capture:-"]
+
+
+async def test_a_live_pipe_is_followed_without_holding_up_the_loop(
+    making: SimpleNamespace, rows: list, tmp_path: Path
+) -> None:
+    path = tmp_path / "live"
+    os.mkfifo(path)
+    data = making.CONTAINERS["pcap-201"](rows)
+    keep = os.open(path, os.O_RDWR)
+    async with CaptureSource(str(path)) as source, asyncio.timeout(10):
+        stream: AsyncIterator[Frame] = aiter(source)
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        os.write(keep, data[:2000])
+        assert (await waiting).payload == rows[0].payload
+    os.close(keep)
+
+
+def test_a_frame_survives_its_line() -> None:
+    frame = Frame(1_795_000_000.123456, "ble:hci0", "advertisement", "AA:BB:CC:DD:EE:FF", b"\x10\x02", -65, "Café ☼")
+    assert parse_frame(encode_frame(frame)) == frame
+    bare = Frame(1.0, "virtual:", "advertisement", "AA:BB:CC:DD:EE:FF", b"", None, None)
+    assert parse_frame(encode_frame(bare)) == bare
+
+
+def test_a_line_may_give_its_time_in_words() -> None:
+    line = b'{"at":"2026-11-20T18:00:00.250Z","source":"x","medium":"advertisement","address":"A","payload":"10"}'
+    assert parse_frame(line).at == 1795197600.25
+
+
+def test_a_recording_is_read_back(capture: Path, tmp_path: Path) -> None:
+    frames = list(read_frames(capture))
+    path = tmp_path / "drive.jsonl"
+    with FrameRecorder.open(path) as recorder:
+        for frame in frames:
+            recorder.write(frame)
+    assert recorder.count == len(frames)
+    assert list(read_frames(path)) == frames
+    with FrameRecorder.open(path) as recorder:
+        recorder.write(frames[0])
+    assert list(read_frames(path)) == [*frames, frames[0]]
+
+
+def test_a_bad_line_is_told_and_passed_over(capture: Path, tmp_path: Path) -> None:
+    lines = [encode_frame(frame) for frame in itertools.islice(read_frames(capture), 4)]
+    bad = [b'{"at": 1}\n', b"null\n", b'{"at":1,"source":"","medium":"","address":"","payload":"xyz"}\n', b"\xff\n"]
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(b"".join(itertools.chain(*zip(lines, bad, strict=True))) + b"\n" + lines[0].strip())
+    problems: list[CaptureError] = []
+    assert len(list(read_frames(path, on_problem=problems.append))) == 5
+    assert [problem.offset for problem in problems] == [
+        sum(map(len, [*lines[: number + 1], *bad[:number]])) for number in range(4)
+    ]
+
+
+def test_a_cut_recording_gives_its_whole_lines_first(capture: Path, tmp_path: Path) -> None:
+    lines = [encode_frame(frame) for frame in itertools.islice(read_frames(capture), 4)]
+    path = tmp_path / "cut.jsonl"
+    path.write_bytes(b"".join(lines)[:-10])
+    frames: list[Frame] = []
+    with pytest.raises(CaptureError) as caught:
+        frames.extend(read_frames(path))
+    assert caught.value.offset == sum(map(len, lines[:3]))
+    reader = FrameReader("x")
+    assert len(reader.feed(path.read_bytes())) == 3
+
+
+def test_a_recording_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    with pytest.raises(CaptureError, match="cannot write"):
+        FrameRecorder.open(tmp_path / "no" / "such")
+
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(CaptureError, match="No space"):
+        FrameRecorder(Full()).write(Frame(1.0, "x", "advertisement", "A", b""))
+
+
+@pytest.mark.parametrize("container", ["btsnoop-h4", "pcapng-201", "jsonl"])
+def test_memory_does_not_grow_with_the_file(
+    making: SimpleNamespace, rows: list, tmp_path: Path, container: str
+) -> None:
+    path = tmp_path / "long"
+    if container == "jsonl":
+        small = tmp_path / "small"
+        small.write_bytes(making.CONTAINERS["btsnoop-h4"](rows))
+        piece, head = b"".join(encode_frame(frame) for frame in read_frames(small)), b""
+    else:
+        head = making.CONTAINERS[container]([])
+        piece = making.CONTAINERS[container](rows)[len(head) :]
+    with path.open("wb") as file:
+        file.write(head)
+        for _ in range((20 << 20) // len(piece)):
+            file.write(piece)
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in read_frames(path))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count > 90_000
+    assert peak < 3 << 20

@@ -1,0 +1,1 @@
+"""The simulated devices, a file for each kind."""

@@ -1,0 +1,101 @@
+"""The simulated site: weather, installations and their devices, moved on by whoever asks; no clock of its own.
+
+    site = Site(7)
+    for frame in frames(site, site.now, 60): ...
+
+Everything follows from the seed and from simulated time: the caller says what time it is, and how fast that time goes
+is the caller's affair. A site moves forward only; asked about the past it answers with the present.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import heapify, heapreplace
+
+from bluewatt.model.reading import ADVERTISEMENT, Frame
+from bluewatt.services.simulator.appliances import Moment
+from bluewatt.services.simulator.chance import chance, child_seed
+from bluewatt.services.simulator.device import SimulatedDevice
+from bluewatt.services.simulator.installation import COMPLETE, TYPICAL, Installation
+from bluewatt.services.simulator.sun import Sky
+
+ORIGIN = "virtual:"
+DEFAULT_START = 1_782_032_400.0
+"""21 June 2026, 09:00 UTC: the sun is up and the batteries are hungry."""
+
+TICK = 1.0
+LEAP = 3600.0
+LEAP_TICK = 20.0
+"""A site that is asked to move on by more than LEAP seconds walks in ticks of this length: ten days in some seconds."""
+
+_BEACON_EVERY = 4
+"""One in so many advertisements of a device in a VE.Smart network is a broadcast to that network."""
+
+
+class Site:
+    """A small site of `devices` devices; above the roster's length there are more boats in the harbour, all different.
+
+    `state_of_charge` (0 to 1) is that of the batteries at the midnight before `start`; by default the seed's affair.
+    """
+
+    def __init__(
+        self, seed: int = 1, *, devices: int = TYPICAL, start: float = DEFAULT_START, latitude: float = 43.3,
+        longitude: float = 5.4, state_of_charge: float | None = None,
+    ) -> None:  # fmt: skip
+        self.seed = seed
+        self.sky = Sky(seed, latitude=latitude, longitude=longitude)
+        self.installations = [
+            Installation(
+                child_seed(seed, "installation", index), self.sky, count=min(devices - first, COMPLETE),
+                suffix=f" {index + 1}" if index else "", state_of_charge=state_of_charge,
+            )
+            for index, first in enumerate(range(0, devices, COMPLETE))
+        ]  # fmt: skip
+        self.devices: list[SimulatedDevice] = [device for aboard in self.installations for device in aboard.devices]
+        for device in self.devices:
+            device.advance = self.step
+        self.now = self.sky.midnight(start)
+        """How far the simulation has come, POSIX seconds UTC; never more than a tick behind the last `step`."""
+        self._walk(start, LEAP_TICK)
+        self.now = start
+
+    def step(self, now: float) -> None:
+        """Move on to `now`. Steps of up to an hour may be cut as one likes, the outcome is the same."""
+        self._walk(now, TICK if now - self.now <= LEAP else LEAP_TICK)
+
+    def _walk(self, until: float, tick: float) -> None:
+        while self.now + tick <= until:
+            self.now += tick
+            sky, at = self.sky, self.now
+            moment = Moment(at, tick, sky.day(at), sky.hour(at), sky.irradiance(at), sky.temperature(at))
+            for aboard in self.installations:
+                aboard.tick(moment)
+
+    def device(self, name: str) -> SimulatedDevice:
+        """The first device whose local name begins with `name`; KeyError where there is none."""
+        for device in self.devices:
+            if device.name.startswith(name):
+                return device
+        raise KeyError(name)
+
+
+def frames(site: Site, start: float, seconds: float, *, broadcasts: bool = False) -> Iterator[Frame]:
+    """What a receiver beside the site hears from `start` on, in the order of time, as fast as it can be made.
+
+    Every device advertises at its own interval plus the random delay of up to 10 ms that Bluetooth asks for. With
+    `broadcasts`, members of a VE.Smart network let some advertisements be broadcasts to it.
+    """
+    queue = [
+        (start + chance(device.seed, 4) * device.interval, place, 0) for place, device in enumerate(site.devices)
+    ]  # fmt: skip
+    heapify(queue)
+    while queue and queue[0][0] < start + seconds:
+        at, place, count = queue[0]
+        device = site.devices[place]
+        delay = chance(device.seed, 1000 + count)
+        heapreplace(queue, (at + device.interval + 0.01 * delay, place, count + 1))
+        payload = device.advertisement(at)
+        if broadcasts and device.network and count % _BEACON_EVERY == _BEACON_EVERY - 1:
+            payload = device.broadcast(at) or payload
+        fading = round(6 * chance(device.seed, 500_000 + count) - 3)
+        yield Frame(at, ORIGIN, ADVERTISEMENT, device.address, payload, device.rssi + fading, device.name)

@@ -54,7 +54,12 @@ messages: st.SearchStrategy[Message] = st.one_of(
 )
 
 characteristics = st.sampled_from(list(Characteristic))
-chunks = st.tuples(characteristics, st.binary(max_size=60))
+control_frames = st.sampled_from([bytes.fromhex(h) for h in ("f900", "f901", "f9ff", "fa80ff", "fa14", "f8", "f70300")])
+chunks = st.one_of(
+    st.tuples(characteristics, st.binary(max_size=60)),
+    st.tuples(st.just(Characteristic.CONTROL), control_frames),
+    st.tuples(st.just(Characteristic.LAST), messages.map(vreg.build_message)),
+)
 mtus = st.integers(23, 517)
 
 # ── messages ─────────────────────────────────────────────────────────────────
@@ -106,6 +111,17 @@ def test_any_chunk_size_puts_together_what_it_cut(sent: list[Message], size: int
         assert inbox.receive(write.characteristic, write.data) is None
     assert inbox.receive(last.characteristic, last.data) == sent
     assert inbox.pending == b""
+
+
+@given(st.lists(messages, min_size=1, max_size=6), st.data())
+def test_cuts_fall_anywhere(sent: list[Message], data: st.DataObject) -> None:
+    whole = b"".join(map(vreg.build_message, sent))
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(whole)), max_size=8)))
+    pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    session = client()
+    for piece in pieces[:-1]:
+        assert session.receive(Characteristic.BULK, piece, 0.0) == ()
+    assert session.receive(Characteristic.LAST, pieces[-1], 0.0) == sent
 
 
 @given(st.integers(1, 40), st.binary(min_size=1, max_size=300))
@@ -166,7 +182,11 @@ def test_random_chunks_raise_nothing(make: Callable[[], Session], data: st.DataO
         now += data.draw(st.sampled_from([0.0, 0.1, 5.0]))
         for event in session.receive(characteristic, chunk, now):
             assert isinstance(event, Event)
+        if data.draw(st.booleans()):
+            session.send(GetValues(0, (1, 2)), now)
         session.on_time(now)
+        deadline = session.deadline()
+        assert deadline is None or deadline > now, "its owner would call without end"
         for write in session.take_writes():
             assert len(write.data) <= session.mtu - 3
         assert session.waiting <= 1024

@@ -14,6 +14,7 @@ from bluewatt.errors import Malformed, Unencodable
 
 _FIXED = struct.Struct("<IIHHHI")
 _NONCE_SIZE = 8
+_LARGEST_PASSKEY = 999_999
 
 
 class DeviceInformation(msgspec.Struct, frozen=True, gc=False):
@@ -60,6 +61,8 @@ def puk_answer(nonce: bytes) -> bytes:
 
 def pin_answer(nonce: bytes, passkey: int) -> bytes:
     """What to write to 97580003 after a fresh nonce: the nonce and the passkey (section 10, step 3; single source)."""
+    if not 0 <= passkey <= _LARGEST_PASSKEY:
+        raise Unencodable("a passkey has six digits")
     if len(nonce) != _NONCE_SIZE:
         raise Malformed(f"a nonce of {len(nonce)} bytes, {_NONCE_SIZE} are needed")
     return nonce + passkey.to_bytes(4, "little")

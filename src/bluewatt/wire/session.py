@@ -36,8 +36,9 @@ past, and the queue is bounded.
 
 Damage. There is no checksum and no length: a message whose bytes do not parse whole is reported as `ProtocolError`, its
 good prefix inside. A client takes no value from it and a device writes nothing, because a lost chunk may have moved
-bytes of one record into another; a device answers the reads of the prefix. The buffer is then empty, so the next message is understood: that is all the resynchronisation there is. A bulk
-sequence never ended stays pending and spoils the next message, as it does in real devices (section 6).
+bytes of one record into another; a device answers the reads of the prefix. The buffer is then empty, so the next
+message is understood: that is all the resynchronisation there is. A bulk sequence never ended stays pending and spoils
+the next message, as it does in real devices (section 6).
 
 Time. The machine has no clock. Whoever owns it passes `now` (seconds, any origin, never going back) and calls `on_time`
 at `deadline()`. Lost grants, lost answers, silent devices: each ends at a deadline, so nothing waits for ever.
@@ -216,7 +217,7 @@ class Session:
 
     def queue(self, message: Message, *, first: bool = False) -> None:
         """Put a record into the queue. Without credit, a newer value replaces the older one of its register."""
-        self._queue.put(message, first=first, replace=self.credit == 0 and self.role is Role.DEVICE)
+        self._queue.put(message, first=first, replace=self.credit == 0)
 
     def control(self, frame: Control) -> None:
         """Write a control frame at once; it needs no credit."""

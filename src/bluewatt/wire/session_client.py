@@ -175,6 +175,8 @@ class ClientSide:
     def controlled(self, session: Session, frame: Control, now: float) -> Sequence[Event]:
         """A grant ends the wait for a slot; a failure may mean the wrong dialect."""
         if isinstance(frame, Grant):
+            if not session.credit:  # a grant of nothing
+                return ()
             self._grants = True
             self._slot_deadline = None
             # A late or doubled grant must not let two messages go to a device of one slot.
@@ -226,7 +228,8 @@ class ClientSide:
         again = [] if self.dialect_proven else [message for message in reads if message not in self._retried]
         keys = tuple(key for key, asked in overdue.items() if key != _KEEP_ALIVE_KEY and asked.message not in again)
         events: list[Event] = [Unanswered(keys)] if keys else []
-        if self._heard_at < min(asked.at for asked in overdue.values()) and (reads or self._keep_alive_answered):
+        silent = self._heard_at < min(asked.at for asked in overdue.values())
+        if silent and not again and (reads or self._keep_alive_answered):
             self._rescue(session)
         self._retried.difference_update(messages)
         return events if self.dialect_proven else [*events, *self._switch(session, again)]

@@ -232,6 +232,16 @@ def test_tshark_finds_our_link_layer_captures_whole(making: SimpleNamespace, row
         assert wireshark.fields(capture, "frame.number", where="_ws.malformed || btle.crc.incorrect") == []
 
 
+@pytest.mark.parametrize("indicator", [0, 6, 7, 251, 255])
+def test_an_unknown_packet_indicator_is_passed_over(making: SimpleNamespace, rows: list, indicator: int) -> None:
+    packets = [(1.0, bytes([indicator]) + making.air(rows[0])), (2.0, making.event(rows[0]))]
+    for data in (making.btsnoop(packets), making.pcap(packets, 187), making.pcapng(packets, 187)):
+        reader = AdvertisementReader()
+        (found,) = (found for chunk in read_packets([data]) for found in reader.read(chunk))
+        assert found[0] == 2.0
+        assert not reader.problems
+
+
 def test_addresses_do_not_grow_without_end() -> None:
     texts = AddressTexts()
     for number in range(AddressTexts.limit + 10):

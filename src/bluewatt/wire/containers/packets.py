@@ -27,7 +27,7 @@ FROM_CONTROLLER = 1
 
 
 class Kind(IntEnum):
-    """What a packet is: an HCI packet indicator below 200, a link-layer framing (its LINKTYPE number) above."""
+    """What a packet is: an HCI packet indicator (one byte), or 1000 plus the LINKTYPE of a link-layer framing."""
 
     NOTE = 0
     COMMAND = 1
@@ -35,9 +35,9 @@ class Kind(IntEnum):
     SYNCHRONOUS = 3
     EVENT = 4
     ISOCHRONOUS = 5
-    AIR = 251
-    AIR_WITH_HEADER = 256
-    AIR_NORDIC = 272
+    AIR = 1251
+    AIR_WITH_HEADER = 1256
+    AIR_NORDIC = 1272
 
 
 class Link(IntEnum):

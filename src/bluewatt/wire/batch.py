@@ -28,6 +28,7 @@ WIDTH = HEADER_LENGTH + BLOCK
 NO_KEY = -1
 """In an array of key indices: no key is known for this advertisement."""
 
+_KEY_CHECK_AT = next(row.start // 8 for row in AdvertHeader.rows if row.name == "key_check")
 _COMPANY = COMPANY_ID.to_bytes(2, "little")
 _COUNTS_AT_ONCE = 8192
 """Records evaluated at once: a few columns of so many numbers stay in the cache of one core."""
@@ -125,6 +126,18 @@ def key_indices(addresses: NDArray[np.uint64], keys: Mapping[int, bytes | str]) 
     return [Key.of(keys[address]) for address in ordered], index
 
 
+def add_loose_keys(
+    keys: list[Key], index: NDArray[np.int16], loose: Sequence[bytes | str], payloads: NDArray[np.uint8]
+) -> tuple[list[Key], NDArray[np.int16]]:
+    """What `key_indices` gave, with keys whose device is not known: each serves advertisements without a key that
+    carry its first byte; of two with the same first byte the first serves."""
+    by_check = np.full(1 << 8, NO_KEY, np.int16)
+    for number, key in reversed(list(enumerate(map(Key.of, loose), len(keys)))):
+        by_check[key[0]] = number
+    found = by_check[payloads[:, _KEY_CHECK_AT]]
+    return [*keys, *map(Key.of, loose)], np.where(index == NO_KEY, found, index)
+
+
 def decode_batch(
     payloads: NDArray[np.uint8],
     lengths: Numbers,
@@ -196,7 +209,7 @@ def _is_product(header: Numbers) -> Mask:
 
 def _sort_out(header: Numbers, payloads: NDArray[np.uint8], lengths: Numbers) -> tuple[NDArray[np.uint8], Numbers]:
     """(status by the container alone, record type) of each advertisement; keys are looked at later."""
-    kind = header["record_type"].astype(np.uint16)
+    kind = header["kind"].astype(np.uint16)
     extended = np.flatnonzero(kind == EXTENDED_TYPE)
     kind[extended] = EXTENDED_TYPE << 8 | header["key_check"][extended].astype(np.uint16)
     status = _known_types()[kind]
@@ -217,7 +230,7 @@ def _known_types() -> NDArray[np.uint8]:
 
 def _idle_dongles(header: Numbers, payloads: NDArray[np.uint8], lengths: Numbers) -> Indices:
     """Dongles with an unsupported device: type 0, nonce 0, key 0 and one byte over and over."""
-    found = np.flatnonzero((header["record_type"] == 0) & (header["nonce"] == 0) & (header["key_check"] == 0))
+    found = np.flatnonzero((header["kind"] == 0) & (header["nonce"] == 0) & (header["key_check"] == 0))
     body = payloads[found, HEADER_LENGTH:]
     inside = np.arange(body.shape[1]) < (np.asarray(lengths)[found, None].astype(np.int64) - HEADER_LENGTH)
     idle: Indices = found[((body == body[:, :1]) | ~inside).all(axis=1)]
@@ -327,8 +340,8 @@ def value_type(row: Row) -> np.dtype[Any]:
         return np.dtype(np.float64)
     if row.pieces:
         return np.dtype(np.min_scalar_type(max(row.value(raw) or 0 for raw in range(row.mask + 1))))
-    ends = sorted(number * row.scale.factor + row.scale.shift for number in _range(row))
-    return np.result_type(*(np.min_scalar_type(end) for end in ends))
+    low, high = sorted(number * row.scale.factor + row.scale.shift for number in _range(row))
+    return np.dtype(np.min_scalar_type(high if low >= 0 else min(low, -high - 1)))
 
 
 def _field(words: NDArray[np.uint64], row: Row, element: int = 0) -> Numbers:

@@ -1,0 +1,295 @@
+"""Decoded advertisements as a Parquet file, for data frames and databases (needs the `batch` extra).
+
+One file, one table: when, who, how strong, what became of it, and a column for every metric any record can carry,
+empty where a record does not have it. The schema is always the same, whatever the capture holds; units, labels and
+the meaning of a column stand in the metadata of its field. An advertisement that could not be decoded has its row,
+with the reason in `status`. Memory is bounded: a row group is written whenever enough advertisements came together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from bluewatt.schema import Code, Flags, Groups, Row
+from bluewatt.tables.metrics import metric
+from bluewatt.tables.records import record_class, record_classes
+from bluewatt.wire.batch import (
+    Batch,
+    Column,
+    Indices,
+    Status,
+    add_loose_keys,
+    decode_batch,
+    key_indices,
+    value_type,
+)
+from bluewatt.wire.columns import NO_STRENGTH, Columns, concatenate
+from bluewatt.wire.plan import CACHED_NAMES
+
+ROW_GROUP = 32768
+"""Advertisements written at once."""
+
+_COMPRESSION = "zstd"
+_RISING = ("at", "nonce")
+"""Columns in which each value is a little more than the one before: the differences are written."""
+
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+_FRAME = (
+    pa.field("at", pa.timestamp("us", tz="UTC"), nullable=False),
+    pa.field("address", _TEXT, nullable=False),
+    pa.field("rssi", pa.int8(), metadata={"unit": "dBm"}),
+    pa.field("status", _TEXT, nullable=False),
+    pa.field("product_id", pa.uint16()),
+    pa.field("record_type", pa.uint16()),
+    pa.field("record", _TEXT),
+    pa.field("nonce", pa.uint16()),
+)
+
+
+class _Filled(NamedTuple):
+    """One table's part of a metric column: its place among the advertisements and its values."""
+
+    rows: Indices
+    column: Column
+
+
+@cache
+def schema() -> pa.Schema:
+    """The columns of the file: those of every advertisement, then the metrics in the order of the record types."""
+    same: dict[str, list[Row]] = {}
+    for cls in record_classes():
+        for row in cls.rows:
+            if not row.hidden:
+                same.setdefault(row.name, []).append(row)
+    return pa.schema([*_FRAME, *(_field(rows) for rows in same.values())])
+
+
+def _field(rows: Sequence[Row]) -> pa.Field:
+    """The column of a metric, wide enough for every record that carries it."""
+    first = rows[0]
+    facts = {"unit": first.unit} if first.unit else {}
+    if described := metric(first.name):
+        facts["label"] = described.label
+    if first.raw:
+        return pa.field(first.name, pa.binary(), metadata=facts)
+    if first.named is not None:
+        return pa.field(first.name, _TEXT, metadata=facts)
+    kind = pa.from_numpy_dtype(np.result_type(*(value_type(row) for row in rows)))
+    return pa.field(first.name, pa.list_(kind) if first.count > 1 else kind, metadata=facts)
+
+
+class ParquetWriter:
+    """Decodes chunks of advertisements and writes them to a Parquet file; a context manager.
+
+    `keys` are keys by address (AA:BB:CC:DD:EE:FF is 0xAABBCCDDEEFF), `loose` those whose device is not known;
+    KeyProblem for one that is none. OSError from the file passes through.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        keys: Mapping[int, bytes | str],
+        *,
+        loose: Sequence[bytes | str] = (),
+        row_group: int = ROW_GROUP,
+    ) -> None:
+        self.counts = dict.fromkeys(Status, 0)
+        """How many advertisements met which fate."""
+        self._keys, self._loose, self._row_group = keys, loose, row_group
+        self._waiting: list[Columns] = []
+        self._writer = pq.ParquetWriter(
+            path,
+            schema(),
+            compression=_COMPRESSION,
+            write_statistics=["at"],
+            use_dictionary=[field.name for field in schema() if field.name not in _RISING],
+            column_encoding=dict.fromkeys(_RISING, "DELTA_BINARY_PACKED"),
+        )
+
+    def __enter__(self) -> ParquetWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def add(self, columns: Columns) -> None:
+        """Take advertisements; they are written when enough came together."""
+        self._waiting.append(columns)
+        waiting = sum(len(chunk.at) for chunk in self._waiting)
+        if waiting >= self._row_group:
+            self._write()
+
+    def close(self) -> None:
+        """Write what waits, and end the file."""
+        try:
+            self._write()
+        finally:
+            self._writer.close()
+
+    def _write(self) -> None:
+        columns = concatenate(self._waiting)
+        self._waiting = []
+        for start in range(0, len(columns.at), self._row_group):
+            part = _part(columns, slice(start, start + self._row_group))
+            batch = self._decode(part)
+            for status, count in enumerate(np.bincount(batch.status, minlength=len(Status)).tolist()):
+                self.counts[Status(status)] += count
+            self._writer.write_table(to_table(part, batch), row_group_size=self._row_group)
+
+    def _decode(self, columns: Columns) -> Batch:
+        keys, index = key_indices(columns.address, self._keys)
+        if self._loose:
+            keys, index = add_loose_keys(keys, index, self._loose, columns.payload)
+        return decode_batch(columns.payload, columns.length, keys, index)
+
+
+def write_parquet(
+    path: Path, chunks: Iterable[Columns], keys: Mapping[int, bytes | str], *, loose: Sequence[bytes | str] = ()
+) -> dict[Status, int]:
+    """Write all chunks to a Parquet file; return how many advertisements met which fate."""
+    with ParquetWriter(path, keys, loose=loose) as writer:
+        for chunk in chunks:
+            writer.add(chunk)
+    return writer.counts
+
+
+def to_table(columns: Columns, batch: Batch) -> pa.Table:
+    """Advertisements and what was decoded of them as one Arrow table with the columns of `schema()`."""
+    count = len(columns.at)
+    parts: dict[str, list[_Filled]] = {}
+    for table in batch.tables.values():
+        for name, column in table.columns.items():
+            parts.setdefault(name, []).append(_Filled(table.rows, column))
+    arrays = _frame(columns, batch)
+    for field in list(schema())[len(_FRAME) :]:
+        filled = parts.get(field.name)
+        arrays.append(_metric(filled, field.type, count) if filled else pa.nulls(count, field.type))
+    return pa.Table.from_arrays(arrays, schema=schema())
+
+
+def _part(columns: Columns, part: slice) -> Columns:
+    at, address, rssi, payload, length = columns
+    return Columns(at[part], address[part], rssi[part], payload[part], length[part])
+
+
+def _frame(columns: Columns, batch: Batch) -> list[pa.Array]:
+    """The columns every advertisement has, in the order of `_FRAME`."""
+    at = np.rint(columns.at * 1e6).astype(np.int64)
+    # Below the product id the container holds nothing; below a record there is no type and no nonce.
+    unread = np.isin(batch.status, (Status.UNKNOWN_TYPE, Status.MALFORMED)) & (batch.product_id == 0)
+    bare = unread | (batch.status == Status.PRODUCT_ONLY) | (batch.status == Status.MALFORMED)
+    return [
+        pa.array(at.view("datetime64[us]"), _FRAME[0].type),
+        _texts(columns.address, _address),
+        pa.array(columns.rssi, mask=columns.rssi == NO_STRENGTH),
+        _texts(batch.status, lambda number: Status(number).name.lower()),
+        pa.array(batch.product_id, mask=unread),
+        pa.array(batch.record_type, mask=bare),
+        _texts(batch.record_type, _record_name, absent=bare | (batch.status == Status.UNKNOWN_TYPE)),
+        pa.array(batch.nonce, mask=bare),
+    ]
+
+
+def _address(number: int) -> str:
+    return number.to_bytes(8, "big")[2:].hex(":").upper()
+
+
+def _record_name(record_type: int) -> str | None:
+    cls = record_class(record_type)
+    return cls.record_name if cls else None
+
+
+def _distinct(values: NDArray[Any]) -> tuple[list[int], NDArray[np.int32]]:
+    """The distinct numbers among `values`, and which of them each is.
+
+    By numpy, not by Arrow's kernels: those take longer to import than a file of usual size takes to write.
+    """
+    distinct = np.unique(values)
+    return distinct.tolist(), np.searchsorted(distinct, values).astype(np.int32)
+
+
+def _texts(
+    numbers: NDArray[Any], name: Callable[[int], str | None], *, absent: NDArray[np.bool_] | None = None
+) -> pa.DictionaryArray:
+    """Numbers as texts, each distinct number named once."""
+    distinct, indices = _distinct(numbers)
+    names = pa.array([name(number) or "" for number in distinct], pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=absent), names)
+
+
+def _metric(parts: Sequence[_Filled], kind: pa.DataType, count: int) -> pa.Array:
+    """One metric over all advertisements, put together from the records that carry it."""
+    if pa.types.is_dictionary(kind):
+        return _named(parts, count)
+    if pa.types.is_binary(kind):
+        return _binary(parts[0], count)
+    if pa.types.is_list(kind):
+        return _list(parts[0], kind, count)
+    if len(parts) == 1 and len(parts[0].rows) == count:
+        values, absent = parts[0].column.values, ~parts[0].column.valid
+    else:
+        values, absent = np.zeros(count, kind.to_pandas_dtype()), np.ones(count, np.bool_)
+        for rows, column in parts:
+            values[rows] = column.values
+            absent[rows] = ~column.valid
+    return pa.array(values, kind, mask=absent)
+
+
+def _named(parts: Sequence[_Filled], count: int) -> pa.DictionaryArray:
+    """An enumeration as texts: the key of a code, the keys of the set bits of a mask with commas between."""
+    places: dict[str, int] = {}
+    indices, absent = np.zeros(count, np.int32), np.ones(count, np.bool_)
+    for rows, (row, values, valid) in parts:
+        if row.named is None:
+            continue
+        distinct, which = _distinct(values[valid])
+        # A class of numbers is hashable like any other; mypy asks its instances.
+        names = [_key(row.named, number) for number in distinct]  # type: ignore[arg-type]
+        shared = np.array([places.setdefault(name, len(places)) for name in names], np.int32)
+        there = rows[valid]
+        indices[there] = shared[which]
+        absent[there] = False
+    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=absent), pa.array(list(places), pa.string()))
+
+
+@lru_cache(maxsize=CACHED_NAMES)
+def _key(named: Callable[[int], Code | Flags | Groups], number: int) -> str:
+    plain = named(number).as_json()
+    return plain if isinstance(plain, str) else ",".join(plain)
+
+
+def _offsets(rows: Indices, lengths: NDArray[np.int64], count: int) -> pa.Array:
+    """Where each advertisement's elements begin in a list column; null for advertisements without a list."""
+    all_lengths, absent = np.zeros(count + 1, np.int32), np.ones(count + 1, np.bool_)
+    all_lengths[rows + 1] = lengths
+    absent[rows] = absent[count] = False
+    return pa.array(np.cumsum(all_lengths, dtype=np.int32), mask=absent)
+
+
+def _list(part: _Filled, kind: pa.DataType, count: int) -> pa.ListArray:
+    values, valid = part.column.values, part.column.valid
+    elements = pa.array(values.reshape(-1), kind.value_type, mask=~valid.reshape(-1))
+    lengths = np.full(len(part.rows), values.shape[1], np.int64)
+    return pa.ListArray.from_arrays(_offsets(part.rows, lengths, count), elements, type=kind)
+
+
+def _binary(part: _Filled, count: int) -> pa.Array:
+    valid = part.column.valid
+    lengths = np.zeros(count + 1, np.int32)
+    lengths[part.rows + 1] = valid.sum(axis=1)
+    there = np.zeros(count, np.bool_)
+    there[part.rows] = True
+    bits = np.packbits(there, bitorder="little")
+    buffers = [pa.py_buffer(bits), pa.py_buffer(np.cumsum(lengths, dtype=np.int32))]
+    return pa.Array.from_buffers(pa.binary(), count, [*buffers, pa.py_buffer(part.column.values[valid].tobytes())])

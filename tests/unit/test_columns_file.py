@@ -1,0 +1,148 @@
+"""The Parquet file: read back, it says what the decoder of single advertisements says, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("numpy", reason="the batch extra is not installed")
+pytest.importorskip("pyarrow", reason="the batch extra is not installed")
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from bluewatt import build_advertisement, decode_advertisement, decode_record
+from bluewatt.errors import BluewattError
+from bluewatt.faces.columns import ParquetWriter, schema, write_parquet
+from bluewatt.schema import Code, Record
+from bluewatt.tables.advert import ProductOnly
+from bluewatt.tables.records import record_classes
+from bluewatt.wire.batch import Status
+from bluewatt.wire.columns import NO_STRENGTH, WIDTH, Columns
+
+KEY = bytes(range(7, 23))
+ADDRESS = 0xC0AA00000001
+STRANGER = 0xC0AA00000002
+START = 1_763_660_000.25
+
+
+def heard() -> list[tuple[int, bytes]]:
+    """(address, payload): every kind of record thrice with some bits, and what cannot be decoded."""
+    random = np.random.default_rng(3)
+    found = []
+    for number, cls in enumerate(record_classes() * 3):
+        record = decode_record(cls.record_type or 0, random.bytes(max(cls.length(), 14)))
+        found.append((ADDRESS, build_advertisement(record, product_id=0xA389, key=KEY, nonce=number)))
+    return [*found, (STRANGER, found[1][1]), (ADDRESS, found[1][1][:4]), (ADDRESS, b"\x10"), (ADDRESS, b"\x02abcd")]
+
+
+def columns(rows: list[tuple[int, bytes]]) -> Columns:
+    matrix = np.zeros((len(rows), WIDTH), np.uint8)
+    for place, (_, payload) in enumerate(rows):
+        matrix[place, : len(payload)] = np.frombuffer(payload, np.uint8)
+    return Columns(
+        START + np.arange(len(rows)),
+        np.array([address for address, _ in rows], np.uint64),
+        np.where(np.arange(len(rows)) % 7 == 3, NO_STRENGTH, -60).astype(np.int8),
+        matrix,
+        np.array([len(payload) for _, payload in rows], np.uint8),
+    )
+
+
+def chunks(rows: list[tuple[int, bytes]], size: int) -> Iterator[Columns]:
+    for start in range(0, len(rows), size):
+        part = columns(rows[start : start + size])
+        yield part._replace(at=part.at + start)
+
+
+def in_json(value: Any) -> Any:
+    """A value of a record as the file has it: keys of enumerations, those of set bits with commas between."""
+    if hasattr(value, "as_json"):
+        return value.as_json() if isinstance(value, Code) else ",".join(value.as_json())
+    return list(value) if isinstance(value, tuple) else value
+
+
+def expected(payload: bytes, key: bytes | None) -> dict[str, Any]:
+    try:
+        record = decode_advertisement(payload, key)
+    except BluewattError:
+        return {}
+    return {row.name: in_json(getattr(record, row.name)) for row in record.rows if not row.hidden}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "heard.parquet"
+    with ParquetWriter(path, {ADDRESS: KEY}, row_group=16) as writer:
+        for chunk in chunks(heard(), 10):
+            writer.add(chunk)
+    return path
+
+
+def test_every_row_says_what_the_single_decoder_says(file: Path) -> None:
+    rows = pq.read_table(file).to_pylist()
+    assert len(rows) == len(heard())
+    for row, (address, payload) in zip(rows, heard(), strict=True):
+        wanted = expected(payload, KEY if address == ADDRESS else None)
+        metrics = {name: row[name] for name in schema().names[8:]}
+        assert metrics == {name: wanted.get(name) for name in metrics}
+
+
+def test_what_was_heard_stands_beside_the_values(file: Path) -> None:
+    rows = pq.read_table(file).to_pylist()
+    assert rows[0]["at"] == datetime.fromtimestamp(START, UTC)
+    assert rows[0]["address"] == "C0:AA:00:00:00:01"
+    assert [row["rssi"] for row in rows[:5]] == [-60, -60, -60, None, -60]
+    assert [row["nonce"] for row in rows[:3]] == [0, 1, 2]
+    assert [row["record"] for row in rows[:3]] == ["test", "solar_charger", "battery_monitor"]
+    assert rows[16]["record_type"] == 0xFF01
+
+
+def test_what_could_not_be_decoded_has_its_row_and_reason(file: Path) -> None:
+    rows = pq.read_table(file).to_pylist()[-4:]
+    assert [row["status"] for row in rows] == ["key_missing", "product_only", "malformed", "unknown_type"]
+    assert [row["product_id"] for row in rows] == [0xA389, 0xA389, None, None]
+    assert [row["record"] for row in rows] == ["solar_charger", None, None, None]
+
+
+def test_the_counts_and_the_row_groups(tmp_path: Path) -> None:
+    path = tmp_path / "heard.parquet"
+    counts = write_parquet(path, chunks(heard(), 50), {}, loose=[KEY])
+    records = 3 * len(record_classes())
+    assert {status: count for status, count in counts.items() if count} == {
+        Status.DECODED: records + 1,
+        Status.PRODUCT_ONLY: 1,
+        Status.MALFORMED: 1,
+        Status.UNKNOWN_TYPE: 1,
+    }
+    assert pq.ParquetFile(path).metadata.num_rows == records + 4
+
+
+def test_row_groups_are_bounded(file: Path) -> None:
+    metadata = pq.ParquetFile(file).metadata
+    assert metadata.num_row_groups > 2
+    assert max(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)) <= 16
+
+
+def test_a_capture_without_an_advertisement_is_a_file_without_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "empty.parquet"
+    write_parquet(path, [], {})
+    assert pq.read_table(path).num_rows == 0
+    assert pq.read_schema(path).names == schema().names
+
+
+def test_units_and_labels_stand_in_the_fields(file: Path) -> None:
+    field = pq.read_schema(file).field("battery_voltage")
+    assert field.metadata[b"unit"] == b"V"
+    assert field.metadata[b"label"] == b"Battery voltage"
+
+
+def test_every_row_of_every_record_has_its_column() -> None:
+    def names(cls: type[Record]) -> set[str]:
+        return {row.name for row in cls.rows if not row.hidden}
+
+    assert set().union(*map(names, [*record_classes(), ProductOnly])) <= set(schema().names)

@@ -148,12 +148,12 @@ class Store:
         return ((0, 0), (1, 0), (3, 1))
 
     def get(self, instance: int, register: int) -> bytes | int:
-        if register >= 100:
+        if register >= 100 or instance not in dict(self.devices()):
             return ResultCode.UNKNOWN_REGISTER
         return self.written.get((instance, register), content(instance, register))
 
     def set(self, instance: int, register: int, value: bytes) -> bytes | int:
-        if register >= 100:
+        if register >= 100 or instance not in dict(self.devices()):
             return ResultCode.UNKNOWN_REGISTER
         self.written[instance, register] = value
         return value
@@ -224,7 +224,8 @@ class Pair:
         self.store = Store()
         self.side = ClientSide()
         self.client = Session(self.side, mtu=self.mtu)
-        self.device = Session(DeviceSide(self.store, self.personality), mtu=self.mtu)
+        self.device_side = DeviceSide(self.store, self.personality)
+        self.device = Session(self.device_side, mtu=self.mtu)
         self.steps = 0
 
     def connect(self) -> None:
@@ -329,6 +330,7 @@ def test_a_clean_link_answers_every_question(
     pair.run(30.0)
     answered = {(e.instance, e.register) for e in pair.heard if isinstance(e, vreg.Value | vreg.ValueResponse)}
     assert {(m.instance, register) for m in reads for register in m.registers} <= answered
+    assert 3 in pair.device_side.subscriptions
     assert not any(isinstance(event, ProtocolError) for event in pair.heard)
     assert all(v.value == content(v.instance, v.register) for v in pair.values() if v.register != 0x93)
     assert not pair.expired

@@ -196,6 +196,18 @@ def test_packing_keeps_to_the_longest_message_of_the_device() -> None:
     assert sent == asked
 
 
+def test_a_message_of_just_the_longest_length_is_one_message() -> None:
+    for length, messages in ((74, 1), (75, 2)):
+        session = open_client(header=HEADER_20)
+        session.side.dialect_proven = True  # type: ignore[attr-defined]
+        session.credit = 0
+        session.send(SetValues(0, ((1, bytes(length - 6)),)), 0.0)
+        session.send(GetValues(0, (0xED8D,)), 0.0)
+        control(session, "f901")
+        control(session, "f901")
+        assert len(frames(session.take_writes())) == messages
+
+
 def test_a_long_list_of_registers_is_split() -> None:
     session = open_client(header=HEADER_20)
     registers = tuple(range(0x1000, 0x1064))
@@ -259,9 +271,31 @@ def test_the_keep_alive_comes_first_and_every_third_of_its_time() -> None:
 def test_a_due_keep_alive_goes_in_front_of_what_waits() -> None:
     session = open_client(ClientSide())
     session.take_writes()
+    tell(session, Value(0, 0x93, b"\x10\x27"), now=0.1)
     session.send(GetDevices(), 3.0)
     control(session, "f901", 4.0)
     assert frames(session.take_writes()) == [[KEEP_ALIVE, GetDevices()]]
+
+
+def test_while_no_dialect_is_proven_arrays_do_not_take_others_with_them() -> None:
+    session = open_client(ClientSide())
+    session.take_writes()
+    write = SetValues(0, ((4, b"\x01"),))
+    records = (GetDevices(), Subscribe(0), GetValues(0, (1,)), GetValues(0, (2,)), write, write, Subscribe(3))
+    for message in records:
+        session.send(message, 0.1)
+    sent = []
+    while session.waiting:
+        control(session, "f901", 0.2)
+        sent += frames(session.take_writes())
+    together = [
+        [GetDevices(), Subscribe(0)],
+        [GetValues(0, (1,)), GetValues(0, (2,))],
+        [write],
+        [write],
+        [Subscribe(3)],
+    ]
+    assert sent == together
 
 
 def test_a_device_that_answers_code_one_is_left_alone() -> None:
@@ -288,17 +322,36 @@ def test_another_keep_alive_time() -> None:
 # dialect
 
 
+def test_a_refused_write_is_written_again_in_the_other_dialect() -> None:
+    session = open_client()
+    session.send(SetValues(0, ((4, b"\x01"),)), 0.0)
+    session.take_writes()
+    control(session, "f901", 0.1)
+    control(session, "f70300", 0.1)
+    assert frames(session.take_writes()) == [[SetValues(0, ((4, b"\x01"),), indefinite=True)]]
+
+
+def test_a_write_without_answer_is_never_written_again() -> None:
+    session = open_client()
+    session.send(SetValues(0, ((4, b"\x01"),)), 0.0)
+    session.take_writes()
+    control(session, "f901", 0.1)
+    session.on_time(60.0)
+    assert session.take_writes() == []
+
+
 def test_a_failure_makes_the_client_try_the_other_dialect_with_everything_in_the_message() -> None:
     side = ClientSide(keep_alive=None)
     session = open_client(side)
     session.credit = 0
-    session.send(Subscribe(0), 0.0)
-    session.send(SetValues(0, ((4, b"\x01"),)), 0.0)
+    session.send(GetValues(0, (1,)), 0.0)
+    session.send(GetValues(0, (2,)), 0.0)
     control(session, "f901")
     session.take_writes()
     control(session, "f901", 0.1)
     assert control(session, "f70300", 0.1) == [Failure(3), DialectChanged(indefinite=True)]
-    assert frames(session.take_writes()) == [[Subscribe(0), SetValues(0, ((4, b"\x01"),), indefinite=True)]]
+    again = [GetValues(0, (1,), indefinite=True), GetValues(0, (2,), indefinite=True)]
+    assert frames(session.take_writes()) == [again]
     control(session, "f901", 0.2)
     assert control(session, "f70300", 0.2) == [Failure(3)], "each question is put once in each dialect"
     assert session.take_writes() == []
@@ -492,11 +545,12 @@ def test_without_credit_answers_wait_and_the_newest_value_wins() -> None:
     tell(session, Subscribe(0))
     assert frames(session.take_writes()) == [Grant(1), [Response(0, 3, 0)]]
     for content in (b"\x01", b"\x02", b"\x03"):
+        assert session.send(Value(0, 4, content), 0.0) == []
         assert session.send(Value(0, 1, content), 0.0) == []
-    tell(session, GetValues(0, (2,)))
+    tell(session, GetValues(0, (2, 4)))
     assert frames(session.take_writes()) == [Grant(1)], "the slot comes back even where there is no credit to answer"
     control(session, "f901")
-    assert frames(session.take_writes()) == [[Value(0, 1, b"\x03"), Value(0, 2, b"\x22\x22")]]
+    assert frames(session.take_writes()) == [[Value(0, 1, b"\x03"), Value(0, 2, b"\x22\x22"), Value(0, 4, b"\x44")]]
 
 
 def test_a_client_without_grants_cannot_fill_the_device() -> None:

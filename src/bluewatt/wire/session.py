@@ -30,7 +30,8 @@ hears 193 messages and then silence.
 
 Control frames cost no credit, so neither side can starve the other of grants.
 
-The queue. Records wait in order; a message takes as many from its front as the peer's longest message allows. While the
+The queue. Records wait in order; a message takes as many from its front as the peer's longest message allows, and as
+belong together: what a device may refuse as a whole does not take others with it. While the
 device has no credit, a newer value replaces the older one of its register, so a slow reader gets the present, not the
 past, and the queue is bounded.
 
@@ -94,6 +95,10 @@ class Side(Protocol):
 
     def build(self, message: Message) -> bytes:
         """The bytes of a queued record."""
+        ...
+
+    def group(self, message: Message) -> object:
+        """Records of equal groups may share a message."""
         ...
 
     def prepare(self, session: Session, now: float) -> None:
@@ -257,7 +262,7 @@ class Session:
     def _pump(self, now: float) -> None:
         self.side.prepare(self, now)
         while self.credit > 0 and self._queue:
-            message, records = self._queue.take(self.max_message, self.side.build)
+            message, records = self._queue.take(self.max_message, self.side.build, self.side.group)
             self.credit -= 1
             self._writes += cut(message, self.chunk_size)
             self.side.sent(self, records, now)

@@ -27,6 +27,7 @@ from bluewatt.wire.vreg import (
     SetPathValues,
     SetValues,
     Subscribe,
+    Unknown,
     Value,
     ValueResponse,
     build_message,
@@ -51,7 +52,7 @@ _REPEATS = 3
 _BYTE = 0xFF
 _KEEP_ALIVE_KEY = (KEEP_ALIVE_INSTANCE, KEEP_ALIVE_REGISTER)
 _WITH_ARRAY = (GetValues, SetValues, GetPathValues, SetPathValues)
-_PATH_CALLS = (GetPathList, GetPathValues, SetPathValues)
+_PATH_CALLS = (GetPathList, GetPathValues, SetPathValues, Unknown)
 
 Key = tuple[int, int]
 """Instance and register: all there is to match an answer by."""
@@ -138,6 +139,18 @@ class ClientSide:
         if self.indefinite and isinstance(message, _WITH_ARRAY):
             message = msgspec.structs.replace(message, indefinite=True)
         return build_message(message)
+
+    def group(self, message: Message) -> object:
+        """Path calls travel alone. While no dialect is proven, so do writes, and reads keep to themselves.
+
+        A device that does not understand an array drops the whole message, so nothing else may be in it that is not
+        asked again.
+        """
+        if isinstance(message, _PATH_CALLS):
+            return object()
+        if self.dialect_proven or not isinstance(message, _WITH_ARRAY):
+            return None
+        return GetValues if isinstance(message, GetValues) or _keys(message) else object()
 
     def prepare(self, session: Session, now: float) -> None:
         """A due keep-alive goes in front of what waits."""

@@ -130,6 +130,10 @@ class DeviceSide:
         """The bytes of a record."""
         return build_message(message)
 
+    def group(self, message: Message) -> object:
+        """Answers share messages freely."""
+        return None
+
     def prepare(self, session: Session, now: float) -> None:
         """Nothing is put in front."""
 
@@ -142,7 +146,7 @@ class DeviceSide:
             answer = self._answers.get(type(message))
             if answer is None:
                 session.control(Failure(UNSUPPORTED_REQUEST))
-            elif self._misunderstood and getattr(message, "indefinite", None) in self._misunderstood:
+            elif isinstance(message, GetValues | SetValues) and message.indefinite in self._misunderstood:
                 self._misunderstand(session)
                 break
             else:

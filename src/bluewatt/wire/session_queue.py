@@ -5,21 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from bluewatt.wire.vreg import (
-    GetPathList,
-    GetPathValues,
-    Message,
-    SetPathValues,
-    Unknown,
-    Value,
-    ValueResponse,
-)
+from bluewatt.wire.vreg import Message, Value, ValueResponse
 
 LONGEST_QUEUE = 1024
 """Records kept at most; then the oldest goes. A client without grants must not fill the device's memory."""
-
-_ALONE = (GetPathList, GetPathValues, SetPathValues, Unknown)
-"""Records many devices refuse with the whole message, so they travel by themselves."""
 
 
 class Queue:
@@ -52,18 +41,21 @@ class Queue:
         self._count += 1
         return self._count
 
-    def take(self, limit: int, build: Callable[[Message], bytes]) -> tuple[bytes, list[Message]]:
-        """The next message: the first record and as many after it as fit `limit`; with the records in it."""
+    def take(
+        self, limit: int, build: Callable[[Message], bytes], group: Callable[[Message], object]
+    ) -> tuple[bytes, list[Message]]:
+        """The next message: the first record, and as many after it as fit `limit` and are of its group."""
         packed = b""
         taken: list[Message] = []
+        together = None
         while self._records:
             message = next(iter(self._records.values()))
             raw = build(message)
-            if taken and (len(packed) + len(raw) > limit or isinstance(message, _ALONE)):
+            own = group(message)
+            if taken and (own != together or len(packed) + len(raw) > limit):
                 break
             packed += raw
+            together = own
             taken.append(message)
             self._records.popitem(last=False)
-            if isinstance(message, _ALONE):
-                break
         return packed, taken

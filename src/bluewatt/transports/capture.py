@@ -122,9 +122,16 @@ class FrameReader:
     capture, is empty, is cut, or is of an unknown link type; frames before a cut are returned before it is raised.
     """
 
-    def __init__(self, path: str, *, origin: str | None = None, on_problem: ProblemCallback | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        origin: str | None = None,
+        on_problem: ProblemCallback | None = None,
+        counters: CaptureCounters | None = None,
+    ) -> None:
         self.path = path
-        self.counters = CaptureCounters()
+        self.counters = counters or CaptureCounters()
         self._origin = origin or f"capture:{path}"
         self._on_problem = on_problem
         self._head = b""
@@ -179,15 +186,13 @@ def read_frames(
     origin: str | None = None,
     on_problem: ProblemCallback | None = None,
     on_progress: ProgressCallback | None = None,
-    counters: Callable[[CaptureCounters], None] | None = None,
+    counters: CaptureCounters | None = None,
 ) -> Iterator[Frame]:
-    """Yield the frames of a capture as fast as they are asked for; `counters` gets the object counted in, at the start.
+    """Yield the frames of a capture as fast as they are asked for; what it holds is counted in `counters`.
 
     Raises `CaptureError` where the file cannot be opened or read on; all whole packets before that were yielded.
     """
-    reader = FrameReader(str(path), origin=origin, on_problem=on_problem)
-    if counters:
-        counters(reader.counters)
+    reader = FrameReader(str(path), origin=origin, on_problem=on_problem, counters=counters)
     gunzip = Gunzip(str(path))
     with _open_input(str(path)) as file:
         size, done = _size(file), 0

@@ -63,6 +63,7 @@ class RecordingReader:
 
     def __init__(self) -> None:
         self.problems: list[CaptureError] = []
+        self._good = 0
         self._rest = b""
         self._offset = 0
 
@@ -78,17 +79,20 @@ class RecordingReader:
         return frames
 
     def finish(self) -> tuple[list[Frame], CaptureError | None]:
-        """Return the frame of a last line without newline, or the error of a cut one."""
+        """Return the frame of a last line without newline, or the error of a cut one or of a file of other lines."""
         frames: list[Frame] = []
         before = len(self.problems)
         self._line(self._rest, frames)
         self._rest = b""
+        if not self._good:
+            return [], CaptureError("no line of it is one of a recording")
         return frames, (self.problems.pop() if len(self.problems) > before else None)
 
     def _line(self, line: bytes, frames: list[Frame]) -> None:
         if line.strip():
             try:
                 frames.append(parse_frame(line))
+                self._good += 1
             except CaptureError as error:
                 self.problems.append(CaptureError(str(error), offset=self._offset))
         self._offset += len(line) + 1

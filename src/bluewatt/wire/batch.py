@@ -36,6 +36,8 @@ _COUNTS_AT_ONCE = 8192
 _WORD = 64
 
 Numbers = NDArray[Any]
+Words = tuple[NDArray[np.uint64], NDArray[np.uint64]]
+"""The bits of many records: the first 64 of each, and the others."""
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
@@ -156,22 +158,21 @@ def decode_batch(
     made = [Key.of(key) for key in keys]
     sealed = np.flatnonzero((status == Status.DECODED) & (kind >> 8 != EXTENDED_TYPE))
     owner = _owners(made, key_index, len(payloads))[sealed]
-    words = np.stack([header["low"], header["high"]])
+    words = (header["low"].copy(), header["high"].copy())
+    nonces = header["nonce"].copy()
     if made:
         right = _check_keys(made, owner, header["key_check"][sealed])
         status[sealed] = right
         sealed, owner = sealed[right == Status.DECODED], owner[right == Status.DECODED]
-        _unseal(words, sealed, header["nonce"], made, owner)
+        _unseal(words, sealed, nonces, made, owner)
     else:
         status[sealed] = Status.KEY_MISSING
-    has_record = (status != Status.PRODUCT_ONLY) & (lengths > HEADER_LENGTH) & _is_product(header)
-    return Batch(
-        status,
-        np.where((lengths >= PRODUCT_LENGTH) & _is_product(header), header["product_id"], 0).astype(np.uint16),
-        np.where(has_record, kind, 0).astype(np.uint16),
-        np.where(has_record, header["nonce"], 0).astype(np.uint16),
-        _tables(status, kind, words, 8 * (np.asarray(lengths, np.int64) - HEADER_LENGTH)),
-    )
+    product = _is_product(header)
+    product_id = header["product_id"] * (product & (lengths >= PRODUCT_LENGTH))
+    has_record = product & (status != Status.PRODUCT_ONLY) & (lengths > HEADER_LENGTH)
+    present = 8 * (np.asarray(lengths, np.int64) - HEADER_LENGTH)
+    tables = _tables(status, kind, words, present)
+    return Batch(status, product_id, kind * has_record, nonces * has_record, tables)
 
 
 def _without_company(payloads: NDArray[np.uint8], lengths: Numbers) -> tuple[NDArray[np.uint8], Numbers]:
@@ -252,7 +253,7 @@ def _check_keys(keys: Sequence[Key], owner: Numbers, key_check: Numbers) -> NDAr
     return status
 
 
-def _unseal(words: NDArray[np.uint64], sealed: Indices, nonces: Numbers, keys: Sequence[Key], owner: Numbers) -> None:
+def _unseal(words: Words, sealed: Indices, nonces: Numbers, keys: Sequence[Key], owner: Numbers) -> None:
     """Open the records `sealed` in place: all counters of one key go through the cipher at once."""
     counts = np.bincount(owner, minlength=len(keys)).tolist()
     if len(keys) > 1:
@@ -264,12 +265,15 @@ def _unseal(words: NDArray[np.uint64], sealed: Indices, nonces: Numbers, keys: S
             streams.append(key_streams(key, counters[2 * begin : 2 * (begin + count)]))
             begin += count
     stream = np.frombuffer(b"".join(streams), "<u8").reshape(-1, 2)
-    words[0, sealed] ^= stream[:, 0]
-    words[1, sealed] ^= stream[:, 1]
+    for word, part in zip(words, stream.T, strict=True):
+        if len(sealed) == len(word) and len(keys) == 1:
+            word ^= part
+        else:
+            word[sealed] ^= part
 
 
 def _tables(
-    status: NDArray[np.uint8], kind: Numbers, words: NDArray[np.uint64], present: NDArray[np.int64]
+    status: NDArray[np.uint8], kind: Numbers, words: Words, present: NDArray[np.int64]
 ) -> dict[type[Record], Table]:
     decoded = np.flatnonzero(status == Status.DECODED)
     kinds = kind[decoded]
@@ -278,11 +282,12 @@ def _tables(
         cls = record_class(record_type)
         if cls is not None:
             rows = decoded[kinds == record_type]
-            tables[cls] = Table(rows, _columns(cls, words[:, rows], present[rows]))
+            low, high = words
+            tables[cls] = Table(rows, _columns(cls, (low[rows], high[rows]), present[rows]))
     return tables
 
 
-def _columns(cls: type[Record], words: NDArray[np.uint64], present: NDArray[np.int64]) -> dict[str, Column]:
+def _columns(cls: type[Record], words: Words, present: NDArray[np.int64]) -> dict[str, Column]:
     """The columns of records of one class: `words` are their bits, `present` how many of them were sent."""
     if cls.rows[0].raw:
         return {cls.rows[0].name: _raw_bytes(cls.rows[0], words, present)}
@@ -292,35 +297,34 @@ def _columns(cls: type[Record], words: NDArray[np.uint64], present: NDArray[np.i
     selectors = {row.name: row for row in cls.rows}
     for start in range(0, count, _COUNTS_AT_ONCE):
         part = slice(start, start + _COUNTS_AT_ONCE)
-        some, bits = _filled(cls, words[:, part], present[part])
+        some, bits = _filled(cls, (words[0][part], words[1][part]), present[part])
         for row in rows:
             column = columns[row.name]
             _evaluate(column, part, some)
             if row.when is not None:
-                chosen = np.isin(_field(some, selectors[row.when[0]]), row.when[1])
-                _strike(column, part, ~chosen)
+                selected = _field(some, selectors[row.when[0]])
+                _strike(column, part, np.logical_and.reduce([selected != code for code in row.when[1]]))
             if bits is not None:
                 _strike(column, part, bits < row.end)
     return columns
 
 
-def _filled(
-    cls: type[Record], words: NDArray[np.uint64], bits: NDArray[np.int64]
-) -> tuple[NDArray[np.uint64], NDArray[np.int64] | None]:
+def _filled(cls: type[Record], words: Words, bits: NDArray[np.int64]) -> tuple[Words, NDArray[np.int64] | None]:
     """Records with the bits that were not sent as ones, and how many were sent; None where all were."""
     if bits.min() >= cls.bits:
         return words, None
-    ones = np.uint64(0xFFFFFFFFFFFFFFFF)
-    missing = [
-        np.where(bits >= top, np.uint64(0), ones << np.clip(bits - top + _WORD, 0, _WORD - 1).astype(np.uint64))
-        for top in (_WORD, 2 * _WORD)
-    ]
-    return words | np.stack(missing), bits
+    return (words[0] | _ones_from(bits), words[1] | _ones_from(bits - _WORD)), bits
 
 
-def _raw_bytes(row: Row, words: NDArray[np.uint64], present: NDArray[np.int64]) -> Column:
+def _ones_from(bits: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Words of ones from a bit on: all of them from below bit 1, none from bit 64."""
+    ones = np.uint64(0xFFFFFFFFFFFFFFFF) << np.clip(bits, 0, _WORD - 1).astype(np.uint64)
+    return np.where(bits < _WORD, ones, np.uint64(0))
+
+
+def _raw_bytes(row: Row, words: Words, present: NDArray[np.int64]) -> Column:
     """The records as they stand, a byte per element, for a layout nobody has published."""
-    values = np.ascontiguousarray(words.T).astype("<u8").view(np.uint8)
+    values = np.stack(words, axis=1).astype("<u8").view(np.uint8)
     return Column(row, values, np.arange(BLOCK) < present[:, None] // 8)
 
 
@@ -344,7 +348,7 @@ def value_type(row: Row) -> np.dtype[Any]:
     return np.dtype(np.min_scalar_type(high if low >= 0 else min(low, -high - 1)))
 
 
-def _field(words: NDArray[np.uint64], row: Row, element: int = 0) -> Numbers:
+def _field(words: Words, row: Row, element: int = 0) -> Numbers:
     """The raw numbers of a row: shifted up so that what is above falls off, and down with or without the sign."""
     start = row.start + row.bits * element
     end = start + row.bits
@@ -360,7 +364,7 @@ def _field(words: NDArray[np.uint64], row: Row, element: int = 0) -> Numbers:
     return np.asarray((raised >> np.uint64(_WORD - row.bits)).view(np.int64))
 
 
-def _evaluate(column: Column, part: slice, words: NDArray[np.uint64]) -> None:
+def _evaluate(column: Column, part: slice, words: Words) -> None:
     """Write the values of some records into a column."""
     row = column.row
     for element in range(row.count):

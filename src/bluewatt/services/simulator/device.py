@@ -73,9 +73,9 @@ class SimulatedDevice:
     identifier: ClassVar[int | None] = None
     """The undocumented second byte, where it is not what `build_advertisement` takes by itself."""
     readings: ClassVar[tuple[str, ...]] = ()
-    """Attributes that registers show beside the record, named by register key."""
+    """Attributes that registers show beside the record, named by register key or metric."""
     settings: ClassVar[tuple[str, ...]] = ()
-    """Attributes that may be written, named by register key."""
+    """Attributes that may be written, named by register key or metric."""
 
     def __init__(self, identity: Identity) -> None:
         self.seed = identity.seed
@@ -129,7 +129,7 @@ class SimulatedDevice:
         return (2 * chance(self.seed, 16 * (self._slot or 0) + self._draws) - 1) * amplitude
 
     def values(self) -> dict[str, Any]:
-        """What registers show: the record by metric, the other readings and the settings by register key."""
+        """What registers show: the record by metric, the other readings and the settings by register key or metric."""
         shown = {key: value for key, value in self.measure().as_dict().items() if value is not None}
         return shown | {key: getattr(self, key) for key in (*self.readings, *self.settings)}
 

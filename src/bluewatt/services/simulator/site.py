@@ -36,13 +36,15 @@ class Site:
     """A small site of `devices` devices; above the roster's length there are more boats in the harbour, all different.
 
     `state_of_charge` (0 to 1) is that of the batteries at the midnight before `start`; by default the seed's affair.
+    `tick` is the grain of the simulation in seconds (up to 20); coarse is fast.
     """
 
     def __init__(
         self, seed: int = 1, *, devices: int = TYPICAL, start: float = DEFAULT_START, latitude: float = 43.3,
-        longitude: float = 5.4, state_of_charge: float | None = None,
+        longitude: float = 5.4, state_of_charge: float | None = None, tick: float = TICK,
     ) -> None:  # fmt: skip
         self.seed = seed
+        self.tick = tick
         self.sky = Sky(seed, latitude=latitude, longitude=longitude)
         self.installations = [
             Installation(
@@ -61,7 +63,7 @@ class Site:
 
     def step(self, now: float) -> None:
         """Move on to `now`. Steps of up to an hour may be cut as one likes, the outcome is the same."""
-        self._walk(now, TICK if now - self.now <= LEAP else LEAP_TICK)
+        self._walk(now, self.tick if now - self.now <= LEAP else max(self.tick, LEAP_TICK))
 
     def _walk(self, until: float, tick: float) -> None:
         while self.now + tick <= until:

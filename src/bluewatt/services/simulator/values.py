@@ -50,8 +50,16 @@ def _limits(row: Row) -> tuple[float, float]:
 
 
 def fit(cls: type[AnyRecord], **values: Any) -> AnyRecord:
-    """A record of these values, each rounded to the step of its row and held within its limits: it always encodes."""
-    return cls(**{row.name: _fitted(row, values[row.name]) for row in cls.rows if row.name in values})
+    """A record of these values, each rounded to the step of its row and held within its limits: it always encodes.
+
+    Rows left out are absent, bits without a meaning are ones: a receiver decodes an equal record.
+    """
+    fitted = {row.name: _fitted(row, values[row.name]) for row in cls.rows if row.name in values}
+    return cls(**fitted, **{row.name: row.mask for row in cls.rows if row.hidden and _is_sent(row, fitted)})
+
+
+def _is_sent(row: Row, values: Mapping[str, Any]) -> bool:
+    return row.when is None or values.get(row.when[0]) in row.when[1]
 
 
 def _fitted(row: Row, value: Any) -> Any:

@@ -17,25 +17,25 @@ from bluewatt.transports.virtual_hardware import HardwareRadio
 
 
 @asynccontextmanager
-async def _virtual(transport: str) -> AsyncIterator[Radio]:
-    async with VirtualRadio() as radio:
+async def _virtual(transport: str, seed: int | None) -> AsyncIterator[Radio]:
+    async with VirtualRadio(seed=seed) as radio:
         yield radio
 
 
 @asynccontextmanager
-async def _served(transport: str) -> AsyncIterator[Radio]:
-    async with VirtualRadio() as radio:
+async def _served(transport: str, seed: int | None) -> AsyncIterator[Radio]:
+    async with VirtualRadio(seed=seed) as radio:
         await radio.attach(transport)
         yield radio
 
 
 @asynccontextmanager
-async def _hardware(transport: str) -> AsyncIterator[Radio]:
+async def _hardware(transport: str, seed: int | None) -> AsyncIterator[Radio]:
     async with HardwareRadio(transport) as radio:
         yield radio
 
 
-RADIOS: dict[str, Callable[[str], AbstractAsyncContextManager[Radio]]] = {
+RADIOS: dict[str, Callable[[str, int | None], AbstractAsyncContextManager[Radio]]] = {
     "virtual": _virtual,
     # Somebody else's Bluetooth system is the host of one more virtual adapter.
     "vhci": _served,
@@ -43,6 +43,7 @@ RADIOS: dict[str, Callable[[str], AbstractAsyncContextManager[Radio]]] = {
     "ws-server": _served,
     "unix-server": _served,
     "pty": _served,
+    "udp": _served,
     # We are the host of an adapter.
     "usb": _hardware,
     "pyusb": _hardware,
@@ -55,15 +56,15 @@ RADIOS: dict[str, Callable[[str], AbstractAsyncContextManager[Radio]]] = {
 """How each kind of transport string (the part before the colon) becomes a radio."""
 
 
-def open_radio(transport: str) -> AbstractAsyncContextManager[Radio]:
+def open_radio(transport: str, *, seed: int | None = None) -> AbstractAsyncContextManager[Radio]:
     """The radio of a transport string; entering it raises AdapterUnavailable where it cannot be opened.
 
-    Raises ConfigError for a string of no known kind.
+    `seed` makes the chance of a virtual radio repeatable. Raises ConfigError for a string of no known kind.
     """
     kind = transport.partition(":")[0]
     if kind not in RADIOS:
         raise ConfigError(f"no radio is called {kind!r}", hint=f"one of: {', '.join(RADIOS)}")
-    return RADIOS[kind](transport)
+    return RADIOS[kind](transport, seed)
 
 
 @asynccontextmanager

@@ -636,3 +636,23 @@ def test_a_new_client_on_the_same_device_starts_from_nothing() -> None:
     tell(session, GetValues(3, (5,)), now=100.0)
     control(session, "f905", 100.0)
     assert frames(session.take_writes()) == [Grant(1), Grant(1), [ValueResponse(3, 5, 1)]]
+
+
+def test_grants_against_lost_credit_never_pile_up_beyond_a_byte() -> None:
+    session = open_client()
+    tell(session, Value(0, 1, b""))
+    session.take_writes()
+    now, granted = 1.0, session.given
+    for _ in range(10):
+        session.send(GetValues(0, (1,)), now)
+        control(session, "f901", now)
+        while (deadline := session.deadline()) is not None:
+            now = deadline
+            session.on_time(now)
+            control(session, "f901", now)
+        granted += sum(frame.messages for frame in frames(session.take_writes()) if isinstance(frame, Grant))
+        tell(session, Value(1, 1, b""), now=now)
+        granted -= 1
+        now += 1.0
+    assert session.given == granted
+    assert 128 < granted <= 255

@@ -17,7 +17,7 @@ Leave to send. Credits count messages, not chunks (fact 4). `credit` is what the
 what we have to say waits in the queue; a grant lets it out. `given` is what we granted and have not seen used; when
 `top_up` of it is used, we grant as much again. The two sides differ only in numbers: a client grants 128 and tops up 65
 at a time, a device has one slot and gives it back (`F9 01`) after each message it consumed. A client that forgets this
-hears 193 messages and then silence.
+hears 128 messages and then silence.
 
     client                                   device
     FA 80 FF   my limits             ──────▶ max_message
@@ -31,9 +31,9 @@ hears 193 messages and then silence.
 Control frames cost no credit, so neither side can starve the other of grants.
 
 The queue. Records wait in order; a message takes as many from its front as the peer's longest message allows, and as
-belong together: what a device may refuse as a whole does not take others with it. While the
-device has no credit, a newer value replaces the older one of its register, so a slow reader gets the present, not the
-past, and the queue is bounded.
+belong together: what a device may refuse as a whole does not take others with it. While the device has no credit, a
+newer value replaces the older one of its register, so a slow reader gets the present, not the past. The queue is
+bounded.
 
 Damage. There is no checksum and no length: a message whose bytes do not parse whole is reported as `ProtocolError`, its
 good prefix inside. A client takes no value from it and a device writes nothing, because a lost chunk may have moved

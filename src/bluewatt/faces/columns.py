@@ -32,6 +32,7 @@ from bluewatt.wire.batch import (
     key_indices,
     value_type,
 )
+from bluewatt.wire.cipher import Key
 from bluewatt.wire.columns import NO_STRENGTH, Columns, concatenate
 from bluewatt.wire.plan import CACHED_NAMES
 
@@ -41,6 +42,9 @@ ROW_GROUP = 32768
 _COMPRESSION = "zstd"
 _RISING = ("at", "nonce")
 """Columns in which each value is a little more than the one before: the differences are written."""
+
+_LOOKED_UP = 4096
+"""Numbers below it are told apart by a table of them all."""
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 _FRAME = (
@@ -104,7 +108,9 @@ class ParquetWriter:
     ) -> None:
         self.counts = dict.fromkeys(Status, 0)
         """How many advertisements met which fate."""
-        self._keys, self._loose, self._row_group = keys, loose, row_group
+        self._keys = {address: Key.of(key) for address, key in keys.items()}
+        self._loose = [Key.of(key) for key in loose]
+        self._row_group = row_group
         self._waiting: list[Columns] = []
         self._writer = pq.ParquetWriter(
             path,
@@ -126,26 +132,28 @@ class ParquetWriter:
     def add(self, columns: Columns) -> None:
         """Take advertisements; they are written when enough came together."""
         self._waiting.append(columns)
-        waiting = sum(len(chunk.at) for chunk in self._waiting)
-        if waiting >= self._row_group:
-            self._write()
+        if sum(len(chunk.at) for chunk in self._waiting) >= self._row_group:
+            self._write(at_least=self._row_group)
 
     def close(self) -> None:
         """Write what waits, and end the file."""
         try:
-            self._write()
+            self._write(at_least=1)
         finally:
             self._writer.close()
 
-    def _write(self) -> None:
+    def _write(self, *, at_least: int) -> None:
+        """Write row groups as long as `at_least` advertisements wait."""
         columns = concatenate(self._waiting)
-        self._waiting = []
-        for start in range(0, len(columns.at), self._row_group):
+        start = 0
+        while len(columns.at) - start >= at_least:
             part = _part(columns, slice(start, start + self._row_group))
             batch = self._decode(part)
             for status, count in enumerate(np.bincount(batch.status, minlength=len(Status)).tolist()):
                 self.counts[Status(status)] += count
             self._writer.write_table(to_table(part, batch), row_group_size=self._row_group)
+            start += len(part.at)
+        self._waiting = [_part(columns, slice(start, None))]
 
     def _decode(self, columns: Columns) -> Batch:
         keys, index = key_indices(columns.address, self._keys)
@@ -215,6 +223,10 @@ def _distinct(values: NDArray[Any]) -> tuple[list[int], NDArray[np.int32]]:
 
     By numpy, not by Arrow's kernels: those take longer to import than a file of usual size takes to write.
     """
+    if len(values) and values.dtype.kind == "u" and (highest := int(values.max())) < _LOOKED_UP:
+        seen = np.zeros(highest + 1, np.bool_)
+        seen[values] = True
+        return np.flatnonzero(seen).tolist(), (np.cumsum(seen, dtype=np.int32) - np.int32(1))[values]
     distinct = np.unique(values)
     return distinct.tolist(), np.searchsorted(distinct, values).astype(np.int32)
 

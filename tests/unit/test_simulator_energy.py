@@ -301,6 +301,15 @@ def test_a_day_of_history_is_written_by_the_names_of_its_layout() -> None:
     assert fields["day_sequence"] == 3
 
 
+def test_the_totals_are_written_by_the_names_of_their_layout() -> None:
+    solar = the(Site(20), MpptCharger)
+    total = solar.history_total()
+    assert set(total) == {field.name for field in LAYOUTS["history_total"].fields} - {"version", "error_database"}
+    assert total["days_available"] == 31
+    assert 11 < total["minimum_battery_voltage"] < total["maximum_battery_voltage"] < 15
+    assert total["system_yield"] > sum(solar.history(ago).energy for ago in range(31))
+
+
 def test_days_that_were_simulated_are_the_days_remembered() -> None:
     site = Site(20, tick=20)
     solar = the(site, MpptCharger)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bluewatt.schema import Record
 from bluewatt.services.simulator.appliances import Habit, Moment
@@ -10,7 +10,7 @@ from bluewatt.services.simulator.battery import Bank
 from bluewatt.services.simulator.charging import OFF
 from bluewatt.services.simulator.device import Identity, SimulatedDevice
 from bluewatt.services.simulator.devices.charger import NO_ERROR, Charger
-from bluewatt.services.simulator.history import DayHistory, Harvest, PvArray
+from bluewatt.services.simulator.history import DAYS_KEPT, DayHistory, Harvest, PvArray
 from bluewatt.services.simulator.sun import Sky
 from bluewatt.services.simulator.values import code, fit, flags
 from bluewatt.tables.enums import OffReason, SolarsenseError, code_class
@@ -114,6 +114,19 @@ class MpptCharger(Charger):
     def history(self, ago: int) -> DayHistory:
         """The day `ago` days before today (0 to 30)."""
         return self.harvest.day(ago)
+
+    def history_total(self) -> dict[str, Any]:
+        """The totals by the names of the layout `history_total`."""
+        days = [self.history(ago) for ago in range(DAYS_KEPT + 1)]
+        return {
+            "errors": [0, 0, 0, 0],
+            "user_yield": self.user_yield,
+            "system_yield": self.system_yield,
+            "maximum_pv_voltage": max(day.maximum_pv_voltage for day in days),
+            "maximum_battery_voltage": max(day.maximum_battery_voltage for day in days),
+            "days_available": len(days),
+            "minimum_battery_voltage": min(day.minimum_battery_voltage for day in days),
+        }
 
     def possible(self, moment: Moment) -> float:
         """A the panels could give at the bank's voltage."""

@@ -198,15 +198,25 @@ def _frame(columns: Columns, batch: Batch) -> list[pa.Array]:
     unread = np.isin(batch.status, (Status.UNKNOWN_TYPE, Status.MALFORMED)) & (batch.product_id == 0)
     bare = unread | (batch.status == Status.PRODUCT_ONLY) | (batch.status == Status.MALFORMED)
     return [
-        pa.array(at.view("datetime64[us]"), _FRAME[0].type),
+        _array(at, _FRAME[0].type),
         _texts(columns.address, _address),
-        pa.array(columns.rssi, mask=columns.rssi == NO_STRENGTH),
+        _array(columns.rssi, pa.int8(), columns.rssi == NO_STRENGTH),
         _texts(batch.status, lambda number: Status(number).name.lower()),
-        pa.array(batch.product_id, mask=unread),
-        pa.array(batch.record_type, mask=bare),
+        _array(batch.product_id, pa.uint16(), unread),
+        _array(batch.record_type, pa.uint16(), bare),
         _texts(batch.record_type, _record_name, absent=bare | (batch.status == Status.UNKNOWN_TYPE)),
-        pa.array(batch.nonce, mask=bare),
+        _array(batch.nonce, pa.uint16(), bare),
     ]
+
+
+def _array(values: NDArray[Any], kind: pa.DataType, absent: NDArray[np.bool_] | None = None) -> pa.Array:
+    """An array over the numbers as they lie; `pa.array` would copy them."""
+    presence = None if absent is None else _presence(absent)
+    return pa.Array.from_buffers(kind, len(values), [presence, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _presence(absent: NDArray[np.bool_]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(~absent, bitorder="little"))
 
 
 def _address(number: int) -> str:
@@ -237,7 +247,7 @@ def _texts(
     """Numbers as texts, each distinct number named once."""
     distinct, indices = _distinct(numbers)
     names = pa.array([name(number) or "" for number in distinct], pa.string())
-    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=absent), names)
+    return pa.DictionaryArray.from_arrays(_array(indices, pa.int32(), absent), names)
 
 
 def _metric(parts: Sequence[_Filled], kind: pa.DataType, count: int) -> pa.Array:
@@ -255,7 +265,7 @@ def _metric(parts: Sequence[_Filled], kind: pa.DataType, count: int) -> pa.Array
         for rows, column in parts:
             values[rows] = column.values
             absent[rows] = ~column.valid
-    return pa.array(values, kind, mask=absent)
+    return _array(values, kind, absent)
 
 
 def _named(parts: Sequence[_Filled], count: int) -> pa.DictionaryArray:
@@ -272,7 +282,7 @@ def _named(parts: Sequence[_Filled], count: int) -> pa.DictionaryArray:
         there = rows[valid]
         indices[there] = shared[which]
         absent[there] = False
-    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=absent), pa.array(list(places), pa.string()))
+    return pa.DictionaryArray.from_arrays(_array(indices, pa.int32(), absent), pa.array(list(places), pa.string()))
 
 
 @lru_cache(maxsize=CACHED_NAMES)
@@ -286,12 +296,12 @@ def _offsets(rows: Indices, lengths: NDArray[np.int64], count: int) -> pa.Array:
     all_lengths, absent = np.zeros(count + 1, np.int32), np.ones(count + 1, np.bool_)
     all_lengths[rows + 1] = lengths
     absent[rows] = absent[count] = False
-    return pa.array(np.cumsum(all_lengths, dtype=np.int32), mask=absent)
+    return _array(np.cumsum(all_lengths, dtype=np.int32), pa.int32(), absent)
 
 
 def _list(part: _Filled, kind: pa.DataType, count: int) -> pa.ListArray:
     values, valid = part.column.values, part.column.valid
-    elements = pa.array(values.reshape(-1), kind.value_type, mask=~valid.reshape(-1))
+    elements = _array(values.reshape(-1), kind.value_type, ~valid.reshape(-1))
     lengths = np.full(len(part.rows), values.shape[1], np.int64)
     return pa.ListArray.from_arrays(_offsets(part.rows, lengths, count), elements, type=kind)
 
@@ -300,8 +310,7 @@ def _binary(part: _Filled, count: int) -> pa.Array:
     valid = part.column.valid
     lengths = np.zeros(count + 1, np.int32)
     lengths[part.rows + 1] = valid.sum(axis=1)
-    there = np.zeros(count, np.bool_)
-    there[part.rows] = True
-    bits = np.packbits(there, bitorder="little")
-    buffers = [pa.py_buffer(bits), pa.py_buffer(np.cumsum(lengths, dtype=np.int32))]
+    absent = np.ones(count, np.bool_)
+    absent[part.rows] = False
+    buffers = [_presence(absent), pa.py_buffer(np.cumsum(lengths, dtype=np.int32))]
     return pa.Array.from_buffers(pa.binary(), count, [*buffers, pa.py_buffer(part.column.values[valid].tobytes())])

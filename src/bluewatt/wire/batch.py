@@ -167,7 +167,7 @@ def decode_batch(
         _unseal(words, sealed, nonces, made, owner)
     else:
         status[sealed] = Status.KEY_MISSING
-    product = _is_product(header)
+    product = np.asarray(header["manufacturer_record"] == PRODUCT_ADVERTISEMENT)
     product_id = header["product_id"] * (product & (lengths >= PRODUCT_LENGTH))
     has_record = product & (status != Status.PRODUCT_ONLY) & (lengths > HEADER_LENGTH)
     present = 8 * (np.asarray(lengths, np.int64) - HEADER_LENGTH)
@@ -204,10 +204,6 @@ def _header_type(width: int) -> np.dtype[Any]:
     )
 
 
-def _is_product(header: Numbers) -> Mask:
-    return np.asarray(header["manufacturer_record"] == PRODUCT_ADVERTISEMENT)
-
-
 def _sort_out(header: Numbers, payloads: NDArray[np.uint8], lengths: Numbers) -> tuple[NDArray[np.uint8], Numbers]:
     """(status by the container alone, record type) of each advertisement; keys are looked at later."""
     kind = header["kind"].astype(np.uint16)
@@ -217,7 +213,7 @@ def _sort_out(header: Numbers, payloads: NDArray[np.uint8], lengths: Numbers) ->
     status[lengths <= HEADER_LENGTH] = Status.PRODUCT_ONLY
     status[_idle_dongles(header, payloads, lengths)] = Status.PRODUCT_ONLY
     status[lengths < PRODUCT_LENGTH] = Status.MALFORMED
-    status[~_is_product(header)] = Status.UNKNOWN_TYPE
+    status[header["manufacturer_record"] != PRODUCT_ADVERTISEMENT] = Status.UNKNOWN_TYPE
     status[np.asarray(lengths) == 0] = Status.MALFORMED
     return status, kind
 
@@ -328,11 +324,6 @@ def _raw_bytes(row: Row, words: Words, present: NDArray[np.int64]) -> Column:
     return Column(row, values, np.arange(BLOCK) < present[:, None] // 8)
 
 
-def _range(row: Row) -> tuple[int, int]:
-    """The smallest and the largest raw number of a row."""
-    return (-(1 << row.bits - 1), row.mask >> 1) if row.signed else (0, row.mask)
-
-
 def _empty(row: Row, count: int) -> Column:
     shape = (count,) if row.count == 1 else (count, row.count)
     return Column(row, np.empty(shape, value_type(row)), np.ones(shape, np.bool_))
@@ -344,7 +335,8 @@ def value_type(row: Row) -> np.dtype[Any]:
         return np.dtype(np.float64)
     if row.pieces:
         return np.dtype(np.min_scalar_type(max(row.value(raw) or 0 for raw in range(row.mask + 1))))
-    low, high = sorted(number * row.scale.factor + row.scale.shift for number in _range(row))
+    ends = (-(1 << row.bits - 1), row.mask >> 1) if row.signed else (0, row.mask)
+    low, high = sorted(number * row.scale.factor + row.scale.shift for number in ends)
     return np.dtype(np.min_scalar_type(high if low >= 0 else min(low, -high - 1)))
 
 

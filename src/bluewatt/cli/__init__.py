@@ -1,1 +1,104 @@
-"""cli"""
+"""The command `bluewatt`: one file per command, imported when the command is used.
+
+`main` is the front door. It turns what went wrong into one line on standard error and an exit code: 0 ok, 1 our bug,
+2 usage, 3 link, 4 refused, 5 key or PIN, 6 configuration, 7 input file.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from bluewatt import __version__
+from bluewatt.errors import BluewattError
+
+COMMANDS = {
+    "demo": "A live table of a simulated site. Needs no Bluetooth.",
+    "scan": "The devices around, nearest first, and why one shows no values.",
+    "watch": "All values of devices, as they come.",
+    "decode": "Explain an advertisement, a line of another tool, or a capture file.",
+    "reference": "Print a page of the reference.",
+}
+"""Command → what `bluewatt --help` says of it; each is the function `command` of the module of its name."""
+
+DEBUG = "BLUEWATT_DEBUG"
+"""Set to 1, this environment variable brings tracebacks."""
+
+
+class LazyGroup(click.Group):
+    """The commands of `COMMANDS`; listing them imports none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = import_module(f"bluewatt.cli.{cmd_name}").command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="bluewatt", message="%(prog)s %(version)s")
+def bluewatt() -> None:
+    """Hear Victron Energy's Bluetooth devices, live, from captures, or simulated."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    try:
+        code = bluewatt.main(arguments, prog_name="bluewatt", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who read our output has seen enough; the interpreter's own flush at exit must not stumble over it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        return _told(error)
+    return code if isinstance(code, int) else 0
+
+
+def _told(error: Exception) -> int:
+    """Say in one line what went wrong; the exit code for it."""
+    if os.environ.get(DEBUG) and not isinstance(error, click.exceptions.Exit):
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.Abort):
+        return 130
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    cause = _leaf(error)
+    if isinstance(cause, BluewattError):
+        _say(str(cause))
+        return cause.exit_code
+    _say(f"unexpected {type(cause).__name__}: this is a bug, please report it ({DEBUG}=1 shows the traceback)")
+    return 1
+
+
+def _leaf(error: BaseException) -> BaseException:
+    """The first error of our own tree in a group, else the first error."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = [_leaf(inner) for inner in error.exceptions]
+    return next((leaf for leaf in leaves if isinstance(leaf, BluewattError)), leaves[0])
+
+
+def _say(message: str) -> None:
+    click.echo(f"bluewatt: {message}", err=True)

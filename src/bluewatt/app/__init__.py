@@ -1,0 +1,213 @@
+"""The wiring: from a source string to readings.
+
+A source is opened by a string, NAME:WHAT?option=value: `ble:`, `ble:hci1`, `capture:drive.pcapng?speed=10`,
+`virtual:?seed=7`. The names stand in `SOURCES` and in the entry points of the group `bluewatt.sources`; each leads to
+a function from the text behind the colon to a `Source` (model/ports.py), imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from urllib.parse import parse_qsl
+
+from bluewatt.errors import ConfigError
+from bluewatt.model.keys import KeyRing
+from bluewatt.model.ports import Source
+from bluewatt.model.reading import Frame, Reading, Undecoded
+from bluewatt.model.receiver import Receiver
+from bluewatt.model.roster import Roster
+from bluewatt.services.keys import gather_keys
+
+if TYPE_CHECKING:
+    from bluewatt.transports.ble_scan import ScanCounters
+
+SOURCES: dict[str, str] = {
+    "ble": "bluewatt.app:ble_source",
+    "capture": "bluewatt.transports.capture:CaptureSource.from_text",
+    "virtual": "bluewatt.app.virtual:VirtualSource.from_text",
+}
+"""Name of a source → "module:function"."""
+
+GROUP = "bluewatt.sources"
+"""The entry points that add sources."""
+
+_EXTRAS = {"ble": "ble", "virtual": "ble,emulator"}
+
+
+@runtime_checkable
+class BringsKeys(Protocol):
+    """A source that knows the keys of its devices, as the simulated site does."""
+
+    keys: Mapping[str, bytes]
+    """By address; there when the source is open."""
+
+
+@runtime_checkable
+class HasClock(Protocol):
+    """A source whose time is not the world's: a simulated site, faster or slower."""
+
+    def now(self) -> float:
+        """The source's present, POSIX seconds."""
+
+
+@runtime_checkable
+class Scanner(Protocol):
+    """A source that listens to a radio, now."""
+
+    @property
+    def mode(self) -> str:
+        """ "passive" or "active"."""
+
+    @property
+    def mode_reason(self) -> str:
+        """Why it listens so."""
+
+    @property
+    def counters(self) -> ScanCounters:
+        """What it has heard so far."""
+
+
+class OpenSource:
+    """A source and what is made of its frames: `async with open_source("ble:") as source: async for reading in source`.
+
+    `outcomes()` tells more: every frame that gave no values, too, with its reason. `roster` knows every device heard,
+    `receiver` what became of the keys and of doubtful values.
+    """
+
+    def __init__(self, source: Source, keys: KeyRing, *, on_frame: Callable[[Frame], None] | None = None) -> None:
+        self.source = source
+        self.receiver = Receiver(keys)
+        self.roster = Roster()
+        self.frames = 0
+        """Frames of Victron devices heard so far."""
+        self._latest = 0.0
+        self._on_frame = on_frame
+
+    async def __aenter__(self) -> Self:
+        await self.source.__aenter__()
+        if isinstance(self.source, BringsKeys):
+            for address, key in self.source.keys.items():
+                self.receiver.keys.add(address, key)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.source.__aexit__(kind, error, trace)
+
+    async def __aiter__(self) -> AsyncIterator[Reading]:
+        """The readings, as they come."""
+        async for outcome in self.outcomes():
+            if isinstance(outcome, Reading):
+                yield outcome
+
+    async def outcomes(self) -> AsyncGenerator[Reading | Undecoded, None]:
+        """The readings, and the frames that gave none."""
+        async for frame in self.source:
+            self.frames += 1
+            self._latest = max(self._latest, frame.at)
+            if self._on_frame:
+                self._on_frame(frame)
+            self.roster.heard(frame)
+            for outcome in self.receiver.feed(frame):
+                self.roster.told(outcome)
+                yield outcome
+
+    def now(self) -> float:
+        """The present as the frames count it: of a capture the time of its last frame, else the source's clock."""
+        if isinstance(self.source, HasClock):
+            return self.source.now()
+        return time.time() if self.scanner else self._latest
+
+    @property
+    def scanner(self) -> Scanner | None:
+        """The source, where it listens to a radio; None for a file."""
+        return self.source if isinstance(self.source, Scanner) else None
+
+
+def open_source(
+    spec: str,
+    *,
+    keys: KeyRing | Mapping[str, bytes | str] | None = None,
+    on_frame: Callable[[Frame], None] | None = None,
+) -> OpenSource:
+    """The source named by `spec`, to be entered with `async with`; iterating it gives readings.
+
+    `keys` by address; left out, those of the key file and of the environment count. `on_frame` sees every frame before
+    it is opened (a recorder). ConfigError for a text that names no source, or one whose libraries are not installed.
+    """
+    ring = gather_keys() if keys is None else keys if isinstance(keys, KeyRing) else KeyRing(keys)
+    return OpenSource(make_source(spec), ring, on_frame=on_frame)
+
+
+def make_source(spec: str) -> Source:
+    """The source named by a source string, not open yet; errors as in `open_source`."""
+    name, colon, text = spec.partition(":")
+    place = SOURCES.get(name) or _plugin(name)
+    if not colon or place is None:
+        hint = "write " + ", ".join(f"{known}:" for known in SOURCES)
+        raise ConfigError(f"{spec!r} names no source", hint=hint)
+    try:
+        made: Source = _load(place)(text)
+    except ModuleNotFoundError as missing:
+        extra = _EXTRAS.get(name, name)
+        hint = f"run: pip install 'bluewatt[{extra}]'"
+        raise ConfigError(f"the source {name}: needs the library {missing.name}", hint=hint) from missing
+    return made
+
+
+def is_source(text: str) -> bool:
+    """Whether a text begins as a source string does."""
+    name, colon, _ = text.partition(":")
+    return bool(colon) and (name in SOURCES or _plugin(name) is not None)
+
+
+def _plugin(name: str) -> str | None:
+    return next((found.value for found in entry_points(group=GROUP, name=name)), None)
+
+
+def _load(place: str) -> Callable[[str], Source]:
+    module, _, path = place.partition(":")
+    found: Any = import_module(module)
+    for name in path.split("."):
+        found = getattr(found, name)
+    opener: Callable[[str], Source] = found
+    return opener
+
+
+def ble_source(text: str) -> Source:
+    """The source `ble:[ADAPTER][?mode=passive|active]`."""
+    adapter, options = split_options("ble", text, {"mode": _mode})
+    ble_scan = import_module("bluewatt.transports.ble_scan")
+    made: Source = ble_scan.BleSource(adapter or None, mode=options.get("mode"))
+    return made
+
+
+def _mode(text: str) -> str:
+    if text not in ("passive", "active"):
+        raise ValueError
+    return text
+
+
+def split_options(name: str, text: str, known: Mapping[str, Callable[[str], Any]]) -> tuple[str, dict[str, Any]]:
+    """What stands before the question mark, and the options behind it, each read by its function in `known`.
+
+    ConfigError for an option that is not known or that its function refuses with ValueError.
+    """
+    what, _, query = text.partition("?")
+    options: dict[str, Any] = {}
+    for option, value in parse_qsl(query, keep_blank_values=True):
+        read = known.get(option)
+        if read is None:
+            hint = f"it has {', '.join(known)}"
+            raise ConfigError(f"the source {name}: has no option {option!r}", hint=hint)
+        try:
+            options[option] = read(value)
+        except ValueError:
+            raise ConfigError(f"the source {name}: {option}={value!r} makes no sense") from None
+    return what, options

@@ -1,0 +1,181 @@
+"""The source `virtual:`: a simulated site on a virtual radio, heard through bleak; and the same site on other radios.
+
+Everything but the devices is real: their advertisements are sealed, packed and sent as Bluetooth packets, and the
+receiving side is the scanner that drives a real adapter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from types import TracebackType
+from typing import Any, Self
+
+from bluewatt.app import split_options
+from bluewatt.errors import AdapterUnavailable, ConfigError
+from bluewatt.model.reading import Frame
+from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
+from bluewatt.transports.ble_scan import BleSource, Mode, ScanCounters
+from bluewatt.transports.virtual import Advertiser, Radio, VirtualRadio
+from bluewatt.transports.virtual_bleak import VirtualAdapter
+from bluewatt.transports.virtual_hardware import HardwareRadio
+
+LONGEST_RATE = 0.1
+"""Seconds between two records of one device at most as often: an accelerated site does not flood the radio."""
+
+_WE_ARE_THE_ADAPTER = ("vhci", "tcp-server", "ws-server", "unix-server", "pty", "udp")
+"""Transports on which the other side is a Bluetooth host without an adapter; on all others there is an adapter."""
+
+
+class SiteClock:
+    """The site's time: it began at `start` and runs `speed` times as fast as the world's."""
+
+    def __init__(self, start: float, speed: float) -> None:
+        self.start = start
+        self.speed = speed
+        self._began = time.monotonic()
+
+    def now(self) -> float:
+        """The site's present, POSIX seconds."""
+        return self.start + (time.monotonic() - self._began) * self.speed
+
+    async def until(self, at: float) -> None:
+        """Wait until the site's present is `at`."""
+        await asyncio.sleep(max(0.0, (at - self.now()) / self.speed))
+
+
+async def advertise(site: Site, radio: Radio, clock: SiteClock) -> None:
+    """Let the devices of a site advertise on a radio, for ever; AdapterUnavailable where not even one finds room."""
+    advertisers = _advertisers(site, radio)
+    due = [(clock.now(), number) for number in range(len(advertisers))]
+    while True:
+        at, number = heapq.heappop(due)
+        await clock.until(at)
+        device, now = site.devices[number], max(at, clock.now())
+        advertisers[number].update(device.advertisement(now))
+        heapq.heappush(due, (max(device.next_change(now), now + LONGEST_RATE * clock.speed), number))
+
+
+def _advertisers(site: Site, radio: Radio) -> list[Advertiser]:
+    made: list[Advertiser] = []
+    for device in site.devices:
+        try:
+            made.append(
+                radio.advertiser(device.address, name=device.name, interval=device.interval, rssi=device.rssi)
+            )  # fmt: skip
+        except AdapterUnavailable:
+            if not made:
+                raise
+            break
+    return made
+
+
+class VirtualSource:
+    """A simulated site of `devices` devices, received through the virtual radio; the same for the same `seed`.
+
+    `speed` 60 lets an hour pass in a minute. The frames carry the site's time.
+    """
+
+    def __init__(
+        self, *, seed: int = 1, speed: float = 1.0, devices: int = TYPICAL, start: float = DEFAULT_START
+    ) -> None:
+        self.site = Site(seed=seed, devices=devices, start=start)
+        self.clock = SiteClock(start, speed)
+        self.keys: Mapping[str, bytes] = {device.address: device.key for device in self.site.devices}
+        self._open = AsyncExitStack()
+        self._scan: BleSource | None = None
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Open what stands behind "virtual:" in a source string, such as "?seed=7&speed=60&devices=5"."""
+        known: dict[str, Callable[[str], Any]] = {"seed": int, "speed": _positive, "devices": _count, "start": float}
+        what, options = split_options("virtual", text, known)
+        if what:
+            raise ConfigError(f"the source virtual:{what} is not known", hint="write virtual: or virtual:?seed=7")
+        return cls(**options)
+
+    async def __aenter__(self) -> Self:
+        stack = self._open
+        try:
+            radio = await stack.enter_async_context(VirtualRadio(seed=self.site.seed))
+            adapter = await stack.enter_async_context(VirtualAdapter(radio))
+            scan = BleSource(backend=adapter.scanner, origin="virtual:", clock=self.clock.now)
+            self._scan = await stack.enter_async_context(scan)
+            task = asyncio.create_task(advertise(self.site, radio, self.clock), name="virtual site")
+            stack.push_async_callback(_end, task)
+        except BaseException:
+            await stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.__aexit__(kind, error, trace)
+
+    @property
+    def mode(self) -> Mode:
+        """How the scanner listens."""
+        return self._opened().mode
+
+    @property
+    def mode_reason(self) -> str:
+        """Why it listens so."""
+        return self._opened().mode_reason
+
+    @property
+    def counters(self) -> ScanCounters:
+        """What it has heard so far."""
+        return self._opened().counters
+
+    def _opened(self) -> BleSource:
+        if self._scan is None:
+            raise RuntimeError("the source is not open")
+        return self._scan
+
+    def now(self) -> float:
+        """The site's present."""
+        return self.clock.now()
+
+    def __aiter__(self) -> AsyncIterator[Frame]:
+        return aiter(self._opened())
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end; what it died of before is raised here."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def serve(site: Site, transport: str, clock: SiteClock) -> None:
+    """Let a site advertise for another program or for real receivers, until cancelled.
+
+    "vhci" hands a virtual adapter to this computer's Bluetooth system (Linux, root), "tcp-server:HOST:PORT" to who
+    connects; "usb:0" or "hci-socket:0" sends with a real adapter. AdapterUnavailable where that cannot be opened.
+    """
+    async with AsyncExitStack() as stack:
+        radio: VirtualRadio | HardwareRadio
+        if transport.partition(":")[0] in _WE_ARE_THE_ADAPTER:
+            radio = await stack.enter_async_context(VirtualRadio(seed=site.seed))
+            await radio.attach(transport)
+        else:
+            radio = await stack.enter_async_context(HardwareRadio(transport))
+        await advertise(site, radio, clock)
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number

@@ -1,0 +1,132 @@
+"""`bluewatt decode`: one advertisement in words, or all of a capture as a table, JSON Lines, CSV or Parquet."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from bluewatt.cli.explain import NOWHERE, Opened, explain, open_one
+from bluewatt.cli.options import json_option, keys_options
+from bluewatt.cli.pasted import Pasted, bare_hex, find_pasted
+from bluewatt.errors import CaptureError, KeyMismatch, KeyMissing, KeyProblem, Malformed, WireError
+from bluewatt.model.reading import ADVERTISEMENT, Frame, Undecoded
+from bluewatt.services.keys import NamedKey, named_keys, ring_of
+
+PASTED = "pasted"
+"""The source of advertisements given as text."""
+
+_LONGEST_NAME = 256
+_KEY_REASONS = {KeyMissing.__name__, KeyMismatch.__name__, "KeyUnproven"}
+
+
+@click.command("decode")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@keys_options
+@json_option("The same as --format json.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv", "parquet"]), default="table", show_default=True,
+    help="What to write of captures and logs: the devices in a table, a JSON object per reading, a CSV line per value, "
+    "or a Parquet row per advertisement.",
+)  # fmt: skip
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False), metavar="FILE",
+    help="Write there. [default: standard output; Parquet needs a file]",
+)  # fmt: skip
+def command(
+    inputs: tuple[str, ...], keys: tuple[str, ...], keys_file: str | None, as_json: bool, form: str, output: str | None
+) -> None:
+    """Explain an advertisement, or decode everything in a capture.
+
+    INPUT is an advertisement in hex digits (manufacturer data, with or without the company identifier E1 02), a line
+    copied from bluetoothctl, btmon, nRF Connect, bleak, ESPHome and others, or a file: btsnoop, pcap, pcapng (also
+    gzipped), a recording of --record, or another tool's log. "-" is standard input.
+    """
+    form = "json" if as_json else form
+    named = named_keys(keys, keys_file)
+    texts = [text for text in _words(inputs) if not _is_file(text)]
+    files = [text for text in inputs if _is_file(text)]
+    if texts and form in ("table", "json"):
+        _decode_texts(texts, named, as_json=form == "json", output=output)
+    elif texts:
+        raise click.UsageError(f"--format {form} is for files; {texts[0]!r} is none")
+    if files:
+        from bluewatt.cli.captures import decode_files
+
+        decode_files(files, named, form, output)
+
+
+def _is_file(text: str) -> bool:
+    """Whether an input names a file rather than being an advertisement; a name that is not there still is a name."""
+    looks_like_text = bare_hex(text) is not None or any(character in text for character in " :'\n")
+    return text == "-" or not looks_like_text or (len(text) < _LONGEST_NAME and Path(text).exists())
+
+
+def _words(inputs: Sequence[str]) -> Sequence[str]:
+    """The inputs; bytes given as separate words (nobody quoted them) are one input."""
+    if len(inputs) > 1 and all(re.fullmatch(r"(?:0x)?[0-9a-fA-F]{2},?", word) for word in inputs):
+        return [" ".join(inputs)]
+    return inputs
+
+
+def _decode_texts(texts: Sequence[str], named: Sequence[NamedKey], *, as_json: bool, output: str | None) -> None:
+    found = [pasted for text in texts for pasted in read_text(text)]
+    opened = open_pasted(found, named)
+    lines = _json(opened) if as_json else _explained(opened)
+    if output:
+        Path(output).write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    else:
+        for line in lines:
+            click.echo(line)
+    undecoded = [one.outcome for one in opened if isinstance(one.outcome, Undecoded)]
+    if len(undecoded) == len(opened):
+        raise why_nothing(Counter(one.reason for one in undecoded), undecoded[0].detail)
+
+
+def read_text(text: str) -> list[Pasted]:
+    """The advertisements in a pasted text; Malformed where there is none."""
+    bare = bare_hex(text)
+    if bare is not None:
+        return [Pasted(bare, None)]
+    found = list(find_pasted(text.splitlines()))
+    if not found:
+        raise Malformed(f"no advertisement in {text[:40]!r}: it takes hex bytes that begin with 10, or E1 02 10")
+    return found
+
+
+def open_pasted(found: Iterable[Pasted], named: Sequence[NamedKey]) -> list[Opened]:
+    """Open advertisements found in text, each alone; where the text tells no address, every key is tried."""
+    ring, loose = ring_of(named), ring_of([(None, key) for _, key in named])
+    now = time.time()
+    return [open_one(_frame(pasted, now), ring if pasted.address else loose) for pasted in found]
+
+
+def _frame(pasted: Pasted, now: float) -> Frame:
+    return Frame(now, PASTED, ADVERTISEMENT, pasted.address or NOWHERE, pasted.payload)
+
+
+def _json(opened: Iterable[Opened]) -> list[str]:
+    from bluewatt.model.jsonlines import json_line
+
+    return [json_line(one.outcome).decode() for one in opened]
+
+
+def _explained(opened: Sequence[Opened]) -> list[str]:
+    lines: list[str] = []
+    for one in opened:
+        lines += ["", *explain(one)] if lines else explain(one)
+        if isinstance(one.outcome, Undecoded) and len(opened) > 1:
+            lines.append(f"Not decoded: {one.outcome.detail}")
+    return lines
+
+
+def why_nothing(reasons: Counter[str], detail: str) -> KeyProblem | WireError | CaptureError:
+    """The error that ends a decoding without one reading; its class is the exit code's: keys, or the input."""
+    if set(reasons) & _KEY_REASONS:
+        wrong = KeyMismatch.__name__ in reasons
+        return KeyMismatch(detail) if wrong else KeyMissing(detail)
+    return Malformed(detail)

@@ -1,0 +1,94 @@
+"""`bluewatt demo`: a simulated site on a virtual radio, received like real devices; or served to other receivers."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+from urllib.parse import urlencode
+
+import click
+from rich.console import Console
+
+from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, overview, quiet_libraries, run
+from bluewatt.cli.options import live_options
+from bluewatt.errors import ConfigError
+from bluewatt.model.keys import KeyRing
+
+PICTURE_SIZE = (104, 24)
+"""Columns and lines of the terminal in a picture."""
+TITLE = "bluewatt demo"
+
+
+@click.command("demo")
+@click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="Another number is another site.")
+@click.option(
+    "--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True, metavar="FACTOR",
+    help="How fast the site's time runs: 60 lets an hour pass in a minute.",
+)  # fmt: skip
+@click.option("--devices", type=click.IntRange(min=1), metavar="N", help="How many devices. [default: 12]")
+@live_options
+@click.option(
+    "--serve", metavar="TRANSPORT",
+    help="Let the site advertise for others instead of showing it: vhci (this computer's Bluetooth, Linux, root), "
+    "tcp-server:HOST:PORT, usb:0 or hci-socket:0 (a real adapter). Prints the keys.",
+)  # fmt: skip
+@click.option("--picture", type=click.Path(dir_okay=False), hidden=True, help="Write the last table to this SVG file.")
+def command(
+    seed: int,
+    speed: float,
+    devices: int | None,
+    seconds: float | None,
+    as_json: bool,
+    record: str | None,
+    serve: str | None,
+    picture: str | None,
+) -> None:
+    """Show a small simulated site, live. Needs neither Bluetooth nor configuration.
+
+    The devices are simulated, all else is real: they advertise encrypted on a virtual Bluetooth radio, and are
+    received by the scanner that drives a real adapter, decrypted and decoded.
+    """
+    options = {"seed": seed, "speed": speed} | ({"devices": devices} if devices else {})
+    try:
+        if serve:
+            _serve(options, serve, seconds)
+        else:
+            _show(f"virtual:?{urlencode(options)}", seconds, record, as_json=as_json, picture=picture)
+    except ModuleNotFoundError as missing:
+        hint = "run: pip install 'bluewatt[ble,emulator]'"
+        raise ConfigError(f"the demo needs the library {missing.name}", hint=hint) from missing
+
+
+def _show(spec: str, seconds: float | None, record: str | None, *, as_json: bool, picture: str | None) -> None:
+    limit = limit_of(seconds)
+    console = Console(record=True, width=PICTURE_SIZE[0], force_terminal=True) if picture else None
+
+    def screen() -> Screen:
+        if as_json:
+            return JsonScreen()
+        return TableScreen(partial(overview, ending="" if limit else "Ctrl-C ends"), console=console)
+
+    source = listen(spec, keys=KeyRing(), screen=screen, seconds=limit, record=record)
+    if console and picture:
+        from bluewatt.cli.picture import write_picture
+
+        write_picture(picture, overview(source, PICTURE_SIZE[0]), width=PICTURE_SIZE[0], title=TITLE)
+
+
+def _serve(options: dict[str, float], transport: str, seconds: float | None) -> None:
+    from bluewatt.app.virtual import SiteClock, serve
+    from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
+
+    quiet_libraries()
+    site = Site(int(options["seed"]), devices=int(options.get("devices", TYPICAL)))
+    click.echo(f"# {len(site.devices)} devices on {transport}; save this as their key file, mode 0600")
+    for device in site.devices:
+        click.echo(f'"{device.address}" = "{device.key.hex()}"  # {device.name}')
+
+    async def serving() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await serve(site, transport, SiteClock(DEFAULT_START, options["speed"]))
+
+    run(serving())

@@ -1,0 +1,117 @@
+"""What `bluewatt decode` is given: captures, recordings, logs of other tools, from files or standard input."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from bluewatt.errors import CaptureError
+from bluewatt.model.reading import Frame
+from bluewatt.transports.capture import BLOCK, STANDARD_INPUT, FrameReader, ProblemCallback
+from bluewatt.transports.gunzip import Gunzip
+
+_TEXT_SAMPLE = 2048
+
+
+class Input:
+    """An open file or standard input, with its first bytes read to see what it is; `blocks()` gives all of it."""
+
+    def __init__(self, path: str, *, block: int = BLOCK) -> None:
+        self.path = path
+        self.origin = f"capture:{path}"
+        self.on_progress: Callable[[int], None] | None = None
+        """Told the bytes read so far, once per block."""
+        self._block = block
+        self._file = _open(path)
+        self.size = _size(self._file)
+        """Bytes, None for a pipe."""
+        self._head = self._read()
+        self._sample = _expanded(path, self._head)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is a pipe, whose next bytes may be long in coming."""
+        return self.size is None
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether it looks like JSON Lines of `--record`."""
+        return self._sample.lstrip()[:1] == b"{"
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it looks like text for people, such as another tool's log."""
+        sample = self._sample
+        if not sample or b"\0" in sample or self.is_recording:
+            return False
+        with suppress(UnicodeDecodeError):
+            text = sample[: sample.rfind(b"\n") + 1 or None].decode()
+            return all(letter.isprintable() or letter in "\r\n\t\x1b" for letter in text)
+        return False
+
+    def blocks(self) -> Iterator[bytes]:
+        """The bytes from the first on, expanded where they are gzipped."""
+        gunzip, done, block = Gunzip(self.path), 0, self._head
+        while block:
+            yield from gunzip.feed(block)
+            done += len(block)
+            if self.on_progress:
+                self.on_progress(done)
+            block = self._read()
+        yield from gunzip.finish()
+
+    def lines(self) -> Iterator[str]:
+        """The lines of a text."""
+        rest = b""
+        for block in self.blocks():
+            *lines, rest = (rest + block).split(b"\n")
+            yield from (line.decode(errors="replace") for line in lines)
+        yield rest.decode(errors="replace")
+
+    def frames(self, on_problem: ProblemCallback | None = None) -> Iterator[Frame]:
+        """The frames of a capture or recording; CaptureError, after what stood whole, where it is damaged."""
+        reader = FrameReader(self.path, origin=self.origin, on_problem=on_problem)
+        for block in self.blocks():
+            yield from reader.feed(block)
+        yield from reader.finish()
+
+    def _read(self) -> bytes:
+        try:
+            return self._file.read(self._block) or b""
+        except OSError as error:
+            raise CaptureError(f"cannot read {self.path}: {error.strerror}", path=self.path) from error
+
+
+def _expanded(path: str, head: bytes) -> bytes:
+    """The first bytes of what is in the file; none where its gzip data is damaged, which reading it will tell."""
+    with suppress(CaptureError):
+        return next(iter(Gunzip(path).feed(head)), b"")[:_TEXT_SAMPLE]
+    return b""
+
+
+def _open(path: str) -> BinaryIO:
+    try:
+        if path == STANDARD_INPUT:
+            return os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+        return Path(path).open("rb", buffering=0)
+    except OSError as error:
+        raise CaptureError(f"cannot read {path}: {error.strerror}", path=path) from error
+
+
+def _size(file: BinaryIO) -> int | None:
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None

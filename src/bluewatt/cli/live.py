@@ -1,0 +1,188 @@
+"""The loop under `scan`, `watch` and `demo`: a source is open, a screen shows what arrives, something ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager, suppress
+from typing import Any, Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+
+from bluewatt.app import OpenSource, open_source
+from bluewatt.cli import DEBUG
+from bluewatt.cli.terminal import devices_table, status_line
+from bluewatt.errors import DeviceNotFound
+from bluewatt.model.jsonlines import json_line
+from bluewatt.model.keys import KeyRing
+from bluewatt.model.receiver import Outcome
+from bluewatt.transports.recording import FrameRecorder
+
+WITHOUT_TERMINAL = 10.0
+"""Seconds a command runs where nobody can press Ctrl-C and none were named."""
+REFRESH = 0.5
+"""Seconds between two pictures of a live table."""
+
+
+class Screen(Protocol):
+    """Who shows what is heard."""
+
+    def put(self, outcome: Outcome) -> None:
+        """One more outcome."""
+
+    def tick(self, source: OpenSource) -> None:
+        """Time passed."""
+
+    def close(self, source: OpenSource) -> None:
+        """It is over."""
+
+
+class JsonScreen:
+    """JSON Lines on standard output, each line at once."""
+
+    def put(self, outcome: Outcome) -> None:
+        """Print its object."""
+        sys.stdout.buffer.write(json_line(outcome) + b"\n")
+        sys.stdout.buffer.flush()
+
+    def tick(self, source: OpenSource) -> None:
+        """Nothing to draw anew."""
+
+    def close(self, source: OpenSource) -> None:
+        """Nothing to add."""
+
+
+class TableScreen:
+    """A picture drawn anew twice a second on a terminal, once at the end elsewhere."""
+
+    def __init__(self, draw: Callable[[OpenSource, int], RenderableType], *, console: Console | None = None) -> None:
+        self.console = console or Console()
+        if not self.console.is_terminal:
+            self.console.width = max(self.console.width, 110)
+        self._draw = draw
+        self._live = Live(console=self.console, auto_refresh=False) if self.console.is_terminal else None
+        if self._live:
+            self._live.start()
+
+    def put(self, outcome: Outcome) -> None:
+        """Shown with the next picture."""
+
+    def tick(self, source: OpenSource) -> None:
+        """Draw."""
+        if self._live:
+            self._live.update(self._draw(source, self.console.width), refresh=True)
+
+    def close(self, source: OpenSource) -> None:
+        """Draw the last picture, which stays."""
+        if self._live:
+            self.tick(source)
+            self._live.stop()
+        else:
+            self.console.print(self._draw(source, self.console.width))
+
+
+def overview(source: OpenSource, width: int, *, ending: str = "") -> RenderableType:
+    """All devices and the status line."""
+    table = devices_table(source.roster, source.now(), width=width)
+    return Group(table, status_line(source.roster, source.frames, mode=mode_text(source), ending=ending))
+
+
+def mode_text(source: OpenSource) -> str:
+    """How the source listens, such as "passive scan (the system allows it)"; empty for a file."""
+    scanner = source.scanner
+    return f"{scanner.mode} scan ({scanner.mode_reason})" if scanner else ""
+
+
+@contextmanager
+def recorder(path: str | None) -> Iterator[FrameRecorder | None]:
+    """The recording of `--record`, if there is to be one."""
+    if path is None:
+        yield None
+        return
+    with FrameRecorder.open(path) as opened:
+        yield opened
+
+
+def listen(
+    spec: str, *, keys: KeyRing, screen: Callable[[], Screen], seconds: float | None, record: str | None
+) -> OpenSource:
+    """Open a source and show what is heard until it ends, `seconds` are over, or Ctrl-C; all of these end well.
+
+    DeviceNotFound, with what to check, when no Victron device was heard.
+    """
+    quiet_libraries()
+    with recorder(record) as recording:
+        source = open_source(spec, keys=keys, on_frame=recording.write if recording else None)
+        run(_listen(source, screen, seconds))
+    if not source.frames:
+        raise DeviceNotFound(nothing_heard(source))
+    return source
+
+
+async def _listen(source: OpenSource, make_screen: Callable[[], Screen], seconds: float | None) -> None:
+    async with source:
+        screen = make_screen()
+        ticking = asyncio.create_task(_tick(screen, source), name="screen")
+        try:
+            async with asyncio.timeout(seconds) as limit, aclosing(source.outcomes()) as outcomes:
+                async for outcome in outcomes:
+                    screen.put(outcome)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        finally:
+            ticking.cancel()
+            with suppress(asyncio.CancelledError):
+                await ticking
+            screen.close(source)
+
+
+async def _tick(screen: Screen, source: OpenSource) -> None:
+    while True:
+        screen.tick(source)
+        await asyncio.sleep(REFRESH)
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine until it ends, or until Ctrl-C or SIGTERM ask it to: both are a good end."""
+    asyncio.run(_until_asked(main))
+
+
+async def _until_asked(main: Coroutine[Any, Any, None]) -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(main, name="command")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows: Ctrl-C is KeyboardInterrupt there
+            loop.add_signal_handler(number, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def quiet_libraries() -> None:
+    """Keep what libraries log off the screen, unless the user asked for it; their lines go to standard error."""
+    level = logging.INFO if os.environ.get(DEBUG) else logging.CRITICAL
+    logging.basicConfig(level=level, stream=sys.stderr)
+
+
+def limit_of(seconds: float | None) -> float | None:
+    """How long to listen: as asked, for ever on a terminal, else WITHOUT_TERMINAL."""
+    return seconds if seconds is not None or sys.stdout.isatty() else WITHOUT_TERMINAL
+
+
+def nothing_heard(source: OpenSource) -> str:
+    """Why nothing may have been heard, in a sentence that says what to check."""
+    if source.scanner is None:
+        return "no advertisement of a Victron device in it"
+    if strangers := source.scanner.counters.strangers:
+        return (
+            f"no Victron device heard, though {strangers} advertisements of others: go nearer, and close the app where"
+            " it is connected to the device (a connected device does not advertise)"
+        )
+    return (
+        "nothing heard at all: check that the Bluetooth adapter is on and has its antenna (bluetoothctl show), that no"
+        " other program keeps it busy, and that a device is within some ten metres"
+    )

@@ -1,0 +1,50 @@
+"""Options that several commands share, spelled and explained once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Command], Command]
+
+
+def keys_options(command: Command) -> Command:
+    """`--key` (again and again) and `--keys`."""
+    for option in (
+        click.option(
+            "--keys", "keys_file", type=click.Path(dir_okay=False), metavar="FILE",
+            help="Key file (TOML, readable by you alone). [default: the one in your configuration folder]",
+        ),
+        click.option(
+            "--key", "keys", multiple=True, metavar="[ADDRESS=]KEY",
+            help="A device's key: 32 hex digits. Without address it is tried on every device. Repeatable; "
+            "the environment variable BLUEWATT_KEYS takes several, with commas.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def live_options(command: Command) -> Command:
+    """`--seconds`, `--json` and `--record`."""
+    for option in (
+        click.option(
+            "--record", type=click.Path(dir_okay=False), metavar="FILE",
+            help="Append every advertisement, still encrypted, to this file; `capture:FILE` plays it again.",
+        ),
+        json_option("Print JSON Lines, one object per reading, instead of tables."),
+        click.option(
+            "--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N",
+            help="End after so many seconds. [default: Ctrl-C ends; 10 where no terminal is there]",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def json_option(explained: str) -> Decorator[Any]:
+    """`--json`."""
+    return click.option("--json", "as_json", is_flag=True, help=explained)

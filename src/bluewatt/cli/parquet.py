@@ -1,0 +1,60 @@
+"""`bluewatt decode --format parquet`: captures through the batch decoder (needs the `batch` extra)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from itertools import islice
+from pathlib import Path
+
+from bluewatt.cli.inputs import Input
+from bluewatt.errors import CaptureError
+from bluewatt.faces.columns import ParquetWriter
+from bluewatt.services.keys import NamedKey
+from bluewatt.transports.capture import ProblemCallback
+from bluewatt.wire.batch import Status
+from bluewatt.wire.columns import BLOCK, Columns, pack, read_columns
+
+_FRAMES_AT_ONCE = 8192
+_BLUETOOTH_ADDRESS = 17  # characters; on macOS a device has a UUID instead, which captures do not know
+
+Progress = Callable[[Input], AbstractContextManager[None]]
+
+
+def write_files(
+    output: Path, files: Sequence[str], named: Sequence[NamedKey], progress: Progress, on_problem: ProblemCallback
+) -> tuple[int, Counter[str]]:
+    """Write the advertisements of all files to one Parquet file; (readings, frames without values by reason)."""
+    keys: dict[int, bytes | str] = {_number(address): key for address, key in named if _is_number(address)}
+    loose = [key for address, key in named if address is None]
+    with ParquetWriter(output, keys, loose=loose) as writer:
+        for path in files:
+            with Input(path, block=BLOCK) as source, progress(source):
+                for columns in _columns(source, on_problem):
+                    writer.add(columns)
+    counts = dict(writer.counts)
+    readings = counts.pop(Status.DECODED, 0)
+    reasons = {status.error.__name__ if status.error else "NoRecord": count for status, count in counts.items()}
+    return readings, +Counter(reasons)
+
+
+def _is_number(address: str | None) -> bool:
+    return address is not None and len(address) == _BLUETOOTH_ADDRESS
+
+
+def _number(address: str | None) -> int:
+    return int((address or "0").replace(":", ""), 16)
+
+
+def _columns(source: Input, on_problem: ProblemCallback) -> Iterator[Columns]:
+    if not source.is_recording:
+        try:
+            yield from read_columns(source.blocks(), on_problem)
+        except CaptureError as error:
+            message = f"{source.path}: {error}, at byte {error.offset}"
+            raise (error if error.path else CaptureError(message, path=source.path, offset=error.offset)) from None
+        return
+    frames = source.frames(on_problem)
+    while chunk := list(islice(frames, _FRAMES_AT_ONCE)):
+        yield pack((frame.at, frame.address, 0, frame.rssi, 0, frame.payload, None) for frame in chunk)

@@ -1,0 +1,19 @@
+"""The README's picture: what a terminal shows, as an SVG file that needs nothing from the network."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console, RenderableType
+
+
+def write_picture(path: str, shown: RenderableType, *, width: int, title: str) -> None:
+    """Draw what is shown on a terminal of `width` columns into the file."""
+    console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(shown)
+    without_fonts = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    svg = console.export_svg(title=title, code_format=without_fonts, unique_id="bluewatt")
+    Path(path).write_text(svg, "utf-8")

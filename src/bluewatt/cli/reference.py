@@ -1,0 +1,79 @@
+"""`bluewatt reference`: pages of the reference, made from what they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import click
+
+
+def cli_page() -> Iterator[str]:
+    """The page of all commands and options, line by line."""
+    from bluewatt.cli import COMMANDS, bluewatt
+
+    yield "# The command line"
+    yield ""
+    yield "<!-- made by: bluewatt reference cli -->"
+    yield ""
+    yield from _introduction()
+    context = click.Context(bluewatt, info_name="bluewatt")
+    for name in COMMANDS:
+        found = bluewatt.get_command(context, name)
+        if found is not None:
+            yield from _command(found, click.Context(found, info_name=name, parent=context))
+
+
+def _introduction() -> Iterator[str]:
+    yield "Keys come from the key file (TOML, mode 0600), from the environment variable `BLUEWATT_KEYS`, and from"
+    yield "`--key`; what comes later counts. `BLUEWATT_KEYS_FILE` names another key file, `BLUEWATT_DEBUG=1` shows"
+    yield "tracebacks and logs. With `--json`, standard output has JSON Lines and nothing else. Ctrl-C is a good end."
+    yield ""
+    yield "| exit code | means |"
+    yield "|---|---|"
+    for code, meaning in EXIT_CODES.items():
+        yield f"| {code} | {meaning} |"
+    yield ""
+
+
+EXIT_CODES = {
+    0: "all well",
+    1: "a bug of Bluewatt",
+    2: "the command line makes no sense",
+    3: "the radio or the connection failed, or no device was heard",
+    4: "the device, or Bluewatt's own guard, refused",
+    5: "a key or PIN is missing or wrong",
+    6: "the configuration or the key file cannot be used",
+    7: "the input is no capture or advertisement, or is damaged",
+}
+"""What each exit code means."""
+
+
+def _command(found: click.Command, context: click.Context) -> Iterator[str]:
+    yield f"## bluewatt {context.info_name}"
+    yield ""
+    yield "```console"
+    yield f"$ {context.command_path} {' '.join(found.collect_usage_pieces(context))}".replace("[OPTIONS] ", "")
+    yield "```"
+    yield ""
+    yield from (found.help or "").splitlines()
+    yield ""
+    yield "| option | does |"
+    yield "|---|---|"
+    for parameter in found.get_params(context):
+        record = parameter.get_help_record(context)
+        if record:
+            option, explained = (text.replace("|", "\\|") for text in record)
+            yield f"| `{option}` | {explained} |"
+    yield ""
+
+
+PAGES: dict[str, Callable[[], Iterator[str]]] = {"cli": cli_page}
+"""The pages by name."""
+
+
+@click.command("reference")
+@click.argument("page", type=click.Choice(list(PAGES)))
+def command(page: str) -> None:
+    """Print a page of the reference in Markdown, made from the program itself."""
+    lines = "\n".join(PAGES[page]()).rstrip("\n")
+    click.echo(lines)

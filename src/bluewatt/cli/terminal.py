@@ -1,0 +1,151 @@
+"""Tables for people: all devices in a line each, or one device in full. Fits 80 columns; colours tell the state."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from bluewatt.cli.words import ABSENT, age_text, headline, label, shown, state_text, trouble, type_title, value_text
+from bluewatt.model.presence import PresenceState
+from bluewatt.model.roster import Entry, Roster
+from bluewatt.schema import Row
+from bluewatt.tables.products import product_name
+
+NARROWEST = 80
+PLAIN_WIDTH = 110
+"""Where output is no terminal."""
+_NAME, _KIND, _STATE, _RSSI, _AGE = 20, 22, 15, 4, 5
+_GAPS = 2
+_ROOM_FOR_KIND = 104
+"""From this width on there is a column for what a device is."""
+
+
+def device_name(entry: Entry) -> str:
+    """The name a device gives itself, else its product and the end of its address."""
+    device = entry.device
+    if device.name:
+        return device.name
+    return f"{_product(entry)} {device.address[-5:]}" if device.product_id is not None else device.address
+
+
+def _product(entry: Entry) -> str:
+    return product_name(entry.device.product_id) if entry.device.product_id is not None else ABSENT
+
+
+def _kind(entry: Entry) -> str:
+    """What a device is: its product, which its name often repeats, and its record."""
+    if entry.reading is None and (entry.silent is None or entry.silent.record_type is None):
+        return _product(entry)
+    name = _product(entry)
+    return name if name != ABSENT and name not in device_name(entry) else type_title(_record_type(entry))
+
+
+def _record_type(entry: Entry) -> int | None:
+    if entry.reading is not None:
+        return entry.reading.record.record_type
+    return entry.silent.record_type if entry.silent else None
+
+
+def devices_table(roster: Roster, now: float, *, width: int, counts: bool = False) -> Table:
+    """All devices, nearest first, a line each: name, kind where there is room, state, values or why there are none."""
+    wide = width >= _ROOM_FOR_KIND
+    table = Table(box=None, padding=(0, _GAPS, 0, 0), pad_edge=False, header_style="bold", expand=False)
+    table.add_column("Device", no_wrap=True, width=_NAME, overflow="ellipsis")
+    if wide:
+        table.add_column("What", no_wrap=True, width=_KIND, overflow="ellipsis")
+    table.add_column("State", no_wrap=True, width=_STATE, overflow="ellipsis")
+    room = width - _NAME - _STATE - _RSSI - _AGE - 4 * _GAPS - ((_KIND + _GAPS) if wide else 0)
+    table.add_column("Values", width=room, overflow="fold")
+    table.add_column("dBm", justify="right", width=_RSSI)
+    table.add_column("Heard" if counts else "Age", justify="right", width=_AGE)
+    for entry in roster.nearest_first():
+        last = str(entry.frames) if counts else age_text(entry.presence.age(now))
+        cells: list[RenderableType] = [Text(device_name(entry)), *([Text(_kind(entry), "dim")] if wide else [])]
+        cells += [_state(entry, now), _values(entry, now, room), _strength(entry), Text(last, "dim")]
+        table.add_row(*cells)
+    return table
+
+
+def _state(entry: Entry, now: float) -> Text:
+    if entry.reading is None:
+        return Text(type_title(_record_type(entry)) if _record_type(entry) is not None else ABSENT, "dim")
+    record = entry.reading.record
+    if entry.presence.state(now) is not PresenceState.SEEN:
+        return Text(entry.presence.state(now).value, "yellow")
+    if trouble(record):
+        return Text(trouble(record)[0], "bold red")
+    state = state_text(record)
+    return Text(state or type_title(record.record_type), "green" if state and state != "Off" else "dim")
+
+
+def _values(entry: Entry, now: float, room: int) -> Text:
+    why = entry.why(now)
+    if entry.reading is None:
+        return Text(why or "the key is being checked", "yellow")
+    stale = entry.presence.state(now) is not PresenceState.SEEN
+    text = _fitting(headline(entry.reading.record), room) or type_title(entry.reading.record.record_type)
+    if why and not stale:
+        return Text.assemble((text, "dim"), "\n", (why, "yellow"))
+    return Text(text, "dim" if stale else "")
+
+
+def _fitting(parts: Iterable[str], room: int) -> str:
+    """As many parts as fit into a line, the first ones."""
+    line = ""
+    for part in parts:
+        longer = f"{line}  {part}" if line else part
+        if len(longer) > room:
+            break
+        line = longer
+    return line
+
+
+def _strength(entry: Entry) -> Text:
+    return Text(ABSENT if entry.rssi is None else f"{entry.rssi:.0f}")
+
+
+def device_panel(entry: Entry, now: float, *, width: int) -> RenderableType:
+    """One device with everything it says."""
+    signal = ABSENT if entry.rssi is None else f"{entry.rssi:.0f} dBm"
+    head = Text.assemble(
+        (device_name(entry), "bold"),
+        (f"  {_product(entry)}  {entry.device.address}  {signal}  {age_text(entry.presence.age(now))} ago", "dim"),
+    )
+    head.truncate(width, overflow="ellipsis")
+    why = entry.why(now)
+    lines: list[RenderableType] = [head, *([Text(f"  {why}", "yellow")] if why else [])]
+    if entry.reading is not None:
+        grid = Table.grid(padding=(0, _GAPS))
+        for row, value in shown(entry.reading.record):
+            grid.add_row(f"  {escape(label(row))}", _value(row, value, entry.reading.rejected))
+        lines.append(grid)
+    return Group(*lines, Text(""))
+
+
+def _value(row: Row, value: Any, rejected: dict[str, Any]) -> Text:
+    if row.name in rejected:
+        return Text(f"not believed: {value_text(row, rejected[row.name])}", "yellow")
+    return Text(value_text(row, value), "dim" if value is None else "")
+
+
+def status_line(roster: Roster, frames: int, *, mode: str, ending: str) -> Text:
+    """The line under a live table."""
+    devices = len(roster.entries)
+    parts = [f"{devices} device{'' if devices == 1 else 's'}", f"{frames} advertisements", mode, ending]
+    return Text("  ·  ".join(filter(None, parts)), "dim")
+
+
+def plain_table(roster: Roster, now: float, *, counts: bool = False) -> str:
+    """The table of all devices as text for standard output, with colours where that is a terminal."""
+    console = Console()
+    width = max(console.width, NARROWEST) if console.is_terminal else PLAIN_WIDTH
+    out = io.StringIO()
+    target = Console(file=out, width=width, force_terminal=console.is_terminal, no_color=console.no_color)
+    target.print(devices_table(roster, now, width=width, counts=counts))
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())

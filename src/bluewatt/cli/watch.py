@@ -1,0 +1,121 @@
+"""`bluewatt watch`: everything devices say, as they say it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+from rich.console import Console, Group, RenderableType
+
+from bluewatt.app import OpenSource, is_source
+from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, mode_text
+from bluewatt.cli.options import keys_options, live_options
+from bluewatt.cli.terminal import device_panel, status_line
+from bluewatt.cli.words import label, shown, value_text
+from bluewatt.errors import KeyProblem
+from bluewatt.model.keys import normal_address
+from bluewatt.model.reading import Device, Reading
+from bluewatt.model.receiver import Outcome
+from bluewatt.services.keys import gather_keys
+
+
+@click.command("watch")
+@click.argument("arguments", nargs=-1, metavar="[SOURCE] [DEVICE]...")
+@live_options
+@keys_options
+def command(
+    arguments: tuple[str, ...],
+    seconds: float | None,
+    as_json: bool,
+    record: str | None,
+    keys: tuple[str, ...],
+    keys_file: str | None,
+) -> None:
+    """Show all values of devices, as they come.
+
+    SOURCE is "ble:" (the default), "ble:hci1", "capture:FILE?speed=10" or "virtual:". DEVICE is an address or a part
+    of a name; without one all devices are shown.
+    """
+    given = list(arguments)
+    spec = given.pop(0) if given and is_source(given[0]) else "ble:"
+    chosen = Chosen(given)
+
+    def screen() -> Screen:
+        if as_json:
+            return Filtered(chosen, JsonScreen())
+        return TableScreen(chosen.panels) if Console().is_terminal else Filtered(chosen, LineScreen())
+
+    listen(spec, keys=gather_keys(keys, keys_file), screen=screen, seconds=limit_of(seconds), record=record)
+
+
+class Chosen:
+    """The devices asked for, by address or part of a name; all of them when none was named."""
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        self._addresses = {address for text in wanted if (address := _address(text))}
+        self._names = [text.casefold() for text in wanted if _address(text) is None]
+
+    def __contains__(self, device: Device) -> bool:
+        if not self._addresses and not self._names:
+            return True
+        name = (device.name or "").casefold()
+        return device.address in self._addresses or any(part in name for part in self._names)
+
+    def panels(self, source: OpenSource, width: int) -> RenderableType:
+        """All values of the chosen devices, and the status line."""
+        now = source.now()
+        entries = [entry for entry in source.roster.nearest_first() if entry.device in self]
+        panels = [device_panel(entry, now, width=width) for entry in entries]
+        return Group(*panels, status_line(source.roster, source.frames, mode=mode_text(source), ending="Ctrl-C ends"))
+
+
+def _address(text: str) -> str | None:
+    try:
+        return normal_address(text)
+    except KeyProblem:
+        return None
+
+
+class Filtered:
+    """A screen that gets the chosen devices only."""
+
+    def __init__(self, chosen: Chosen, screen: Screen) -> None:
+        self._chosen = chosen
+        self._screen = screen
+
+    def put(self, outcome: Outcome) -> None:
+        """Pass on what a chosen device said."""
+        if outcome.device in self._chosen:
+            self._screen.put(outcome)
+
+    def tick(self, source: OpenSource) -> None:
+        """Pass on."""
+        self._screen.tick(source)
+
+    def close(self, source: OpenSource) -> None:
+        """Pass on."""
+        self._screen.close(source)
+
+
+class LineScreen:
+    """A line per reading, for output that is no terminal."""
+
+    def put(self, outcome: Outcome) -> None:
+        """Print it."""
+        at = datetime.fromtimestamp(outcome.at).astimezone().strftime("%H:%M:%S")
+        click.echo(f"{at}  {outcome.device.name or outcome.device.address}  {_said(outcome)}")
+
+    def tick(self, source: OpenSource) -> None:
+        """Nothing to draw anew."""
+
+    def close(self, source: OpenSource) -> None:
+        """Nothing to add."""
+
+
+def _said(outcome: Outcome) -> str:
+    if not isinstance(outcome, Reading):
+        return f"no values: {outcome.detail}"
+    return ", ".join(
+        f"{label(row)} {value_text(row, value)}" for row, value in shown(outcome.record) if value is not None
+    )

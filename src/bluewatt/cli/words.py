@@ -1,0 +1,113 @@
+"""Values in words: what a row's value looks like to people, and which values of a record come first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bluewatt.schema import Code, Flags, Groups, Record, Row
+from bluewatt.tables.metrics import metric
+from bluewatt.tables.records import record_class
+
+ABSENT = "–"
+
+HEADLINE = {
+    "state_of_charge": "", "battery_voltage": "", "battery_current": "", "pv_power": "PV", "irradiance": "",
+    "ac_out_power": "AC", "ac_apparent_power": "AC", "ac_voltage": "AC",
+    "battery_voltage_1": "", "battery_current_1": "", "ac_current": "AC",
+    "input_voltage": "in", "output_voltage": "out", "output_current": "out",
+    "input_current": "in", "load_current": "load", "battery_power": "battery",
+    "active_ac_in_power": "AC in", "yield_today": "today", "time_to_go": "left", "consumed_charge": "used",
+    "temperature": "", "battery_temperature": "", "starter_voltage": "starter", "midpoint_voltage": "middle",
+    "cell_voltages": "cells", "dc_power": "DC", "battery_voltage_2": "2:", "battery_current_2": "2:",
+    "battery_voltage_3": "3:", "battery_current_3": "3:", "cell_temperature": "cell", "installation_power": "expected",
+}  # fmt: skip
+"""The metrics of a one-line summary, most wanted first, each with the word that goes before its value."""
+
+STATES = ("device_state", "output_state", "monitor_mode")
+"""What a device is doing, most telling first."""
+
+TROUBLE = (
+    "alarm_reason", "alarm", "charger_error", "error_code", "bms_error", "vebus_error", "smart_lithium_error",
+    "warning_reason", "warnings_alarms",
+)  # fmt: skip
+"""Rows that are zero while all is well."""
+
+_HOUR = 60
+
+
+def label(row: Row) -> str:
+    """What people call a row."""
+    found = metric(row.name)
+    return found.label if found else row.name.replace("_", " ").capitalize()
+
+
+def value_text(row: Row, value: Any) -> str:
+    """A value with its unit, such as "12.53 V"; ABSENT for None."""
+    if value is None:
+        return ABSENT
+    if isinstance(value, tuple):
+        return f"{' '.join(_number(row, element) for element in value)} {row.unit}".rstrip()
+    if isinstance(value, (Code, Flags, Groups)):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.hex(" ")
+    if row.unit == "min" and value >= _HOUR:
+        return f"{value // _HOUR} h {value % _HOUR} min"
+    return f"{_number(row, value)} {row.unit}".rstrip()
+
+
+def _number(row: Row, value: Any) -> str:
+    return ABSENT if value is None else f"{value:.{row.scale.decimals}f}"
+
+
+def type_title(record_type: int | None) -> str:
+    """What people call the records of a type: "Battery monitor", or its number."""
+    if record_type is None:
+        return "no record"
+    cls = record_class(record_type)
+    return cls.title if cls else f"record type 0x{record_type:02X}"
+
+
+def shown(record: Record) -> list[tuple[Row, Any]]:
+    """The rows with their values, without the bits that mean nothing and the overlays that are not chosen."""
+    rows = [(row, getattr(record, row.name)) for row in record.rows if not row.hidden]
+    return [(row, value) for row, value in rows if not (row.when and value is None)]
+
+
+def headline(record: Record) -> Iterator[str]:
+    """The values of a one-line summary, most wanted first."""
+    there = {row.name: (row, value) for row, value in shown(record) if value is not None}
+    for name, word in HEADLINE.items():
+        if name in there:
+            yield f"{word} {value_text(*there[name])}".lstrip()
+    raw = [value_text(row, value) for row, value in there.values() if row.raw]
+    yield from raw
+
+
+def state_text(record: Record) -> str:
+    """What the device is doing, in a word or two; empty where its record does not say."""
+    values = [getattr(record, name, None) for name in STATES]
+    return next((str(value) for value in values if value is not None), "")
+
+
+def trouble(record: Record) -> list[str]:
+    """Alarms, warnings and errors that are active, in words."""
+    values = [getattr(record, name, None) for name in TROUBLE]
+    return [text for value in values if value for text in _troubles(value)]
+
+
+def _troubles(value: Code | Flags | Groups) -> list[str]:
+    if isinstance(value, Groups):
+        return [key for key in value.keys if key.endswith(("=alarm", "=warning"))]
+    return value.labels if isinstance(value, Flags) else [str(value)]
+
+
+def age_text(seconds: float | None) -> str:
+    """A span of time in at most four characters: "3s", "12m", "5h", "2d"."""
+    if seconds is None:
+        return ABSENT
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"

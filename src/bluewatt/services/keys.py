@@ -1,0 +1,219 @@
+"""Where keys come from: a file only its owner may read, the environment, the command line.
+
+The file is TOML, one table per device, or a key alone::
+
+    ["AA:BB:CC:DD:EE:FF"]
+    key = "…"
+
+    "11:22:33:44:55:66" = "…"
+
+    unassigned = ["…"]        # keys whose device is not known: tried on every device, proved by content
+
+Nothing in here, no error either, ever holds the text of a key.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from bluewatt.errors import ConfigError, KeyProblem
+from bluewatt.model.keys import KeyRing, normal_address, parse_key_argument
+from bluewatt.wire.cipher import Key
+
+ENVIRONMENT = "BLUEWATT_KEYS"
+"""Keys by comma: ADDRESS=KEY,ADDRESS=KEY or a key alone."""
+KEYS_FILE = "BLUEWATT_KEYS_FILE"
+"""Another place for the key file."""
+
+_UNASSIGNED = "unassigned"
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_HEAD = "# The keys of your devices: secrets. Only you may read this file.\n"
+
+NamedKey = tuple[str | None, Key]
+"""A key with the address of its device, None where that is not known."""
+
+
+def default_path(environ: Mapping[str, str] = os.environ) -> Path:
+    """The key file where nobody names one: $BLUEWATT_KEYS_FILE, else bluewatt/keys.toml in the configuration folder."""
+    named = environ.get(KEYS_FILE)
+    if named:
+        return Path(named)
+    folder = environ.get("XDG_CONFIG_HOME") or environ.get("APPDATA")
+    return (Path(folder) if folder else Path.home() / ".config") / "bluewatt" / "keys.toml"
+
+
+def gather_keys(
+    arguments: Iterable[str] = (), path: str | Path | None = None, environ: Mapping[str, str] = os.environ
+) -> KeyRing:
+    """The key ring of everything given; errors as `named_keys` has them."""
+    return ring_of(named_keys(arguments, path, environ))
+
+
+def named_keys(
+    arguments: Iterable[str] = (), path: str | Path | None = None, environ: Mapping[str, str] = os.environ
+) -> list[NamedKey]:
+    """Every key given, what counts more behind what counts less: key file, environment, `arguments`.
+
+    `path` must be there when it is named. KeyProblem for a text that is no key, ConfigError for a file that cannot be
+    read, may be read by others, or is not TOML.
+    """
+    file = Path(path) if path is not None else default_path(environ)
+    named = [*(load_keys(file) if path is not None or _exists(file) else ())]
+    named += parse_keys(filter(None, environ.get(ENVIRONMENT, "").split(",")), ENVIRONMENT)
+    return [*named, *parse_keys(arguments, "--key")]
+
+
+def ring_of(named: Iterable[NamedKey]) -> KeyRing:
+    """A key ring; of two keys for one device the later counts."""
+    pairs = list(named)
+    by_address: dict[str, bytes | str] = {address: key for address, key in pairs if address is not None}
+    return KeyRing(by_address, loose=dict.fromkeys(key for address, key in pairs if address is None))
+
+
+def parse_keys(texts: Iterable[str], origin: str) -> Iterator[NamedKey]:
+    """Keys as people write them on a command line; errors tell `origin` and which one, never the text."""
+    for number, text in enumerate(texts, 1):
+        yield _parsed(text, f"{origin}, number {number}")
+
+
+def _parsed(text: str, place: str) -> NamedKey:
+    try:
+        return parse_key_argument(text)
+    except KeyProblem as error:
+        raise KeyProblem(f"{place}: {_unquoted(error)}") from None
+
+
+def _unquoted(error: KeyProblem) -> str:
+    """The message of an error; where it quotes an address, that could be a key in the wrong place: not repeated."""
+    return re.sub(r"^'[^']{18,}' is", "this is", str(error))
+
+
+def load_keys(path: Path) -> list[NamedKey]:
+    """The keys of a key file; errors as `named_keys` has them."""
+    named: list[NamedKey] = []
+    for address, entry in _entries(path).items():
+        keys = entry if address == _UNASSIGNED else [_key_text(entry)]
+        for key in keys if isinstance(keys, list) else [keys]:
+            named += _named(path, None if address == _UNASSIGNED else address, key)
+    return named
+
+
+def _key_text(entry: Any) -> Any:
+    return entry.get("key") if isinstance(entry, dict) else entry
+
+
+def _named(path: Path, address: str | None, key: Any) -> Iterator[NamedKey]:
+    place = f"{path}, {address if address and len(address) <= 17 else 'an entry'}"
+    if key is None:
+        return
+    if not isinstance(key, str):
+        raise ConfigError(f"{place}: the key is not a text", path=str(path), hint='write key = "32 hex digits"')
+    try:
+        yield (None if address is None else normal_address(address)), Key.of(key)
+    except KeyProblem as error:
+        raise KeyProblem(f"{place}: {_unquoted(error)}") from None
+
+
+def save_key(address: str, key: Key, path: Path | None = None) -> Path:
+    """Write a device's key into the key file (made, mode 0600, when missing) and return where; other entries stay.
+
+    The file is replaced as a whole, so that a power cut leaves the old one or the new one. Comments are not kept.
+    """
+    path = path or default_path()
+    entries = _entries(path) if _exists(path) else {}
+    address = normal_address(address)
+    old = next((name for name in entries if _same(name, address)), address)
+    entry = entries.pop(old, {})
+    entries[address] = (entry if isinstance(entry, dict) else {}) | {"key": key.hex()}
+    _replace(path, _toml(entries))
+    return path
+
+
+def _same(name: str, address: str) -> bool:
+    with suppress(KeyProblem):
+        return normal_address(name) == address
+    return False
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise ConfigError(f"cannot look at the key file {path}: {error.strerror}", path=str(path)) from error
+
+
+def _entries(path: Path) -> dict[str, Any]:
+    import tomllib  # here: most starts need no key file
+
+    try:
+        with path.open("rb") as file:
+            _refuse_open_door(path, os.fstat(file.fileno()).st_mode)
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"cannot read the key file {path}: {error.strerror}", path=str(path)) from error
+    except UnicodeDecodeError:
+        raise ConfigError(f"the key file {path} is not a text", path=str(path)) from None
+    except tomllib.TOMLDecodeError as error:
+        # Only the place: the rest of the message may quote the file.
+        place = re.search(r"at (line \d+, column \d+|end of document)", str(error))
+        where = f" at {place[1]}" if place else ""
+        hint = 'write "AA:BB:CC:DD:EE:FF" = "32 hex digits"'
+        raise ConfigError(f"the key file {path} is not TOML{where}", path=str(path), hint=hint) from None
+
+
+def _refuse_open_door(path: Path, mode: int) -> None:
+    if os.name == "posix" and mode & _OTHERS:
+        raise ConfigError(
+            f"the key file {path} may be read by others", path=str(path), hint=f"run: chmod 600 {path}"
+        )  # fmt: skip
+
+
+def _replace(path: Path, text: str) -> None:
+    import tempfile
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ConfigError(f"cannot write the key file {path}: {error.strerror}", path=str(path)) from error
+
+
+def _toml(entries: Mapping[str, Any]) -> str:
+    """The entries as TOML: first what is no table, as TOML wants it, then a table per device."""
+    plain = [f"{_text(name)} = {_value(value)}\n" for name, value in entries.items() if not isinstance(value, dict)]
+    tables = [
+        f"\n[{_text(name)}]\n" + "".join(f"{_text(key)} = {_value(value)}\n" for key, value in table.items())
+        for name, table in entries.items()
+        if isinstance(table, dict)
+    ]
+    return "".join((_HEAD, *plain, *tables))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_text(name)} = {_value(inner)}' for name, inner in value.items())}}}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _text(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\u{ord(found[0]):04x}", escaped) + '"'

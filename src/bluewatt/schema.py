@@ -321,8 +321,9 @@ class RecordMeta(msgspec.StructMeta):
         mcls, name: str, bases: tuple[type, ...], body: dict[str, Any], *,
         record_type: int | None = None, record_name: str = "", title: str = "", proof: Proof = Proof.UNPROVEN,
     ) -> Any:  # fmt: skip
+        """A record class: `record_type` is its number on air, `title` and `proof` what the reference page says."""
         rows = place({key: row for key, row in body.items() if isinstance(row, Row)})
-        body.update(dict.fromkeys((row.name for row in rows)))
+        body.update(dict.fromkeys(row.name for row in rows))
         cls: Any = super().__new__(mcls, name, bases, body, frozen=True, gc=False)
         cls.rows, cls.bits = rows, max((row.end for row in rows), default=0)
         cls.spare = (1 << -cls.bits % 8) - 1

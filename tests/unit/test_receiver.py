@@ -18,6 +18,7 @@ from bluewatt.tables.records.ac_charger import AcCharger
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.tables.records.dc_energy_meter import DcEnergyMeter
 from bluewatt.tables.records.solar_charger import SolarCharger
+from bluewatt.tables.records.vendor_test import VendorTest
 from bluewatt.wire.cipher import Key
 
 ADDRESS = "C0:00:00:00:00:01"
@@ -220,3 +221,43 @@ def test_key_arguments() -> None:
     assert parse_key_argument(f"{ADDRESS}={KEY.hex()}") == (ADDRESS, KEY)
     assert parse_key_argument(f"{ADDRESS}@{KEY.hex()}") == (ADDRESS, KEY)
     assert parse_key_argument(KEY.hex()) == (None, KEY)
+
+
+def test_at_the_end_what_is_likely_is_let_through_and_the_rest_is_told() -> None:
+    charger = AcCharger(device_state=DeviceState(3), charger_error=ChargerError(0), battery_voltage_1=13.4)
+    receiver = Receiver(KeyRing({ADDRESS: KEY}))
+    assert receiver.feed(frame(charger, 1)) == []
+    assert values(receiver.flush(), "battery_voltage_1") == [13.4]
+    assert receiver.flush() == []
+    weak = Receiver(KeyRing({ADDRESS: KEY}))
+    assert weak.feed(frame(VendorTest(uptime=5), 1)) == []
+    assert reasons(weak.flush()) == ["KeyUnproven"]
+
+
+def test_a_value_that_appears_waits_for_the_next(receiver: Receiver) -> None:
+    frames = [frame(solar(load_current=load), n) for n, load in enumerate([None, 20.0, None, 2.0, 2.1])]
+    assert values(fed(receiver, frames), "load_current") == [None, None, 2.0, 2.1]
+
+
+def test_two_equal_copies_overrule_a_garbled_first(receiver: Receiver) -> None:
+    fed(receiver, [frame(solar(), nonce) for nonce in range(3)])
+    true = frame(solar(battery_voltage=13.21), 3)
+    garbled = bytearray(true.payload)
+    garbled[8 + 2] ^= 1
+    outcomes = fed(
+        receiver, [raw_frame(bytes(garbled), at=3.0), *[raw_frame(true.payload, at=3 + n / 10) for n in (1, 2, 3)]]
+    )
+    assert values(outcomes, "battery_voltage") == [13.2, 13.21]
+
+
+def test_a_record_cut_short_is_not_believed(receiver: Receiver) -> None:
+    fed(receiver, [frame(solar(), nonce) for nonce in range(3)])
+    cut = raw_frame(frame(solar(), 3).payload[:-4], at=3.0)
+    outcomes = fed(receiver, [cut, frame(solar(), 3, at=3.1), frame(solar(), 3, at=3.2), frame(solar(), 4)])
+    assert values(outcomes, "pv_power") == [56, 56]
+    assert "Rejected" in reasons(outcomes)
+
+
+def test_a_nonce_that_leaps_back_is_believed_when_it_goes_on_from_there(receiver: Receiver) -> None:
+    outcomes = fed(receiver, [frame(solar(), nonce, at=float(n)) for n, nonce in enumerate([900, 901, 3, 4, 5])])
+    assert [outcome.at for outcome in outcomes if isinstance(outcome, Reading)] == [0.0, 1.0, 2.0, 3.0, 4.0]

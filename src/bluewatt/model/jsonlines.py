@@ -60,14 +60,13 @@ class _Written(dict[Any, Any]):
 @cache
 def _values_of(cls: type[Record]) -> Callable[[tuple[Any, ...]], dict[str, Any]]:
     """The function from the values of a record to its JSON object, one expression made from the rows."""
+    shown = [(index, row) for index, row in enumerate(cls.rows) if not row.hidden]
+    # Each row has its own words: a state 3 and an error 3 are equal as numbers.
+    words: dict[str, Any] = {f"w{index}": _Written() for index, row in shown if row.named is not None or row.raw}
     parts = [
-        f"{row.name!r}: written[v[{index}]]" if row.named is not None or row.raw else f"{row.name!r}: v[{index}]"
-        for index, row in enumerate(cls.rows)
-        if not row.hidden
+        f"{row.name!r}: {f'w{index}[v[{index}]]' if f'w{index}' in words else f'v[{index}]'}" for index, row in shown
     ]
-    made: Callable[[tuple[Any, ...]], dict[str, Any]] = eval(
-        f"lambda v: {{{', '.join(parts)}}}", {"written": _Written()}
-    )
+    made: Callable[[tuple[Any, ...]], dict[str, Any]] = eval(f"lambda v: {{{', '.join(parts)}}}", words)
     return made
 
 

@@ -11,7 +11,6 @@ Bad bytes are data: `feed` raises nothing, it returns an `Undecoded` with the re
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import Any
 
 import msgspec
 from msgspec.structs import astuple
@@ -20,12 +19,12 @@ from bluewatt.errors import KeyMismatch, KeyMissing, WireError
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.plausibility import Judgement, judge
 from bluewatt.model.reading import Device, Frame, Reading, Undecoded
-from bluewatt.model.screen import is_familiar, screen
+from bluewatt.model.screen import is_familiar, is_within, screen
 from bluewatt.model.verdict import KeyState, KeyVerdict
 from bluewatt.schema import Record
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.records import record_class
-from bluewatt.wire.advert import Advertisement, is_vesmart, mismatch, open_bits, parse_advertisement
+from bluewatt.wire.advert import HEADER_LENGTH, Advertisement, is_vesmart, mismatch, open_bits, parse_advertisement
 from bluewatt.wire.cipher import Key
 from bluewatt.wire.records import decode_bits
 
@@ -35,12 +34,17 @@ NONCE_MEMORY = 64
 """So many nonces of a device are remembered …"""
 NONCE_SECONDS = 60.0
 """… for so long: after that the same nonce is a new record (the nonce wraps, and a device may restart)."""
+NONCES = 1 << 16
+NONCE_LEAP = 200
+"""A device counts up about once a second: more than this at once, or backwards, is a garbled nonce or a restart."""
 JUMP_SECONDS = 60.0
 """After a silence of this length any value can be true."""
 WAITING = 16
 """So many samples wait at most for their key to be proven."""
 KEPT_REJECTED = 32
 """So many rejected samples are kept for a look."""
+LIKELY = 12.0
+"""Evidence with which a key is believed when a capture ends before it is proven."""
 GARBAGE = -8.0
 """Evidence below this is not one bad value but a garbled record: nothing of it is shown."""
 
@@ -54,6 +58,7 @@ class _Opened(msgspec.Struct):
     """A record opened with some key, and what its content says."""
 
     frame: Frame
+    nonce: int
     record: Record
     judgement: Judgement
 
@@ -62,21 +67,26 @@ def _opened(frame: Frame, advertisement: Advertisement, cls: type[Record], key: 
     length, bits = len(advertisement.body), open_bits(advertisement, key)
     record = decode_bits(cls, bits, length)
     spare = None if 8 * length < cls.bits else bits >> cls.bits & cls.spare == cls.spare
-    return _Opened(frame, record, judge(record, spare=spare))
+    return _Opened(frame, advertisement.nonce, record, judge(record, spare=spare))
 
 
 class _State:
     """What the receiver remembers about one device."""
 
-    __slots__ = ("doubted", "last", "name", "nonces", "product_id", "record_type", "verdicts", "waiting")
+    __slots__ = ("contender", "doubted", "heard", "last", "name", "nonces", "product_id", "verdicts", "waiting")
 
     def __init__(self) -> None:
         self.name: str | None = None
         self.product_id: int | None = None
-        self.nonces: dict[int, float] = {}
+        self.nonces: dict[int, tuple[float, bytes]] = {}
+        """Nonce → when it was heard first, and with which bytes."""
+        self.contender = b""
+        """Bytes that came with a nonce already seen with others: heard once more, they are believed."""
         self.verdicts: dict[bytes, KeyVerdict] = {}
-        self.record_type: int | None = None
-        self.last: Reading | None = None
+        self.last: _Opened | None = None
+        """The last sample that was let through …"""
+        self.heard = 0.0
+        """… and when it, or a copy of it, was last heard."""
         self.doubted: _Opened | None = None
         self.waiting: deque[_Opened] = deque(maxlen=WAITING)
 
@@ -106,7 +116,25 @@ class Receiver:
         """What a frame leads to: nothing (a copy, or it waits), itself, or itself and what waited for it."""
         state = self._devices.setdefault(frame.address, _State())
         state.name = frame.name or state.name
-        outcomes = self._outcomes(state, frame)
+        return self._counted(self._outcomes(state, frame))
+
+    def flush(self) -> list[Outcome]:
+        """At the end of a capture: what still waits, let through where it is likely, else said to be doubtful."""
+        outcomes: list[Outcome] = []
+        for state in self._devices.values():
+            likely = any(verdict.score >= LIKELY for verdict in state.verdicts.values())
+            for opened in state.waiting:
+                detail = "too few advertisements to prove the key"
+                outcomes.append(
+                    self._publish(state, opened) if likely else self._undecoded(state, opened.frame, UNPROVEN, detail)
+                )
+            if state.doubted is not None:
+                outcomes.append(self._reject(state, state.doubted, "a change that no further sample confirmed"))
+            state.doubted = None
+            state.waiting.clear()
+        return self._counted(outcomes)
+
+    def _counted(self, outcomes: list[Outcome]) -> list[Outcome]:
         for outcome in outcomes:
             self.counts["reading" if isinstance(outcome, Reading) else outcome.reason] += 1
         return outcomes
@@ -120,18 +148,28 @@ class Receiver:
         if not advertisement.has_record:
             state.product_id = advertisement.product_id
             return [self._undecoded(state, frame, NO_RECORD, "Instant Readout is switched off on the device")]
-        if self._is_copy(state, frame.at, advertisement.nonce):
+        if self._is_copy(state, frame, advertisement.nonce):
             self.counts["duplicate"] += 1
             return []
         return self._open(state, frame, advertisement)
 
-    def _is_copy(self, state: _State, at: float, nonce: int) -> bool:
+    def _is_copy(self, state: _State, frame: Frame, nonce: int) -> bool:
+        """Whether the sample was seen; two equal copies overrule a first one that was garbled on air."""
         seen = state.nonces.get(nonce)
-        return seen is not None and abs(at - seen) < NONCE_SECONDS
+        if seen is None or abs(frame.at - seen[0]) >= NONCE_SECONDS:
+            return False
+        if seen[1] == frame.payload:
+            state.heard = frame.at
+            return True
+        if state.contender == frame.payload:
+            state.contender = b""
+            return False
+        state.contender = frame.payload
+        return True
 
-    def _remember(self, state: _State, at: float, nonce: int) -> None:
+    def _remember(self, state: _State, frame: Frame, nonce: int) -> None:
         state.nonces.pop(nonce, None)
-        state.nonces[nonce] = at
+        state.nonces[nonce] = (frame.at, frame.payload)
         if len(state.nonces) > NONCE_MEMORY:
             del state.nonces[next(iter(state.nonces))]
 
@@ -139,14 +177,14 @@ class Receiver:
         record_type = advertisement.record_type
         cls = record_class(record_type) if record_type is not None else None
         if cls is None or record_type is None:
-            self._remember(state, frame.at, advertisement.nonce)
+            self._remember(state, frame, advertisement.nonce)
             detail = f"record type {record_type:#04x} has no known layout"
             return [self._undecoded(state, frame, "UnknownType", detail, record_type)]
         if not advertisement.sealed:
             return self._judged(state, frame, advertisement, cls, None)
         candidates = self.keys.candidates(frame.address, advertisement.key_check)
         if not candidates:
-            self._remember(state, frame.at, advertisement.nonce)
+            self._remember(state, frame, advertisement.nonce)
             state.product_id = advertisement.product_id
             detail = f"no key is known for this device ({cls.title.lower()})"
             return [self._undecoded(state, frame, KeyMissing.__name__, detail, record_type)]
@@ -172,8 +210,10 @@ class Receiver:
         key_state = verdict.foreign_check(advertisement.key_check)
         if key_state is KeyState.RIGHT:
             return [self._undecoded(state, frame, REJECTED, "a garbled advertisement", advertisement.record_type)]
-        self._remember(state, frame.at, advertisement.nonce)
         detail = mismatch(key, advertisement.key_check)
+        if key_state is KeyState.UNPROVEN:
+            return [self._undecoded(state, frame, UNPROVEN, detail, advertisement.record_type)]
+        self._remember(state, frame, advertisement.nonce)
         if key_state is KeyState.CHANGED:
             detail = "the device has a new key since its PIN or its Instant Readout setting was changed"
         return [self._undecoded(state, frame, KeyMismatch.__name__, detail, advertisement.record_type)]
@@ -189,7 +229,7 @@ class Receiver:
                 return self._not_right(state, opened, key_state, advertisement)
         if opened.judgement.evidence < GARBAGE:
             return [self._reject(state, opened, "a garbled record: its content makes no sense")]
-        self._remember(state, frame.at, advertisement.nonce)
+        self._remember(state, frame, advertisement.nonce)
         state.product_id = advertisement.product_id
         waited = [other for other in state.waiting if other.judgement.evidence >= GARBAGE]
         state.waiting.clear()
@@ -199,7 +239,7 @@ class Receiver:
         self, state: _State, opened: _Opened, key_state: KeyState, advertisement: Advertisement
     ) -> list[Outcome]:
         if key_state is KeyState.UNPROVEN:
-            self._remember(state, opened.frame.at, advertisement.nonce)
+            self._remember(state, opened.frame, advertisement.nonce)
             state.waiting.append(opened)
             self.counts["waiting"] += 1
             return []
@@ -210,12 +250,14 @@ class Receiver:
     def _doubt(self, state: _State, opened: _Opened) -> list[Outcome]:
         """Let a sample through, or hold it until the next one says the same."""
         doubted, state.doubted = state.doubted, None
-        doubt = self._why_doubtful(state.last, opened)
+        doubt = self._why_doubtful(state.last, opened, state.heard)
         outcomes: list[Outcome] = []
         if doubted is not None:
-            if doubt and self._why_doubtful(self._reading(state, doubted), opened) is None:
+            if doubt and self._why_doubtful(doubted, opened, doubted.frame.at) is None:
                 return [self._publish(state, doubted), self._publish(state, opened)]
-            why = self._why_doubtful(state.last, doubted) or "a change that the next sample did not confirm"
+            why = (
+                self._why_doubtful(state.last, doubted, state.heard) or "a change that the next sample did not confirm"
+            )
             outcomes.append(self._reject(state, doubted, why))
         if doubt is None:
             return [*outcomes, self._publish(state, opened)]
@@ -223,17 +265,21 @@ class Receiver:
         self.counts["waiting"] += 1
         return outcomes
 
-    def _why_doubtful(self, before: Reading | None, opened: _Opened) -> str | None:
+    def _why_doubtful(self, before: _Opened | None, opened: _Opened, heard: float) -> str | None:
         """Why a sample is not believed at once after the one before; None where it is."""
         record = opened.record
-        if before is None or abs(opened.frame.at - before.at) > JUMP_SECONDS:
-            return _unfamiliar(None, record)
-        cls = type(record)
-        if type(before.record) is not cls:
+        short = len(opened.frame.payload) < HEADER_LENGTH + record.length()
+        if before is None or opened.frame.at - heard > JUMP_SECONDS:
+            return "the record is cut short" if short else _unfamiliar(None, record)
+        if type(before.record) is not type(record):
             return f"the record type turned to {record.title.lower()}"
-        if screen(cls).steady(astuple(before.record), astuple(record)):
+        if short and len(before.frame.payload) != len(opened.frame.payload):
+            return "the record is cut short"
+        if (opened.nonce - before.nonce) % NONCES > NONCE_LEAP:
+            return "the nonce leapt"
+        if screen(type(record)).steady(astuple(before.record), astuple(record)):
             return None
-        return _unfamiliar(before.record, record) or _jump(before.record, record, opened.judgement.impossible)
+        return why_unsteady(before.record, record)
 
     def _reading(self, state: _State, opened: _Opened) -> Reading:
         record, impossible = opened.record, opened.judgement.impossible
@@ -245,7 +291,7 @@ class Receiver:
         reading = self._reading(state, opened)
         if reading.rejected:
             self.counts["rejected values"] += len(reading.rejected)
-        state.last = reading
+        state.last, state.heard = opened, opened.frame.at
         return reading
 
     def _reject(self, state: _State, opened: _Opened, why: str) -> Undecoded:
@@ -272,14 +318,21 @@ def _unfamiliar(before: Record | None, record: Record) -> str | None:
     return None
 
 
-def _jump(before: Record, record: Record, impossible: dict[str, Any]) -> str | None:
+def why_unsteady(before: Record, record: Record) -> str | None:
+    """What a record says that is hard to believe after the one before it (of the same class); None for nothing."""
+    return _unfamiliar(before, record) or _jump(before, record)
+
+
+def _jump(before: Record, record: Record) -> str | None:
     for row in record.rows:
         limits = metric(row.name)
-        if limits is None or limits.jump is None or row.name in impossible:
+        if limits is None or limits.jump is None:
             continue
         old, new = getattr(before, row.name), getattr(record, row.name)
-        if old is None or new is None:
-            continue
+        if new is None or not is_within(new, limits):
+            continue  # what is impossible is taken out anyway
+        if old is None or not is_within(old, limits):
+            return f"{row.name} appeared"
         pairs = zip(old, new, strict=True) if isinstance(new, tuple) else ((old, new),)
         if any(one is not None and two is not None and abs(two - one) > limits.jump for one, two in pairs):
             return f"{row.name} jumped from {old} to {new} {row.unit}".rstrip()

@@ -49,21 +49,21 @@ class Screen(msgspec.Struct, frozen=True):
 @cache
 def screen(cls: type[Record]) -> Screen:
     """The questions for a record class."""
-    familiar = _Familiar()
+    names: dict[str, Any] = {"within": is_within, "limits": METRICS}
     possible, steady = [], []
     for index, row in enumerate(cls.rows):
         if row.hidden or row.raw:
             continue
         if row.named is not None:
-            possible.append(f"familiar[n[{index}]]")
-            steady.append(f"(familiar[n[{index}]] or n[{index}] == b[{index}])")
+            names[f"familiar{index}"] = _Familiar()  # its own: a state 3 and an error 3 are equal as numbers
+            possible.append(f"familiar{index}[n[{index}]]")
+            steady.append(f"(familiar{index}[n[{index}]] or n[{index}] == b[{index}])")
         elif row.count == 1:
             possible += _within(index, row)
             steady += _close(index, row)
         else:
             possible.append(f"within(n[{index}], limits['{row.name}'])")
             steady.append(f"n[{index}] == b[{index}]")
-    names = {"familiar": familiar, "within": is_within, "limits": METRICS}
     return Screen(_compiled("n", possible, names), _compiled("b, n", steady, names))
 
 
@@ -83,7 +83,8 @@ def _close(index: int, row: Row) -> list[str]:
     limits = metric(row.name)
     if limits is None or limits.jump is None:
         return []
-    return [f"(n[{index}] is None or b[{index}] is None or -{limits.jump} <= n[{index}] - b[{index}] <= {limits.jump})"]
+    now, before = f"n[{index}]", f"b[{index}]"
+    return [f"({now} is None or {before} is not None and -{limits.jump} <= {now} - {before} <= {limits.jump})"]
 
 
 def is_within(value: Any, limits: Metric | None) -> bool:

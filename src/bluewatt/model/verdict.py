@@ -17,6 +17,8 @@ BOUND = 32.0
 """The sum is kept within ± this, so that a long good time does not hide a change."""
 SAME_CHECK_BYTE = 3
 """So many advertisements in a row with the same foreign key check, none with ours between: the key is another."""
+AGAINST_IN_A_ROW = 3
+"""So many advertisements in a row whose content speaks against the key are needed: one can be garbled."""
 MISMATCH_BITS = -4.0
 """What one foreign key check is worth: a flipped bit can do that."""
 
@@ -34,12 +36,13 @@ class KeyState(Enum):
 class KeyVerdict:
     """The running verdict about one key of one device."""
 
-    __slots__ = ("_check_seen", "_foreign", "_foreign_check", "score", "state")
+    __slots__ = ("_against", "_check_seen", "_foreign", "_foreign_check", "score", "state")
 
     def __init__(self) -> None:
         self.state = KeyState.UNPROVEN
         self.score = 0.0
         self._check_seen = False
+        self._against = 0
         self._foreign = 0
         self._foreign_check = -1
 
@@ -59,10 +62,11 @@ class KeyVerdict:
             self.score += KEY_CHECK_BITS
         if evidence > 0:
             self._foreign = 0
+        self._against = self._against + 1 if evidence < 0 else 0
         self.score = max(-BOUND, min(BOUND, self.score + evidence))
         if self.score >= CERTAIN:
             self.state = KeyState.RIGHT
-        elif self.score <= -CERTAIN:
+        elif self.score <= -CERTAIN and self._against >= AGAINST_IN_A_ROW:
             self._lose()
         return self.state
 

@@ -1,10 +1,10 @@
 """The metrics: every quantity a device can tell, once, with its unit, its label and what is physically possible.
 
 A row name of a record is a metric key. `low` and `high` are the limits outside which a value cannot be true for any
-product (systems of 12 to 48 V and their faults, RS and Multi with panels up to 450 V, Quattros in parallel), and
-`jump` is the largest change between two neighbouring samples that is believed at once: after a larger one the sample
-waits for the next to say the same, so a real jump costs a second, and a flipped bit never shows. The limits are ours, drawn wide: they are there to catch
-flipped bits and wrong keys, not to judge an installation.
+product (systems of 12 to 48 V and their faults, RS and Multi with panels up to 450 V, Quattros in parallel). `jump` is
+the largest change between two neighbouring samples that is believed at once: after a larger one the sample waits for
+the next to say the same, so a real jump costs a second, and a flipped bit never shows. The limits are ours, drawn
+wide: they are there to catch flipped bits and wrong keys, not to judge an installation.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ _ROWS = (
     Metric(key="state_of_charge", label="State of charge", unit="%", low=0, high=100, jump=20, device_class="battery"),
     Metric(key="consumed_charge", label="Consumed charge", unit="Ah", low=-20_000, high=0, jump=500),
     Metric(key="time_to_go", label="Time to go", unit="min", low=0, high=65_534, device_class="duration"),
-    Metric(key="uptime", label="Uptime", unit="s", low=0, high=0x3FFFFFFE, device_class="duration"),
+    Metric(key="uptime", label="Uptime", unit="s", low=0, high=0x3FFFFFFE, jump=600, device_class="duration"),
     Metric(key="time_since_last_sun", label="Time since last sun", unit="min", low=0, high=1_650,
            device_class="duration"),
     _celsius("temperature", "Temperature"),

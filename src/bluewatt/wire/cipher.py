@@ -1,4 +1,4 @@
-"""The cipher of Instant Readout: AES-128 in counter mode, one key per device (protocol page instant-readout, section 2).
+"""The cipher of Instant Readout: AES-128 in counter mode, one key per device (page instant-readout, section 2).
 
 The first counter block is the nonce, low byte first, and fourteen zero bytes. Every known record fits in one block, so
 the key stream of an advertisement is one AES block; the AES context is kept per key, which makes it about eight times
@@ -61,7 +61,7 @@ def _from_text(text: str) -> bytes:
 
 @lru_cache(maxsize=KEYS_KEPT)
 def _encryptor(key: bytes) -> CipherContext:
-    return Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305 - the counter blocks are made here
+    return Cipher(algorithms.AES(key), modes.ECB()).encryptor()
 
 
 def key_stream(key: bytes, nonce: int, length: int = BLOCK) -> bytes:

@@ -35,7 +35,7 @@ def decode_bits(cls: type[Record], bits: int, length: int) -> Record:
     if present >= cls.bits > 0:
         return decoder(cls)(bits)
     if cls.rows and cls.rows[0].raw:
-        return cls(bits.to_bytes(length, "little"))  # type: ignore[call-arg]
+        return cls(bits.to_bytes(length, "little"))
     filled = bits | -1 << present & (1 << cls.bits) - 1
     missing = {row.name: None for row in cls.rows if row.end > present}
     return msgspec.structs.replace(decoder(cls)(filled), **missing)

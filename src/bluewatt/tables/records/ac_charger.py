@@ -1,4 +1,4 @@
-"""Record type 0x08: AC chargers (protocol page instant-readout, section 4)."""
+"""Record type 0x08: AC chargers (page instant-readout, section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Record type 0x02: battery monitors and the Smart Battery Sense (protocol page instant-readout, section 4)."""
+"""Record type 0x02: battery monitors and the Smart Battery Sense (page instant-readout, section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Record type 0x0D: battery monitors in DC energy meter mode (protocol page instant-readout, section 4)."""
+"""Record type 0x0D: battery monitors in DC energy meter mode (page instant-readout, section 4)."""
 
 from __future__ import annotations
 

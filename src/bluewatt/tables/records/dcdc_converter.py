@@ -1,4 +1,4 @@
-"""Record type 0x04: DC/DC converters (protocol page instant-readout, section 4)."""
+"""Record type 0x04: DC/DC converters (page instant-readout, section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Record type 0x07: GX devices (protocol page instant-readout, section 4; the vendor calls the layout provisional, no bytes are public)."""
+"""Record type 0x07: GX devices (page instant-readout, section 4; provisional, no bytes are public)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Record type 0x03: inverters (protocol page instant-readout, section 4)."""
+"""Record type 0x03: inverters (page instant-readout, section 4)."""
 
 from __future__ import annotations
 

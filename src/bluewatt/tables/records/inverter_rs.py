@@ -1,4 +1,4 @@
-"""Record type 0x06: Inverter RS (protocol page instant-readout, section 4; documented, no bytes of a real device are public)."""
+"""Record type 0x06: Inverter RS (page instant-readout, section 4; no bytes are public)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Record type 0x0A: Lynx Smart BMS (protocol page instant-readout, section 4)."""
+"""Record type 0x0A: Lynx Smart BMS (page instant-readout, section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Record type 0x0B: Multi RS (protocol page instant-readout, section 4; seen by others, their bytes are not public)."""
+"""Record type 0x0B: Multi RS (page instant-readout, section 4; no bytes are public)."""
 
 from __future__ import annotations
 

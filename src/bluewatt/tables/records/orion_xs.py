@@ -1,4 +1,4 @@
-"""Record type 0x0F: Orion XS (protocol page instant-readout, section 4).
+"""Record type 0x0F: Orion XS (page instant-readout, section 4).
 
 Not in the vendor's document. Whether output voltage and current are signed is open: no sample tells; they are read as
 unsigned (values above 327 V do not occur), and both patterns for "not available" count.

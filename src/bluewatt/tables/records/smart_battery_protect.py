@@ -1,4 +1,4 @@
-"""Record type 0x09: Smart BatteryProtect (protocol page instant-readout, section 4).
+"""Record type 0x09: Smart BatteryProtect (page instant-readout, section 4).
 
 The bit positions printed in the vendor's document are 24 too small; these are proven by a captured record.
 """

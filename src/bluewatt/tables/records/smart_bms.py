@@ -1,4 +1,4 @@
-"""Record type 0x0E: Smart BMS 12-200 and its kin, of unpublished layout (protocol page instant-readout, section 4)."""
+"""Record type 0x0E: Smart BMS 12-200 and its kin, of unpublished layout (page instant-readout, section 4)."""
 
 from __future__ import annotations
 

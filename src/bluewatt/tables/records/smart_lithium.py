@@ -1,4 +1,4 @@
-"""Record type 0x05: Smart Lithium batteries (protocol page instant-readout, section 4)."""
+"""Record type 0x05: Smart Lithium batteries (page instant-readout, section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Record type 0x01: solar chargers (protocol page instant-readout, section 4)."""
+"""Record type 0x01: solar chargers (page instant-readout, section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Extended record type 0xFF01: SolarSense 750, not encrypted (protocol page instant-readout, section 4)."""
+"""Extended record type 0xFF01: SolarSense 750, not encrypted (page instant-readout, section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Record type 0x0C: VE.Bus inverter/chargers behind a VE.Bus Smart dongle (protocol page instant-readout, section 4)."""
+"""Record type 0x0C: VE.Bus inverter/chargers behind a VE.Bus Smart dongle (page instant-readout, section 4)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bluewatt.tables.enums import ActiveAcIn, DeviceState, VeBusAlarm, VeBusErro
 
 
 class VeBus(Record, record_type=0x0C, title="VE.Bus inverter/charger", proof=Proof.CAPTURED):
-    """What a MultiPlus or Quattro advertises; the product is the inverter, not the dongle; input power below 0 feeds in."""
+    """What a MultiPlus or Quattro advertises; the product is the inverter's; input power below 0 feeds in."""
 
     device_state: DeviceState | None = coded(8, DeviceState, na=0xFF)
     vebus_error: VeBusError | None = coded(8, VeBusError, na=0xFF)

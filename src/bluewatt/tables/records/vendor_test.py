@@ -1,4 +1,4 @@
-"""Record type 0x00: the vendor's test record (protocol page instant-readout, section 4; documented, no bytes of a real device are public)."""
+"""Record type 0x00: the vendor's test record (page instant-readout, section 4; no bytes are public)."""
 
 from __future__ import annotations
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Any, Self
 
 from bluewatt.app import split_options
+from bluewatt.app.clock import SiteClock
 from bluewatt.errors import AdapterUnavailable, ConfigError
 from bluewatt.model.reading import Frame
 from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
@@ -28,23 +28,6 @@ LONGEST_RATE = 0.1
 
 _WE_ARE_THE_ADAPTER = ("vhci", "tcp-server", "ws-server", "unix-server", "pty", "udp")
 """Transports on which the other side is a Bluetooth host without an adapter; on all others there is an adapter."""
-
-
-class SiteClock:
-    """The site's time: it began at `start` and runs `speed` times as fast as the world's."""
-
-    def __init__(self, start: float, speed: float) -> None:
-        self.start = start
-        self.speed = speed
-        self._began = time.monotonic()
-
-    def now(self) -> float:
-        """The site's present, POSIX seconds."""
-        return self.start + (time.monotonic() - self._began) * self.speed
-
-    async def until(self, at: float) -> None:
-        """Wait until the site's present is `at`."""
-        await asyncio.sleep(max(0.0, (at - self.now()) / self.speed))
 
 
 async def advertise(site: Site, radio: Radio, clock: SiteClock) -> None:

@@ -1,0 +1,23 @@
+"""The time of a simulation: it may run faster than the world's."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+
+class SiteClock:
+    """The site's time: it began at `start` and runs `speed` times as fast as the world's."""
+
+    def __init__(self, start: float, speed: float) -> None:
+        self.start = start
+        self.speed = speed
+        self._began = time.monotonic()
+
+    def now(self) -> float:
+        """The site's present, POSIX seconds."""
+        return self.start + (time.monotonic() - self._began) * self.speed
+
+    async def until(self, at: float) -> None:
+        """Wait until the site's present is `at`."""
+        await asyncio.sleep(max(0.0, (at - self.now()) / self.speed))

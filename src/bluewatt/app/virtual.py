@@ -19,15 +19,12 @@ from bluewatt.errors import AdapterUnavailable, ConfigError
 from bluewatt.model.reading import Frame
 from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
 from bluewatt.transports.ble_scan import BleSource, Mode, ScanCounters
-from bluewatt.transports.virtual import Advertiser, Radio, VirtualRadio
+from bluewatt.transports.virtual import Advertiser, Radio, VirtualRadio, is_host
 from bluewatt.transports.virtual_bleak import VirtualAdapter
 from bluewatt.transports.virtual_hardware import HardwareRadio
 
 LONGEST_RATE = 0.1
 """Seconds between two records of one device at most as often: an accelerated site does not flood the radio."""
-
-_WE_ARE_THE_ADAPTER = ("vhci", "tcp-server", "ws-server", "unix-server", "pty", "udp")
-"""Transports on which the other side is a Bluetooth host without an adapter; on all others there is an adapter."""
 
 
 async def advertise(site: Site, radio: Radio, clock: SiteClock) -> None:
@@ -142,7 +139,7 @@ async def serve(site: Site, transport: str, clock: SiteClock) -> None:
     """
     async with AsyncExitStack() as stack:
         radio: VirtualRadio | HardwareRadio
-        if transport.partition(":")[0] in _WE_ARE_THE_ADAPTER:
+        if is_host(transport):
             radio = await stack.enter_async_context(VirtualRadio(seed=site.seed))
             await radio.attach(transport)
         else:

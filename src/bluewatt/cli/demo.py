@@ -77,7 +77,8 @@ def _show(spec: str, seconds: float | None, record: str | None, *, as_json: bool
 
 
 def _serve(options: dict[str, float], transport: str, seconds: float | None) -> None:
-    from bluewatt.app.virtual import SiteClock, serve
+    from bluewatt.app.clock import SiteClock
+    from bluewatt.app.virtual import serve
     from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
 
     quiet_libraries()

@@ -189,6 +189,14 @@ class VirtualRadio:
         self._open.callback(self.air.remove_controller, controller)
 
 
+_HOST_BEHIND = frozenset({"vhci", "tcp-server", "ws-server", "unix-server", "pty", "udp"})
+
+
+def is_host(transport: str) -> bool:
+    """Whether a host without an adapter is behind a transport, so that we are its adapter; else there is an adapter."""
+    return transport.partition(":")[0] in _HOST_BEHIND
+
+
 SERVED_ADDRESS = "00:00:02:00:00:01"
 """Public address of the adapter that another host sees through `VirtualRadio.attach`."""
 

@@ -16,6 +16,7 @@ from bluewatt.tables.advert import PRODUCT_ADVERTISEMENT, ProductOnly
 from bluewatt.tables.enums import DeviceState, MonitorMode, OffReason
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.records import record_classes
+from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.tables.records.orion_xs import OrionXs
 from bluewatt.tables.records.smart_bms import SmartBms
 from bluewatt.tables.records.solar_charger import SolarCharger
@@ -236,3 +237,7 @@ def test_the_registers_of_a_device_stand_beside_its_record() -> None:
 def test_unknown_names_are_told() -> None:
     with pytest.raises(KeyError):
         Site(1, devices=1).device("Quattro")
+
+
+def test_a_value_that_reads_as_absent_is_sent_as_its_neighbour() -> None:
+    assert fit(BatteryMonitor, battery_current=-0.001, aux_mode=3).battery_current == 0

@@ -75,7 +75,10 @@ def _number_fitted(row: Row, value: float) -> Any:
     value = min(max(value, low), high)
     if row.pieces:
         return min(_choices(row), key=lambda choice: abs(choice - value))
-    return row.scale.value(row.scale.raw(value))
+    raw = row.scale.raw(value)
+    while raw & row.mask in row.na:
+        raw += 1  # a second pattern for "not available" lies among the values: -0.001 A in the battery monitor
+    return row.scale.value(raw)
 
 
 @cache

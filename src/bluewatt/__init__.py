@@ -10,7 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bluewatt.app import open_source as open_source
     from bluewatt.errors import BluewattError as BluewattError
+    from bluewatt.model.keys import KeyRing as KeyRing
+    from bluewatt.model.reading import Frame as Frame
+    from bluewatt.model.reading import Reading as Reading
+    from bluewatt.model.reading import Undecoded as Undecoded
     from bluewatt.schema import Record as Record
     from bluewatt.wire.advert import Advertisement as Advertisement
     from bluewatt.wire.advert import build_advertisement as build_advertisement
@@ -19,17 +24,28 @@ if TYPE_CHECKING:
     from bluewatt.wire.cipher import Key as Key
     from bluewatt.wire.records import decode_record as decode_record
     from bluewatt.wire.records import encode_record as encode_record
+    from bluewatt.wire.vreg import Message as Message
+    from bluewatt.wire.vreg import build_message as build_message
+    from bluewatt.wire.vreg import parse_messages as parse_messages
 
 __version__ = "0.1.0"
 
 _ROOMS = {
     "BluewattError": "errors",
+    "Frame": "model.reading",
+    "KeyRing": "model.keys",
+    "Reading": "model.reading",
     "Record": "schema",
+    "Undecoded": "model.reading",
     "Advertisement": "wire.advert",
     "build_advertisement": "wire.advert",
     "decode_advertisement": "wire.advert",
     "parse_advertisement": "wire.advert",
     "Key": "wire.cipher",
+    "Message": "wire.vreg",
+    "build_message": "wire.vreg",
+    "parse_messages": "wire.vreg",
+    "open_source": "app",
     "decode_record": "wire.records",
     "encode_record": "wire.records",
 }

@@ -14,7 +14,7 @@ from bluewatt.errors import AdapterUnavailable, Unencodable
 from bluewatt.model.reading import Frame
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.transports.ble_scan import BleSource
-from bluewatt.transports.virtual import LONGEST_MANUFACTURER_DATA, VirtualRadio
+from bluewatt.transports.virtual import LONGEST_MANUFACTURER_DATA, VirtualRadio, is_host
 from bluewatt.transports.virtual_bleak import VirtualAdapter
 from bluewatt.transports.virtual_hardware import HardwareRadio
 
@@ -226,3 +226,20 @@ async def test_strangers_are_counted_not_delivered(radio: VirtualRadio, source: 
     radio.advertiser(address(2), name="ours", interval=60).update(b"ours")
     assert [frame.payload for frame in await hear(source, 0.3)] == [b"ours"]
     assert (source.counters.heard, source.counters.strangers) == (2, 1)
+
+
+@pytest.mark.parametrize("transport", ["vhci", "vhci:/dev/vhci", "tcp-server:127.0.0.1:7001", "pty:/tmp/x"])
+def test_behind_some_transports_is_a_host_without_an_adapter(transport: str) -> None:
+    assert is_host(transport)
+
+
+@pytest.mark.parametrize("transport", ["usb:0", "hci-socket:0", "serial:/dev/ttyACM0", "tcp-client:127.0.0.1:7001"])
+def test_behind_others_is_an_adapter_without_a_host(transport: str) -> None:
+    assert not is_host(transport)
+
+
+@pytest.mark.parametrize("transport", ["tcp-client:127.0.0.1:1", "serial:/nowhere", "hci-socket:99", "nonsense:1"])
+async def test_a_real_adapter_that_cannot_be_opened_is_named(transport: str) -> None:
+    with pytest.raises(AdapterUnavailable, match=transport):
+        async with HardwareRadio(transport):
+            pass

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from bluewatt.schema import Code, Flags, Groups, Name
 
@@ -19,7 +19,7 @@ CSV_NAME = "enums.csv"
 @cache
 def _all() -> dict[str, dict[int, Name]]:
     table: dict[str, dict[int, Name]] = {}
-    with resources.files(__package__).joinpath(CSV_NAME).open(encoding="utf-8") as file:
+    with Path(__file__).with_name(CSV_NAME).open(encoding="utf-8") as file:
         lines = csv.reader(file)
         next(lines)
         for name, number, key, label, _source in lines:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 import msgspec
 
@@ -28,7 +28,7 @@ class Product(msgspec.Struct, frozen=True, gc=False):
 
 @cache
 def _lines() -> dict[str, str]:
-    text = resources.files(__package__).joinpath(CSV_NAME).read_text("utf-8")
+    text = Path(__file__).with_name(CSV_NAME).read_text("utf-8")
     return {line[:6]: line for line in text.splitlines()[1:]}
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 import msgspec
 
@@ -130,7 +130,7 @@ def groups_type(name: str) -> type[Groups]:
 def _lines() -> dict[str, list[str]]:
     """The lines of the file by their first column, in the order of the file."""
     index: dict[str, list[str]] = {}
-    text = resources.files(__package__).joinpath(CSV_NAME).read_text("utf-8")
+    text = Path(__file__).with_name(CSV_NAME).read_text("utf-8")
     for line in text.splitlines()[1:]:
         index.setdefault(line[:6], []).append(line)
     return index

@@ -8,7 +8,6 @@ faster than a new one per advertisement. There is no authentication: a wrong key
 from __future__ import annotations
 
 from functools import lru_cache
-from hashlib import sha256
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
@@ -39,6 +38,8 @@ class Key(bytes):
     @property
     def fingerprint(self) -> str:
         """Eight hex digits that tell keys apart without giving them away."""
+        from hashlib import sha256  # here: few starts need a fingerprint, and loading it takes milliseconds
+
         return sha256(self).hexdigest()[:8]
 
     def __repr__(self) -> str:

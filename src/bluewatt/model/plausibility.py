@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from bluewatt.model.screen import SET_BITS, is_familiar, is_within, screen
+from bluewatt.model.screen import is_familiar, is_within, screen, usual_bits
 from bluewatt.schema import Flags, Groups, Record, Row
 from bluewatt.tables.metrics import Metric, metric
 
@@ -66,7 +66,7 @@ def _possible_share(row: Row, limits: Metric | None) -> float:
     patterns = 1 << row.bits
     if row.named is not None and issubclass(row.named, Flags):
         known = len(row.named.names) or row.bits
-        return sum(comb(known, bits) for bits in range(min(SET_BITS, known) + 1)) / patterns
+        return sum(comb(known, bits) for bits in range(min(usual_bits(known), known) + 1)) / patterns
     if row.named is not None and issubclass(row.named, Groups):
         return float(4 ** min(len(row.named.names), row.bits // 2)) / patterns
     if row.named is not None:

@@ -16,15 +16,26 @@ from bluewatt.schema import Flags, Record, Row
 from bluewatt.tables.metrics import METRICS, Metric, metric
 
 SET_BITS = 4
-"""Masks of warnings and reasons rarely have more bits set than this."""
+"""Masks of warnings and reasons rarely have more bits set than this, or than a quarter of those that have a name."""
 KEPT_ANSWERS = 4096
 
 Values = tuple[Any, ...]
 
 
+def usual_bits(named: int) -> int:
+    """How many bits are set at most, usually, in a mask with so many named bits."""
+    return max(SET_BITS, named // 4)
+
+
 def is_familiar(value: Any) -> bool:
-    """Whether an enumeration names the value, and a mask has no more bits set than masks usually have."""
-    return value is None or (bool(value.known) and (not isinstance(value, Flags) or int(value).bit_count() <= SET_BITS))
+    """Whether an enumeration names the value, and a mask has no more bits set than masks usually have.
+
+    Where nobody has named a single number, all are familiar.
+    """
+    if value is None or not value.names:
+        return True
+    crowded = isinstance(value, Flags) and int(value).bit_count() > usual_bits(len(value.names))
+    return bool(value.known) and not crowded
 
 
 class _Familiar(dict[Any, bool]):

@@ -15,8 +15,8 @@ from bluewatt.cli.options import live_options
 from bluewatt.errors import ConfigError
 from bluewatt.model.keys import KeyRing
 
-PICTURE_SIZE = (104, 24)
-"""Columns and lines of the terminal in a picture."""
+PICTURE_WIDTH = 112
+"""Columns of the terminal in a picture."""
 TITLE = "bluewatt demo"
 
 
@@ -62,7 +62,7 @@ def command(
 
 def _show(spec: str, seconds: float | None, record: str | None, *, as_json: bool, picture: str | None) -> None:
     limit = limit_of(seconds)
-    console = Console(record=True, width=PICTURE_SIZE[0], force_terminal=True) if picture else None
+    console = Console(record=True, width=PICTURE_WIDTH, force_terminal=True) if picture else None
 
     def screen() -> Screen:
         if as_json:
@@ -73,7 +73,7 @@ def _show(spec: str, seconds: float | None, record: str | None, *, as_json: bool
     if console and picture:
         from bluewatt.cli.picture import write_picture
 
-        write_picture(picture, overview(source, PICTURE_SIZE[0]), width=PICTURE_SIZE[0], title=TITLE)
+        write_picture(picture, overview(source, PICTURE_WIDTH), width=PICTURE_WIDTH, title=TITLE)
 
 
 def _serve(options: dict[str, float], transport: str, seconds: float | None) -> None:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from inspect import cleandoc
 
 import click
+
+from bluewatt.faces import docgen
+
+CLI_PAGE = "cli"
+PAGES = (CLI_PAGE, *docgen.PAGES)
+"""The pages by name."""
+
+
+def page(name: str) -> str:
+    """The Markdown of a page; KeyError for a name that is not in `PAGES`."""
+    return "\n".join(cli_page()) if name == CLI_PAGE else docgen.page(name)
 
 
 def cli_page() -> Iterator[str]:
@@ -55,25 +67,23 @@ def _command(found: click.Command, context: click.Context) -> Iterator[str]:
     yield f"$ {context.command_path} {' '.join(found.collect_usage_pieces(context))}".replace("[OPTIONS] ", "")
     yield "```"
     yield ""
-    yield from (found.help or "").splitlines()
+    yield from cleandoc(found.help or "").splitlines()
     yield ""
     yield "| option | does |"
     yield "|---|---|"
     for parameter in found.get_params(context):
         record = parameter.get_help_record(context)
-        if record:
+        if record and isinstance(parameter, click.Option):
             option, explained = (text.replace("|", "\\|") for text in record)
             yield f"| `{option}` | {explained} |"
     yield ""
 
 
-PAGES: dict[str, Callable[[], Iterator[str]]] = {"cli": cli_page}
-"""The pages by name."""
-
-
 @click.command("reference")
-@click.argument("page", type=click.Choice(list(PAGES)))
-def command(page: str) -> None:
-    """Print a page of the reference in Markdown, made from the program itself."""
-    lines = "\n".join(PAGES[page]()).rstrip("\n")
-    click.echo(lines)
+@click.argument("name", metavar="PAGE", type=click.Choice(PAGES))
+def command(name: str) -> None:
+    """Print a page of the reference in Markdown, made from the tables and from the program itself.
+
+    PAGE is cli, devices, records, metrics, registers, enumerations or errors.
+    """
+    click.echo(page(name), nl=False)

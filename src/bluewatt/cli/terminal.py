@@ -137,8 +137,8 @@ def _value(row: Row, value: Any, rejected: dict[str, Any]) -> Text:
 def status_line(roster: Roster, frames: int, *, mode: str, ending: str) -> Text:
     """The line under a live table."""
     devices = len(roster.entries)
-    parts = [f"{devices} device{'' if devices == 1 else 's'}", f"{frames} advertisements", mode, ending]
-    return Text("  ·  ".join(filter(None, parts)), "dim")
+    parts = [f"{devices} device{'' if devices == 1 else 's'}", f"{frames} advertisements", ending, mode]
+    return Text("  ·  ".join(filter(None, parts)), "dim", no_wrap=True, overflow="ellipsis")
 
 
 def plain_table(roster: Roster, now: float, *, counts: bool = False) -> str:

@@ -9,6 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 
 import pytest
+from bumble.device import Device
+from bumble.hci import HCI_Error, HCI_ErrorCode
 
 from bluewatt.errors import AdapterUnavailable, Unencodable
 from bluewatt.model.reading import Frame
@@ -210,6 +212,23 @@ async def test_an_adapter_is_only_so_many_devices_at_once(radio: VirtualRadio) -
         with pytest.raises(AdapterUnavailable, match="at once") as caught:
             hardware.advertiser(address(99), name="x")
         assert caught.value.reason == "full"
+
+
+async def test_an_adapter_that_refuses_says_so_at_the_next_update(
+    radio: VirtualRadio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*arguments: object, **options: object) -> None:
+        raise HCI_Error(HCI_ErrorCode.MEMORY_CAPACITY_EXCEEDED_ERROR)
+
+    port = free_port()
+    await radio.attach(f"tcp-server:127.0.0.1:{port}")
+    monkeypatch.setattr(Device, "create_advertising_set", refuse)
+    async with HardwareRadio(f"tcp-client:127.0.0.1:{port}") as hardware:
+        advertiser = hardware.advertiser(address(1), name="Shunt")
+        advertiser.update(b"1")
+        await asyncio.wait([advertiser.task], timeout=2)
+        with pytest.raises(AdapterUnavailable, match=r"Shunt.*MEMORY_CAPACITY"):
+            advertiser.update(b"2")
 
 
 @pytest.mark.parametrize(

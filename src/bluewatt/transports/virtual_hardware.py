@@ -42,7 +42,13 @@ class HardwareAdvertiser:
         self.task = asyncio.create_task(self._serve(), name=f"advertiser {address}")
 
     def update(self, manufacturer_data: bytes) -> None:
-        """Advertise these bytes from now on; raises Unencodable when they are too long."""
+        """Advertise these bytes from now on.
+
+        Raises Unencodable when they are too long, AdapterUnavailable when the adapter refused the ones before.
+        """
+        if self.task.done() and not self.task.cancelled():
+            refused = self.task.exception()
+            raise AdapterUnavailable(f"the adapter no longer advertises as {self.name}: {refused}", reason="refused")
         self._data = advertising_data(manufacturer_data, self._company_id)
         self._changed.set()
 

@@ -20,8 +20,9 @@ from msgspec.structs import astuple
 
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import ADVERTISEMENT, Frame, Reading
-from bluewatt.model.receiver import Receiver, why_unsteady
+from bluewatt.model.receiver import Receiver
 from bluewatt.model.screen import screen
+from bluewatt.model.steadiness import why_unsteady
 from bluewatt.model.verdict import KeyState
 from bluewatt.schema import Record
 from bluewatt.services.simulator.device import SimulatedDevice

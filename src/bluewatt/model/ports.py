@@ -1,4 +1,4 @@
-"""The whole extension surface on one page: what a source and a sink must be.
+"""The whole extension surface on one page: what a source, a sink and a link must be.
 
 Sources and sinks are named in the dicts of `bluewatt.app` and of the entry points `bluewatt.sources` and
 `bluewatt.sinks`; they are opened by a string such as "ble:hci0" or "capture:drive.pcapng?speed=10".
@@ -6,11 +6,13 @@ Sources and sinks are named in the dicts of `bluewatt.app` and of the entry poin
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from bluewatt.model.reading import Frame, Reading, Undecoded
+from bluewatt.errors import DeviceRefused, LinkTimeout
+from bluewatt.model.reading import Device, Frame, Reading, Undecoded
+from bluewatt.model.registers import RegisterReading, RegisterValue
 
 
 class Source(Protocol):
@@ -36,4 +38,55 @@ class Sink(Protocol):
 
     async def put(self, outcome: Reading | Undecoded) -> None:
         """Take one reading, or one frame that gave none."""
+        ...
+
+
+class Link(Protocol):
+    """An open connection to one device, to read and write its registers; every failure is a LinkError or DeviceRefused.
+
+    A register is named by its metric (the finest register that measures it), its key, "0xED8D" or its number.
+    """
+
+    @property
+    def device(self) -> Device:
+        """Who it is, as far as its advertisement and its registers told."""
+        ...
+
+    @property
+    def family(self) -> str | None:
+        """The family in the register table, None for a product nobody has listed."""
+        ...
+
+    @property
+    def data_instance(self) -> int:
+        """The instance that holds the device's data."""
+        ...
+
+    async def get(self, register: str | int, instance: int | None = None) -> RegisterValue:
+        """Read one register, without `instance` where the device has it; DeviceRefused where it has not.
+
+        Unencodable for a name that is none of the family's.
+        """
+        ...
+
+    async def get_many(
+        self, registers: Iterable[str | int], instance: int | None = None
+    ) -> list[RegisterValue | DeviceRefused | LinkTimeout]:
+        """Read registers in as few messages as the device takes; a refusal stands in the place of its value."""
+        ...
+
+    async def set(self, register: int, raw: bytes, instance: int | None = None) -> None:
+        """Write a register; only `services.commander` calls this. Returning does not prove that the device obeyed."""
+        ...
+
+    def subscribe(self) -> AsyncIterator[RegisterReading]:
+        """What the device tells unasked, as it comes; ends with LinkLost."""
+        ...
+
+    async def devices(self) -> Sequence[tuple[int, int]]:
+        """The instances of the device, each with its kind."""
+        ...
+
+    async def unlock(self, pin: str) -> bool:
+        """The second authentication that some firmware wants before it shows its key; False where there is none."""
         ...

@@ -31,6 +31,8 @@ _WIDTHS = {8: "B", 16: "H"}
 _HEADER = struct.Struct("<" + "".join(_WIDTHS[row.bits] for row in AdvertHeader.rows))
 _unpack_header = _HEADER.unpack_from
 HEADER_LENGTH = _HEADER.size
+HEADER_FIXED = next(row.start for row in AdvertHeader.rows if row.name == "nonce") // 8
+"""So many bytes at the start are the same in all advertisements of a device that keeps its record type."""
 PRODUCT_LENGTH = next(row.end for row in AdvertHeader.rows if row.name == "product_id") // 8
 
 

@@ -30,13 +30,15 @@ LONGEST_RATE = 0.1
 async def advertise(site: Site, radio: Radio, clock: SiteClock) -> None:
     """Let the devices of a site advertise on a radio, for ever; AdapterUnavailable where not even one finds room."""
     advertisers = _advertisers(site, radio)
-    due = [(clock.now(), number) for number in range(len(advertisers))]
+    due = [(clock.start, number) for number in range(len(advertisers))]
     while True:
         at, number = heapq.heappop(due)
         await clock.until(at)
-        device, now = site.devices[number], max(at, clock.now())
-        advertisers[number].update(device.advertisement(now))
-        heapq.heappush(due, (max(device.next_change(now), now + LONGEST_RATE * clock.speed), number))
+        device, now = site.devices[number], clock.now()
+        if now - at > device.period:
+            at = now  # too late for the plan; else the plan holds to the second, so that a seed tells all values
+        advertisers[number].update(device.advertisement(at))
+        heapq.heappush(due, (max(device.next_change(at), at + LONGEST_RATE * clock.speed), number))
 
 
 def _advertisers(site: Site, radio: Radio) -> list[Advertiser]:

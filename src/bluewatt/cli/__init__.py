@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -43,6 +44,14 @@ class LazyGroup(click.Group):
         found: click.Command = import_module(f"bluewatt.cli.{cmd_name}").command
         return found
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; that nobody reads its output any more is a good end (click would make it exit code 1)."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _forget_output()
+            return 0
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""
         with formatter.section("Commands"):
@@ -61,14 +70,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = bluewatt.main(arguments, prog_name="bluewatt", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Who read our output has seen enough; the interpreter's own flush at exit must not stumble over it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return 0
     except KeyboardInterrupt:
         return 130
     except Exception as error:
         return _told(error)
     return code if isinstance(code, int) else 0
+
+
+def _forget_output() -> None:
+    """Who read our output has seen enough: the interpreter's own flush at exit must not stumble over that again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _told(error: Exception) -> int:

@@ -89,10 +89,10 @@ def _decode_texts(texts: Sequence[str], named: Sequence[NamedKey], *, as_json: b
 
 def read_text(text: str) -> list[Pasted]:
     """The advertisements in a pasted text; Malformed where there is none."""
-    bare = bare_hex(text)
-    if bare is not None:
-        return [Pasted(bare, None)]
     found = list(find_pasted(text.splitlines()))
+    bare = bare_hex(text)
+    if not found and bare is not None:
+        return [Pasted(bare, None)]
     if not found:
         raise Malformed(f"no advertisement in {text[:40]!r}: it takes hex bytes that begin with 10, or E1 02 10")
     return found

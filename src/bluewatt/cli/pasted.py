@@ -18,7 +18,8 @@ _BYTE = r"(?:0x)?[0-9a-f]{2}"
 _RUN = re.compile(rf"(?<![0-9a-z]){_BYTE}(?:[ :,.\-]{{0,2}}{_BYTE}){{3,}}(?![0-9a-z])", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?<![0-9a-f:])(?:[0-9a-f]{2}:){5}[0-9a-f]{2}(?![0-9a-f]|:[0-9a-f]{2})", re.IGNORECASE)
 _UUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE)
-_LITERAL = re.compile(r"""b'(?:\\.|[^'\\])*'|b"(?:\\.|[^"\\])*\"""")
+_LITERAL = re.compile(r"""(?:\b(\d+|0x[0-9a-f]+)\s*:\s*)?(b'(?:\\.|[^'\\])*'|b"(?:\\.|[^"\\])*\")""", re.IGNORECASE)
+"""Bytes as Python writes them, with the company identifier before them, if that is told."""
 _DUMPED = re.compile(r"^ {1,}((?:[0-9a-f]{2} ){1,16}) *(?: .{1,16})?$", re.IGNORECASE)
 """A line of a hex dump, as bluetoothctl prints values: indented bytes, then the same as text."""
 
@@ -77,21 +78,22 @@ def _joined(lines: Iterable[str]) -> Iterator[str]:
 
 def _payload(line: str) -> bytes | None:
     bare = bare_hex(line)
-    if bare is not None:
-        return bare if bare.startswith(_START) else None
-    found = [data for text in _LITERAL.findall(line) if (data := _victron(_literal(text)))]
+    if bare is not None and bare.startswith(_START):
+        return bare
+    found = [data for company, text in _LITERAL.findall(line) if (data := _victron(_literal(company, text)))]
     text = _UUID.sub(" | ", _ADDRESS.sub(" | ", line))
     runs = [re.sub(r"0x|[^0-9a-f]", "", run, flags=re.IGNORECASE) for run in _RUN.findall(text.lower())]
     found += [data for run in runs if (data := _victron(bytes.fromhex(run))) and len(data) >= _SURE]
     return max(found, key=len, default=None)
 
 
-def _literal(text: str) -> bytes:
+def _literal(company: str, text: str) -> bytes:
     try:
         value = ast.literal_eval(text)
+        ours = not company or int(company, 0) == COMPANY_ID
     except (ValueError, SyntaxError):
         return b""
-    return value if isinstance(value, bytes) else b""
+    return value if ours and isinstance(value, bytes) else b""
 
 
 def _victron(data: bytes) -> bytes | None:

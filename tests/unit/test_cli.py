@@ -1,0 +1,157 @@
+"""The front door: help, exit codes, one line per error, and a start that imports little."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import bluewatt.cli
+from bluewatt import __version__
+from bluewatt.cli import COMMANDS, main
+from bluewatt.errors import BluewattError, DeviceNotFound, LinkLost
+
+COMMAND = Path(sys.executable).with_name("bluewatt")
+Captured = pytest.CaptureFixture[str]
+
+
+def imported(*arguments: str) -> set[str]:
+    """Top-level modules a run of the command has imported when it ends."""
+    script = (
+        f"import sys; from bluewatt.cli import main; main({list(arguments)!r}); print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def test_help_imports_next_to_nothing() -> None:
+    loaded = imported("--help")
+    assert not loaded & {"msgspec", "rich", "asyncio", "bleak", "bumble", "numpy", "cryptography", "bluewatt.schema"}
+    assert not {name for name in loaded if name.startswith("bluewatt.cli.")}
+
+
+def test_decoding_one_advertisement_imports_no_terminal_and_no_loop() -> None:
+    loaded = imported("decode", "10025ba0", "--json")
+    assert not loaded & {"rich", "asyncio", "bleak", "bumble", "numpy", "tomllib"}
+
+
+def test_help_names_every_command(capfd: Captured) -> None:
+    assert main(["--help"]) == 0
+    told = capfd.readouterr().out
+    assert all(name in told for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_there_and_helps(name: str, capfd: Captured) -> None:
+    assert main([name, "-h"]) == 0
+    assert "Usage: bluewatt" in capfd.readouterr().out
+    assert bluewatt.cli.bluewatt.get_command(click.Context(bluewatt.cli.bluewatt), name) is not None
+
+
+def test_version(capfd: Captured) -> None:
+    assert main(["--version"]) == 0
+    assert capfd.readouterr().out == f"bluewatt {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["decode"], ["demo", "--speed", "0"], ["scan", "--nonsense"]])
+def test_a_wrong_command_line_is_code_2(arguments: list[str], capfd: Captured) -> None:
+    assert main(arguments) == 2
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert "Error: " in shown.err
+
+
+class Failing(click.Command):
+    """A command that ends with an error."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__("failing")
+        self.error = error
+
+    def invoke(self, ctx: click.Context) -> None:
+        raise self.error
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> object:
+    def run(error: BaseException) -> int:
+        monkeypatch.setattr(bluewatt.cli.LazyGroup, "get_command", lambda *_: Failing(error))
+        return main(["demo"])
+
+    return run
+
+
+def all_errors(cls: type[BluewattError] = BluewattError) -> list[type[BluewattError]]:
+    return [cls, *(found for child in cls.__subclasses__() for found in all_errors(child))]
+
+
+@pytest.mark.parametrize("cls", [cls for cls in all_errors() if cls.__name__ != "DeviceRefused"])
+def test_an_error_is_one_line_and_its_exit_code(cls: type[BluewattError], failing, capfd: Captured) -> None:
+    assert failing(cls("it went wrong")) == cls.exit_code
+    assert capfd.readouterr() == ("", "bluewatt: it went wrong\n")
+
+
+def test_an_error_in_a_group_of_errors_is_found(failing, capfd: Captured) -> None:
+    group = ExceptionGroup("tasks", [RuntimeError("later"), ExceptionGroup("inner", [LinkLost("the link is lost")])])
+    assert failing(group) == 3
+    assert capfd.readouterr().err == "bluewatt: the link is lost\n"
+
+
+def test_a_bug_is_code_1_and_says_how_to_see_more(failing, capfd: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert failing(ZeroDivisionError("secret")) == 1
+    told = capfd.readouterr().err
+    assert told.startswith("bluewatt: unexpected ZeroDivisionError")
+    assert "BLUEWATT_DEBUG=1" in told
+    assert "secret" not in told
+    monkeypatch.setenv("BLUEWATT_DEBUG", "1")
+    failing(ZeroDivisionError("in sight"))
+    assert "ZeroDivisionError: in sight" in capfd.readouterr().err
+
+
+def test_ctrl_c_is_quiet(failing, capfd: Captured) -> None:
+    assert failing(KeyboardInterrupt()) == 130
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_missing_adapter_is_code_3(tmp_path: Path) -> None:
+    """No system bus: as on a machine without Bluetooth, or in a container."""
+    environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={tmp_path}/nobody"}
+    done = subprocess.run(
+        [COMMAND, "scan", "--seconds", "1"], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert done.stderr.startswith("bluewatt: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "spec", ["nonsense", "nonsense:", "virtual:here", "virtual:?seed=x", "virtual:?speed=0", "ble:?mode=loud",
+             "virtual:?nonsense=1", "capture:", "capture:x?speed=no"],
+)  # fmt: skip
+def test_a_source_that_makes_no_sense_is_code_6(spec: str, capfd: Captured) -> None:
+    assert main(["scan", spec]) == 6
+    assert capfd.readouterr().err.startswith("bluewatt: ")
+
+
+def test_an_adapter_belongs_to_ble_alone(capfd: Captured) -> None:
+    assert main(["scan", "virtual:", "--adapter", "hci1"]) == 2
+    assert "--adapter" in capfd.readouterr().err
+
+
+def test_nothing_heard_says_what_to_check() -> None:
+    from bluewatt.app import OpenSource
+    from bluewatt.cli.live import nothing_heard
+    from bluewatt.model.keys import KeyRing
+    from bluewatt.transports.ble_scan import BleSource
+
+    source = BleSource()
+    opened = OpenSource(source, KeyRing())
+    assert "adapter is on" in nothing_heard(opened)
+    source.counters.strangers = 12
+    assert "12 advertisements of others" in nothing_heard(opened)
+    assert DeviceNotFound.exit_code == 3

@@ -31,7 +31,11 @@ _CODED = 2
 
 _HEADER = struct.Struct("<BbbBIH")
 _SIGNAL_VALID, _CRC_CHECKED, _CRC_VALID, _PHY_SHIFT = 0x0002, 0x0400, 0x0800, 14
+_DECRYPTED = 0x0008
+_DATA_DIRECTIONS = {2: True, 3: False}
+"""The type of PDU in the flags of LINKTYPE 256, where it says who sent a data packet."""
 _NORDIC_HEADER, _NORDIC_CRC_VALID, _NORDIC_PHY_SHIFT = 7, 0x01, 4
+_NORDIC_FROM_CENTRAL, _NORDIC_DECRYPTED = 0x02, 0x0C
 """Length of the Nordic board number and packet header; the event header's own length stands right behind."""
 
 
@@ -44,6 +48,10 @@ class Heard(NamedTuple):
     """Raw byte in two's complement, 127 where the capture does not say."""
     packet: bytes
     """From the access address to the CRC."""
+    from_central: bool | None = None
+    """Who sent a packet of a connection; None where the sniffer does not say."""
+    decrypted: bool = False
+    """Whether the sniffer had the key of the connection and took the encryption off."""
 
 
 def unwrap_air(kind: int, data: bytes) -> Heard:
@@ -59,7 +67,8 @@ def _with_header(data: bytes) -> Heard:
     _, signal, _, _, _, flags = _HEADER.unpack_from(data)
     bad = flags & _CRC_CHECKED and not flags & _CRC_VALID
     packet = _without_coding_indicator(data[_HEADER.size :], flags >> _PHY_SHIFT)
-    return Heard(not bad, signal & 0xFF if flags & _SIGNAL_VALID else _NO_STRENGTH, packet)
+    strength = signal & 0xFF if flags & _SIGNAL_VALID else _NO_STRENGTH
+    return Heard(not bad, strength, packet, _DATA_DIRECTIONS.get(flags >> 7 & 7), bool(flags & _DECRYPTED))
 
 
 def _nordic(data: bytes) -> Heard:
@@ -72,6 +81,8 @@ def _nordic(data: bytes) -> Heard:
         bool(flags & _NORDIC_CRC_VALID),
         -strength & 0xFF if strength <= 128 else _NO_STRENGTH,
         _without_coding_indicator(packet, flags >> _NORDIC_PHY_SHIFT & 7),
+        bool(flags & _NORDIC_FROM_CENTRAL),
+        flags & _NORDIC_DECRYPTED == _NORDIC_DECRYPTED,
     )
 
 

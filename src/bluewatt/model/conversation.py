@@ -1,0 +1,279 @@
+"""What two sides of a connection said to each other: from the packets of a capture to lines with a meaning. Pure.
+
+Each connection is watched by a pair of receiving halves (wire/observer.py), so both directions are understood; which
+handle is which characteristic comes from the discovery in the capture, from an earlier connection to the same device,
+from the client's first word, or from the layouts known (protocol page victronconnect-gatt, section 15). A message that
+is damaged or never ended is a line too, with its bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+
+from bluewatt.errors import Malformed
+from bluewatt.model.handles import ELSEWHERE, HandleMap, Place
+from bluewatt.model.keys import KeyRing
+from bluewatt.model.reading import Device
+from bluewatt.tables.gatt import Characteristic
+from bluewatt.tables.products import product
+from bluewatt.tables.registers import by_key
+from bluewatt.wire.acl import ATT_CHANNEL, FAR, NEAR, Connected, Data, Encrypted, LinkEvent
+from bluewatt.wire.att import CLIENT_OPCODES, MTU_AGREED, READ, REFUSED, Operation, Server
+from bluewatt.wire.control import Control, Drop, Failure, Grant, Header, Limits, UnknownControl, parse_header
+from bluewatt.wire.observer import Observer
+from bluewatt.wire.reassembly import ProtocolError
+from bluewatt.wire.session_events import Role
+from bluewatt.wire.vreg import Message, Value
+
+VREG, CONTROL, GATT, LINK, DAMAGED = "vreg", "control", "gatt", "link", "undecoded"
+"""What kind of line it is: a register message, flow control, another characteristic, the connection, damage."""
+
+UNFINISHED = "Unfinished"
+"""The reason of a message that was begun and never ended."""
+
+CONNECTED, DISCONNECTED, ENCRYPTED, NOTIFICATIONS = "connected", "disconnected", "encrypted", "notifications"
+
+_KEY_SIZE = 16
+_SUBSCRIPTIONS = {b"\x00\x00": 0, b"\x01\x00": 1, b"\x02\x00": 2}
+_UNKNOWN = "unknown"
+
+
+class Attribute(msgspec.Struct, frozen=True, gc=False):
+    """A characteristic outside the data service that was read, written or notified."""
+
+    uuid: str
+    handle: int
+    value: bytes
+    code: int = 0
+    """The ATT error where the device refused."""
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """Something about the connection itself: `number` is an MTU, a reason of disconnection or a subscription's bits."""
+
+    number: int = 0
+    uuid: str = ""
+
+
+Content = Message | Control | Header | ProtocolError | Attribute | Change
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """One thing that was said, or that happened to the connection."""
+
+    number: int
+    """Counted from 1 over the whole capture."""
+    at: float
+    link: int
+    """The running number of the connection."""
+    device: Device
+    """The device, whichever side spoke."""
+    family: str | None
+    direction: Role | None
+    kind: str
+    message: str
+    """What it is, in snake case: "value", "get_values", "grant", "notification", "connected", …"""
+    content: Content
+    raw: bytes = b""
+    """The bytes it was read from: for a register message the whole message, which may hold several."""
+    part: int = 0
+    """Which of the records in `raw` this is."""
+    offset: int = 0
+    """Where in the capture the last packet of it stands."""
+
+
+def _number(key: str) -> int:
+    row = by_key(key, None)
+    if row is None:
+        raise LookupError(f"the register table has no {key}")
+    return row.id
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+_CONTROL_NAMES = {cls: _snake(cls.__name__) for cls in (Limits, Grant, Drop, Failure, UnknownControl, Header)}
+MESSAGE_NAMES: dict[type, str] = {cls: _snake(cls.__name__) for cls in Message.__args__} | _CONTROL_NAMES
+"""Class of a message or control frame → its name in lines and readings."""
+
+
+class _Link:
+    """One connection under observation."""
+
+    def __init__(self, number: int, device: Device) -> None:
+        self.number = number
+        self.device = device
+        self.family: str | None = None
+        self.servers = (Server(), Server())
+        self.handles = (HandleMap(self.servers[NEAR]), HandleMap(self.servers[FAR]))
+        self.observers: dict[tuple[int, int], Observer] = {}
+        self.whole: dict[tuple[int, int, Role], bytes] = {}
+
+    def observer(self, side: int, copy: int) -> Observer:
+        found = self.observers.get((side, copy))
+        if found is None:
+            found = self.observers[side, copy] = Observer()
+        return found
+
+
+class Conversation:
+    """Turns the events of connections into lines; what it learns about devices and keys it keeps."""
+
+    def __init__(self, keys: KeyRing | None = None) -> None:
+        self.keys = keys if keys is not None else KeyRing()
+        self.counts: Counter[str] = Counter()
+        """Lines by message name, damage by its reason."""
+        self.keys_seen: dict[str, bytes] = {}
+        """Advertisement keys read in the capture, by address: at once in the key ring as well."""
+        self.products: dict[str, int] = {}
+        """Product by address, as advertisements told."""
+        self.names: dict[str, str] = {}
+        self._links: dict[int, _Link] = {}
+        self._known: dict[str, dict[int, str]] = {}
+        self._lines = 0
+        self._key_register, self._product_register = _number("advertisement_key"), _number("product_id")
+
+    def receive(self, event: LinkEvent) -> list[Line]:
+        """The lines an event gives."""
+        if isinstance(event, Data):
+            return self._data(event) if event.channel == ATT_CHANNEL and event.payload else []
+        if isinstance(event, Connected):
+            return self._connected(event)
+        link = self._links.get(event.link)
+        if link is None:
+            return []
+        if isinstance(event, Encrypted):
+            return [self._line(event.at, link, None, LINK, ENCRYPTED, Change(), offset=event.offset)]
+        del self._links[event.link]
+        lines = [*self._ended(link, event.at, event.offset)]
+        return [*lines, self._line(event.at, link, None, LINK, DISCONNECTED, Change(event.reason), offset=event.offset)]
+
+    def finish(self, at: float) -> list[Line]:
+        """The capture ended: what was left unfinished."""
+        return [line for link in self._links.values() for line in self._ended(link, at, 0)]
+
+    def _connected(self, event: Connected) -> list[Line]:
+        link = self._open(event.link, event.addresses[FAR] or event.addresses[NEAR] or _UNKNOWN)
+        return [self._line(event.at, link, None, LINK, CONNECTED, Change(), offset=event.offset)]
+
+    def _open(self, number: int, address: str) -> _Link:
+        link = self._links[number] = _Link(number, Device(address, address, self.names.get(address)))
+        if address != _UNKNOWN:
+            link.servers[FAR].uuids.update(self._known.get(address, {}))
+            self._known[address] = link.servers[FAR].uuids
+            self._identify(link, self.products.get(address))
+        return link
+
+    def _identify(self, link: _Link, product_id: int | None) -> None:
+        known = product(product_id) if product_id is not None else None
+        if known is None or link.device.product_id == product_id:
+            return
+        self.products.setdefault(link.device.address, known.id)
+        link.device = msgspec.structs.replace(link.device, product_id=known.id)
+        link.family = known.family
+
+    def _ended(self, link: _Link, at: float, offset: int) -> Iterator[Line]:
+        for side, server in enumerate(link.servers):
+            for operation in server.close():
+                yield from self._operation(at, link, side, operation, offset)
+        for observer in link.observers.values():
+            for role, rest in observer.reset().items():
+                content = ProtocolError(f"{len(rest)} bytes of a message that was never ended", rest)
+                yield self._line(at, link, role, DAMAGED, UNFINISHED, content, rest, offset=offset)
+
+    def _data(self, event: Data) -> list[Line]:
+        at, number, side, _, payload, offset = event
+        link = self._links.get(number)
+        if link is None:
+            link = self._open(number, _UNKNOWN)
+        server = 1 - side if payload[0] in CLIENT_OPCODES else side
+        operations = link.servers[server].receive(payload)
+        return [line for operation in operations for line in self._operation(at, link, server, operation, offset)]
+
+    def _operation(self, at: float, link: _Link, side: int, operation: Operation, offset: int) -> list[Line]:
+        kind, handle, value, from_server, _ = operation
+        if kind == MTU_AGREED:
+            return [self._line(at, link, None, LINK, MTU_AGREED, Change(handle), offset=offset)]
+        place = link.handles[side].place(handle, value, from_server=from_server)
+        role = Role.DEVICE if from_server else Role.CLIENT
+        if place.characteristic is None or kind == REFUSED:
+            return self._attribute(at, link, role, operation, place, offset)
+        if kind == READ:
+            return self._header(at, link, value, place, offset)
+        return self._chunk(at, link, side, role, place, value, offset)
+
+    def _chunk(
+        self, at: float, link: _Link, side: int, role: Role, place: Place, value: bytes, offset: int
+    ) -> list[Line]:
+        """A write or notification of the data service."""
+        characteristic = place.characteristic or Characteristic.BULK
+        observer = link.observer(side, place.copy)
+        before = observer.pending(role) if characteristic is Characteristic.LAST else b""
+        lines = []
+        for part, event in enumerate(observer.receive(role, characteristic, value)):
+            if isinstance(event, ProtocolError):
+                name = type(event).__name__
+                lines.append(self._line(at, link, role, DAMAGED, name, event, event.data, offset=offset))
+                continue
+            if isinstance(event, Value):
+                self._learn(link, event)
+            kind = CONTROL if characteristic is Characteristic.CONTROL else VREG
+            name = MESSAGE_NAMES[type(event)]
+            lines.append(self._line(at, link, role, kind, name, event, before + value, part, offset))  # type: ignore[arg-type]
+        return lines
+
+    def _learn(self, link: _Link, value: Value) -> None:
+        """Keep what a value tells about the device: its key, its product."""
+        if value.register == self._key_register and len(value.value) == _KEY_SIZE:
+            if link.device.address != _UNKNOWN:
+                self._found_key(link.device.address, value.value)
+        elif value.register == self._product_register and len(value.value) >= 3:
+            self._identify(link, int.from_bytes(value.value[1:3], "little"))
+
+    def _found_key(self, address: str, key: bytes) -> None:
+        self.keys_seen[address] = key
+        self.keys.add(address, key)
+
+    def _header(self, at: float, link: _Link, value: bytes, place: Place, offset: int) -> list[Line]:
+        try:
+            header = parse_header(value)
+        except Malformed as error:
+            content = ProtocolError(str(error), value)
+            return [self._line(at, link, Role.DEVICE, DAMAGED, type(error).__name__, content, value, offset=offset)]
+        return [self._line(at, link, Role.DEVICE, CONTROL, "header", header, value, offset=offset)]
+
+    def _attribute(
+        self, at: float, link: _Link, role: Role, operation: Operation, place: Place, offset: int
+    ) -> list[Line]:
+        kind, handle, value, _, code = operation
+        if place.subscription and value in _SUBSCRIPTIONS and not operation.from_server:
+            change = Change(_SUBSCRIPTIONS[value], place.uuid)
+            return [self._line(at, link, role, LINK, NOTIFICATIONS, change, value, offset=offset)]
+        if place is ELSEWHERE:
+            self.counts["on unknown handles"] += 1
+            return []
+        content = Attribute(place.uuid, handle, value, code)
+        return [self._line(at, link, role, GATT, kind, content, value, offset=offset)]
+
+    def _line(
+        self,
+        at: float,
+        link: _Link,
+        direction: Role | None,
+        kind: str,
+        message: str,
+        content: Content,
+        raw: bytes = b"",
+        part: int = 0,
+        offset: int = 0,
+    ) -> Line:
+        self._lines += 1
+        self.counts[message] += 1
+        return Line(
+            self._lines, at, link.number, link.device, link.family, direction, kind, message, content, raw, part, offset
+        )

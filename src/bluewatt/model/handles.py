@@ -1,0 +1,114 @@
+"""Which handle is which characteristic, of one GATT server in a capture. Pure.
+
+By discovery where the capture holds it; else by the client's first word to the control characteristic, which betrays
+the other two (handles h, h+3, h+6: protocol page victronconnect-gatt, section 15); else by the layouts known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from bluewatt.tables.gatt import (
+    CHARACTERISTIC_HANDLES,
+    DATA_SERVICE,
+    SECOND_DATA_SERVICE,
+    Characteristic,
+    ControlOpcode,
+)
+from bluewatt.wire.att import Server
+
+STEP = 3
+"""From one value handle of the data service to the next: value, subscription, declaration."""
+
+_GROUP = 8
+"""The digits of a UUID that tell the characteristics of one service apart."""
+_BY_GROUP: Final = {characteristic.value[:_GROUP]: characteristic for characteristic in Characteristic}
+_ORDER: Final = (Characteristic.CONTROL, Characteristic.LAST, Characteristic.BULK)
+_COPIES: Final = (DATA_SERVICE, SECOND_DATA_SERVICE)
+_LONGEST_CONTROL = 3
+_CONTROL_OPCODES: Final = frozenset(ControlOpcode)
+_LIMITS = bytes([ControlOpcode.LIMITS])
+_SUBSCRIPTION_SIZE = 2
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What stands at a handle."""
+
+    uuid: str = ""
+    characteristic: Characteristic | None = None
+    """Of the data service, else None."""
+    copy: int = 0
+    """Which copy of the data service: some devices have two."""
+    subscription: bool = False
+    """Whether it is the descriptor that switches notifications of `uuid` on."""
+
+
+ELSEWHERE: Final = Place()
+"""A handle of which nothing is known."""
+
+
+class HandleMap:
+    """The handles of one server; what is concluded without a discovery is put beside what was discovered."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._discovered = -1
+        self._places: dict[int, Place] = {}
+
+    def place(self, handle: int, value: bytes, *, from_server: bool) -> Place:
+        """What stands at a handle, given what was just written there or came from there."""
+        uuids = self._server.uuids
+        if len(uuids) != self._discovered:
+            self._discovered = len(uuids)
+            self._places = {}
+        found = self._places.get(handle)
+        if found is None:
+            if handle not in uuids:
+                (self._recognise if from_server else self._listen)(handle, value)
+            found = self._places[handle] = self._find(handle)
+            if found is ELSEWHERE:
+                del self._places[handle]  # the next value there may tell more
+        return found
+
+    def _find(self, handle: int) -> Place:
+        uuids = self._server.uuids
+        if handle in uuids:
+            return _of_uuid(uuids[handle])
+        if handle - 1 in uuids:
+            return msgspec.structs.replace(_of_uuid(uuids[handle - 1]), characteristic=None, subscription=True)
+        return ELSEWHERE
+
+    def _listen(self, handle: int, value: bytes) -> None:
+        """What the client's own words tell: its limits go to the control characteristic and nowhere else."""
+        if value[:1] == _LIMITS and 2 <= len(value) <= _LONGEST_CONTROL:
+            copy = min(self._copies(), 1)
+            self._assume({handle + STEP * step: _ORDER[step] for step in range(len(_ORDER))}, first_copy=copy)
+        elif len(value) != _SUBSCRIPTION_SIZE:
+            self._recognise(handle, value)
+
+    def _recognise(self, handle: int, value: bytes) -> None:
+        """Take the first layout known that has such a value at this handle."""
+        looks_like_control = 2 <= len(value) <= _LONGEST_CONTROL and value[0] in _CONTROL_OPCODES
+        for layout in CHARACTERISTIC_HANDLES.values() if not self._copies() else ():
+            if handle in layout and (layout[handle] is Characteristic.CONTROL) == looks_like_control:
+                self._assume(layout)
+                return
+
+    def _copies(self) -> int:
+        """How many copies of the data service are known."""
+        return sum(uuid.startswith(Characteristic.LAST.value[:_GROUP]) for uuid in self._server.uuids.values())
+
+    def _assume(self, layout: Mapping[int, Characteristic], *, first_copy: int = 0) -> None:
+        for number, (handle, characteristic) in enumerate(sorted(layout.items())):
+            service = _COPIES[min(first_copy + number // len(_ORDER), 1)]
+            self._server.uuids[handle] = characteristic.uuid_in(service)
+        self._discovered = len(self._server.uuids)
+        self._places = {}
+
+
+def _of_uuid(uuid: str) -> Place:
+    characteristic = _BY_GROUP.get(uuid[:_GROUP])
+    return Place(uuid, characteristic, int(uuid[-1] == SECOND_DATA_SERVICE[-1])) if characteristic else Place(uuid)

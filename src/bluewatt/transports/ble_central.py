@@ -1,0 +1,196 @@
+"""Finding a device and dialling it: the part of a connection before anybody reads a register.
+
+A central is one adapter of this computer, through the system's Bluetooth (bleak, with bleak-retry-connector's patience)
+or through the virtual adapter, whose host is this process. It sets up one connection at a time, since two at once abort
+each other on common controllers, and it waits a random moment between two tries: a controller that is stuck heals only
+when it is left alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+from bleak import BleakClient, BleakScanner
+from bleak.args.bluez import BlueZClientArgs, BlueZScannerArgs
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+from bleak.exc import BleakError
+from bleak_retry_connector import establish_connection
+
+from bluewatt.errors import DeviceNotFound, KeyProblem
+from bluewatt.model.keys import normal_address
+from bluewatt.tables.gatt import COMPANY_ID, DATA_SERVICE, SECOND_DATA_SERVICE, SHUNT_SERVICE
+from bluewatt.tables.products import product_name
+from bluewatt.transports.ble_errors import AdapterErrors, adapter_unavailable
+
+if TYPE_CHECKING:  # the virtual adapter wants bumble, which who has a real one need not install
+    from bluewatt.transports.virtual_bleak import VirtualAdapter
+
+FIND = 10.0
+"""Seconds to listen for a device; Victron devices advertise several times a second."""
+
+NEAREST = 3.0
+"""Seconds to listen before the strongest device is taken for the nearest."""
+
+DIAL = 20.0
+"""Seconds one try to connect may take."""
+
+TRIES = 3
+"""How often to dial a device that was heard."""
+
+_PRODUCT = 0x10  # first byte of the manufacturer data of a device that takes connections (protocol page, section 1)
+_PRODUCT_ID = slice(2, 4)
+_OUR_SERVICES = frozenset({DATA_SERVICE, SECOND_DATA_SERVICE, SHUNT_SERVICE})
+_NO_RSSI = -127
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which device: by address, by a part of its name, or (neither) the nearest."""
+
+    address: str | None = None
+    name: str | None = None
+
+    @classmethod
+    def of(cls, text: str | None) -> Wanted:
+        """What a person typed: an address, else a part of a name; None for the nearest."""
+        if text is None:
+            return cls()
+        try:
+            return cls(address=normal_address(text))
+        except KeyProblem:
+            return cls(name=text)
+
+    @property
+    def nearest(self) -> bool:
+        """Whether any device will do."""
+        return self.address is None and self.name is None
+
+    def __str__(self) -> str:
+        return self.address or self.name or "a Victron device"
+
+    def fits(self, device: BLEDevice, heard: AdvertisementData) -> bool:
+        """Whether an advertisement is that of a device wanted."""
+        if self.address is not None:
+            return device.address.upper() == self.address
+        payload = heard.manufacturer_data.get(COMPANY_ID, b"")
+        if payload[:1] != bytes((_PRODUCT,)) and not _OUR_SERVICES.intersection(heard.service_uuids):
+            return False
+        name = heard.local_name or device.name or ""
+        return self.name is None or self.name.casefold() in name.casefold()
+
+
+class Nearby(msgspec.Struct, frozen=True):
+    """A device that was heard and may be dialled."""
+
+    handle: BLEDevice
+    name: str | None
+    rssi: int
+    product_id: int | None
+
+    @property
+    def address(self) -> str:
+        """Its Bluetooth address, on macOS a UUID."""
+        return self.handle.address
+
+    @property
+    def label(self) -> str:
+        """What to call it in a sentence."""
+        return self.name or (product_name(self.product_id) if self.product_id is not None else self.address)
+
+
+class Central:
+    """One adapter that dials: the system's (`adapter`, such as "hci1", or its first), or a virtual one."""
+
+    def __init__(self, adapter: str | None = None, *, virtual: VirtualAdapter | None = None) -> None:
+        self.adapter = adapter
+        self.virtual = virtual
+        self.dialling = asyncio.Lock()
+        """One connection is set up at a time."""
+        self.origin = f"ble:{adapter or ''}" if virtual is None else "virtual:"
+
+    async def find(self, wanted: Wanted, *, seconds: float = FIND, nearest: float = NEAREST) -> Nearby:
+        """The device wanted, as soon as it is heard, or the strongest of `nearest` seconds.
+
+        DeviceNotFound with what may be the matter, AdapterUnavailable where nobody can listen.
+        """
+        found: dict[str, Nearby] = {}
+        arrived = asyncio.Event()
+        strangers = 0
+
+        def heard(device: BLEDevice, data: AdvertisementData) -> None:
+            nonlocal strangers
+            if data.rssi == _NO_RSSI or not wanted.fits(device, data):
+                strangers += 1
+                return
+            found[device.address] = _nearby(device, data, found.get(device.address))
+            arrived.set()
+
+        try:
+            async with self._scanner(heard):
+                await _wait(arrived, seconds)
+                if wanted.nearest and found:
+                    await asyncio.sleep(nearest)
+        except AdapterErrors as error:
+            raise adapter_unavailable(error, self.adapter) from error
+        if not found:
+            raise DeviceNotFound(_not_heard(wanted, seconds, strangers))
+        return max(found.values(), key=lambda one: one.rssi)
+
+    def _scanner(self, heard: Callable[[BLEDevice, AdvertisementData], None]) -> BleakScanner:
+        if self.virtual:
+            return BleakScanner(heard, backend=self.virtual.scanner)
+        bluez = BlueZScannerArgs(adapter=self.adapter) if self.adapter else BlueZScannerArgs()
+        return BleakScanner(heard, bluez=bluez)
+
+    async def dial(self, nearby: Nearby, lost: Callable[[BleakClient], None]) -> BleakClient:
+        """A connected client with its services; raises what bleak raises, TimeoutError too, when every try failed."""
+        if self.virtual:
+            return await self._dial_virtual(nearby, lost)
+        bluez = BlueZClientArgs(adapter=self.adapter) if self.adapter else BlueZClientArgs()
+        return await establish_connection(
+            BleakClient, nearby.handle, nearby.label, lost, TRIES, use_services_cache=False, bluez=bluez
+        )
+
+    async def _dial_virtual(self, nearby: Nearby, lost: Callable[[BleakClient], None]) -> BleakClient:
+        assert self.virtual
+        client = BleakClient(
+            nearby.handle, disconnected_callback=lost, backend=self.virtual.client, timeout=DIAL / TRIES
+        )
+        for left in reversed(range(TRIES)):
+            try:
+                await client.connect()
+                return client
+            except (BleakError, TimeoutError):
+                if not left:
+                    raise
+                await asyncio.sleep(random.uniform(0.05, 0.25))
+        raise AssertionError("the last try returns or raises")
+
+
+def _nearby(device: BLEDevice, data: AdvertisementData, before: Nearby | None) -> Nearby:
+    payload = data.manufacturer_data.get(COMPANY_ID, b"")
+    product_id = int.from_bytes(payload[_PRODUCT_ID], "little") if len(payload) >= _PRODUCT_ID.stop else None
+    name = data.local_name or (before.name if before else None) or device.name
+    return Nearby(device, name, data.rssi, product_id)
+
+
+async def _wait(arrived: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await arrived.wait()
+
+
+def _not_heard(wanted: Wanted, seconds: float, strangers: int) -> str:
+    heard = "other devices were heard" if strangers else "nothing at all was heard"
+    return (
+        f"{wanted} was not heard within {seconds:g} s, though {heard}" if strangers else
+        f"{wanted} was not heard within {seconds:g} s: {heard}"
+    ) + (
+        "; it is out of range, switched off, or a phone or another program is connected to it"
+        " (a connected device does not advertise)"
+    )  # fmt: skip

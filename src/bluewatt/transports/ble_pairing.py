@@ -1,0 +1,207 @@
+"""Pairing with the PIN of a device, on each kind of Bluetooth system, and what a failed one means.
+
+The PIN is the passkey of Bluetooth's passkey entry: the device "displays" it (on its label), this side types it
+(protocol page victronconnect-gatt, section 3). On BlueZ an agent of ours types it; the virtual adapter types it itself;
+macOS and Windows ask their user in a window of their own, and no program can answer for him.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bleak import BleakClient
+from bleak.exc import BleakDBusError
+
+from bluewatt.errors import LinkError, LinkLost, PairingFailed
+from bluewatt.transports.ble_central import Central, Nearby
+from bluewatt.transports.ble_words import LinkErrors, wrong_pin
+
+if TYPE_CHECKING:  # see ble_central
+    from bluewatt.transports.virtual_bleak import VirtualAdapter
+
+PIN_DIGITS = 6
+PAIRING = 30.0
+"""Seconds a pairing may take; the Bluetooth specification ends a silent one after thirty."""
+
+Notice = Callable[[str], None]
+"""Told what the user has to do meanwhile."""
+
+_WRONG_PIN = ("CONFIRM_VALUE_FAILED", "DHKEY_CHECK_FAILED")
+_CANCELLED = ("PASSKEY_ENTRY_FAILED", "TIMEOUT")
+
+
+def parse_pin(text: str) -> str:
+    """A PIN as the text of six digits it is; PairingFailed (reason "pin") for anything else, without repeating it."""
+    pin = text.strip()
+    if not pin.isascii() or not pin.isdigit():
+        raise PairingFailed(f"a PIN is a text of {PIN_DIGITS} digits, such as 014916", reason="pin")
+    if len(pin) < PIN_DIGITS:
+        zeros = "0" * (PIN_DIGITS - len(pin))
+        raise PairingFailed(
+            f"a PIN has {PIN_DIGITS} digits and this one has {len(pin)}: if leading zeros were lost on the way"
+            f" (PINs are text, write them in quotes), it is {zeros}{'N' * len(pin)}, N being what you gave",
+            reason="pin",
+        )
+    if len(pin) > PIN_DIGITS:
+        raise PairingFailed(f"a PIN has {PIN_DIGITS} digits and this one has {len(pin)}", reason="pin")
+    return pin
+
+
+class Pairing(Protocol):
+    """How one Bluetooth system pairs and keeps bonds."""
+
+    async def bonded(self, nearby: Nearby) -> bool:
+        """Whether this computer has a bond with the device."""
+        ...
+
+    async def pair(self, client: BleakClient, nearby: Nearby, pin: str) -> None:
+        """Pair a connected device; PairingFailed says why not."""
+        ...
+
+    async def forget(self, client: BleakClient | None, nearby: Nearby) -> None:
+        """Drop this computer's side of the bond."""
+        ...
+
+
+def pairing_of(central: Central, notice: Notice | None = None) -> Pairing:
+    """The way of pairing of a central."""
+    if central.virtual:
+        return VirtualPairing(central.virtual)
+    return BluezPairing() if sys.platform == "linux" else AskedBySystem(notice or _say_nothing)
+
+
+def _say_nothing(sentence: str) -> None:
+    return
+
+
+class VirtualPairing:
+    """The virtual adapter types the PIN it is given."""
+
+    def __init__(self, adapter: VirtualAdapter) -> None:
+        self._adapter = adapter
+
+    async def bonded(self, nearby: Nearby) -> bool:
+        """Whether the adapter's key store has the device."""
+        keystore = self._adapter.device.keystore
+        return keystore is not None and await keystore.get(self._peer(nearby)) is not None
+
+    async def pair(self, client: BleakClient, nearby: Nearby, pin: str) -> None:
+        """Pair; the stack names what failed."""
+        self._adapter.pin = pin
+        with _translated(nearby.label):
+            async with asyncio.timeout(PAIRING):
+                await client.pair()
+
+    async def forget(self, client: BleakClient | None, nearby: Nearby) -> None:
+        """Delete the bond from the key store."""
+        if self._adapter.device.keystore:
+            with contextlib.suppress(KeyError):
+                await self._adapter.device.keystore.delete(self._peer(nearby))
+
+    def _peer(self, nearby: Nearby) -> str:
+        return str(nearby.handle.details)  # bumble's address, as its key store spells it
+
+
+class BluezPairing:
+    """An agent on the system bus types the PIN, for this device only and only while it pairs."""
+
+    async def bonded(self, nearby: Nearby) -> bool:
+        """What BlueZ said of the device when it was heard."""
+        return bool(_properties(nearby).get("Paired", False))
+
+    async def pair(self, client: BleakClient, nearby: Nearby, pin: str) -> None:
+        """Pair while the agent stands by."""
+        agents: Any = import_module("bluewatt.transports.ble_agent")  # D-Bus is Linux's alone
+        async with agents.standing_by(nearby.handle.details["path"], pin) as agent:
+            with _translated(nearby.label, asked=lambda: bool(agent.asked)):
+                async with asyncio.timeout(PAIRING):
+                    await client.pair()
+
+    async def forget(self, client: BleakClient | None, nearby: Nearby) -> None:
+        """Remove the device from BlueZ, bond and all."""
+        with contextlib.suppress(*LinkErrors):
+            await (client or BleakClient(nearby.handle)).unpair()
+
+
+class AskedBySystem:
+    """macOS and Windows: the system opens a window that asks for the PIN and keeps the bond to itself."""
+
+    def __init__(self, notice: Notice) -> None:
+        self._notice = notice
+
+    async def bonded(self, nearby: Nearby) -> bool:
+        """The system does not tell; it asks when it has to."""
+        return True
+
+    async def pair(self, client: BleakClient, nearby: Nearby, pin: str) -> None:
+        """Say what will happen, and let it happen."""
+        self._notice(f"the system asks for the PIN of {nearby.label} in a window of its own: type it there")
+        with contextlib.suppress(NotImplementedError), _translated(nearby.label):
+            async with asyncio.timeout(PAIRING):
+                await client.pair()
+
+    async def forget(self, client: BleakClient | None, nearby: Nearby) -> None:
+        """Only the user can, in the Bluetooth settings."""
+        raise PairingFailed(
+            f"{nearby.label} no longer knows this computer: remove it in the system's Bluetooth settings and try again",
+            reason="bond",
+        )
+
+
+def _properties(nearby: Nearby) -> dict[str, Any]:
+    details = nearby.handle.details
+    return details.get("props", {}) if isinstance(details, dict) else {}
+
+
+@contextlib.contextmanager
+def _translated(name: str, asked: Callable[[], bool] | None = None) -> Iterator[None]:
+    """Errors of a pairing as those of our tree; `asked`: whether the device wanted the PIN before it said no."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise _failed(name, "timeout") from error
+    except BleakDBusError as error:
+        raise _of_bluez(name, error, asked=asked is not None and asked()) from error
+    except LinkErrors as error:
+        raise _of_text(name, str(error)) from error
+
+
+_BLUEZ = {
+    "org.bluez.Error.AuthenticationCanceled": "cancelled",
+    "org.bluez.Error.AuthenticationRejected": "rejected",
+    "org.bluez.Error.AuthenticationTimeout": "timeout",
+    "org.bluez.Error.ConnectionAttemptFailed": "timeout",
+    "org.freedesktop.DBus.Error.NoReply": "timeout",
+}
+
+_SENTENCES = {
+    "timeout": "{name} did not finish pairing in time: go nearer, and close other apps that are connected to it",
+    "cancelled": "pairing with {name} was broken off: the signal is weak here; go nearer and try again",
+    "rejected": "{name} does not pair now: switch it off and on, and look whether its pairing is enabled",
+}
+
+
+def _failed(name: str, reason: str) -> PairingFailed:
+    return PairingFailed(_SENTENCES[reason].format(name=name), reason=reason)
+
+
+def _of_bluez(name: str, error: BleakDBusError, *, asked: bool) -> LinkError:
+    if error.dbus_error == "org.bluez.Error.AuthenticationFailed":
+        return wrong_pin(name) if asked else _failed(name, "rejected")
+    return _failed(name, _BLUEZ.get(error.dbus_error, "rejected"))
+
+
+def _of_text(name: str, text: str) -> LinkError:
+    upper = text.upper()
+    if any(word in upper for word in _WRONG_PIN):
+        return wrong_pin(name)
+    if any(word in upper for word in _CANCELLED):
+        return _failed(name, "cancelled")
+    if "not connected" in text.lower():
+        return LinkLost(f"{name} disconnected while pairing: go nearer and try again")
+    return _failed(name, "rejected")

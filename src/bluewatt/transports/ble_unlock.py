@@ -1,0 +1,65 @@
+"""The second authentication: some firmware shows its key only after a nonce was answered with its CRC and the PIN.
+
+Protocol page victronconnect-gatt, section 10 (single source): a fallback, tried when the plain read is refused. This is
+the door of VictronConnect's PIN reset, so it is tried with the owner's PIN, at most three times, and never guessed at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from bleak import BleakClient
+
+from bluewatt.errors import Malformed
+from bluewatt.tables.gatt import PIN_CODE, PUK_CODE
+from bluewatt.transports.ble_words import LinkErrors, link_lost
+from bluewatt.wire.device_info import pin_answer, puk_answer
+
+TRIES = 3
+ANSWER = 2.0
+"""Seconds to wait for the device's word about an answer."""
+
+_ACCEPTED = 0
+
+
+async def unlock(client: BleakClient, pin: str, name: str) -> bool:
+    """Answer the nonce; False where the device has no such door or does not accept. LinkLost when it leaves."""
+    if not all(client.services.get_characteristic(uuid) for uuid in (PUK_CODE, PIN_CODE)):
+        return False
+    try:
+        return await _answer_puk(client) and await _answer_pin(client, pin)
+    except Malformed:
+        return False
+    except LinkErrors as error:
+        if not client.is_connected:
+            raise link_lost(name) from error
+        return False
+
+
+async def _answer_puk(client: BleakClient) -> bool:
+    for _ in range(TRIES):  # a nonce may be overtaken by the next one: read again
+        nonce = bytes(await client.read_gatt_char(PUK_CODE))
+        if await _told(client, PUK_CODE, puk_answer(nonce)) == _ACCEPTED:
+            return True
+    return False
+
+
+async def _answer_pin(client: BleakClient, pin: str) -> bool:
+    nonce = bytes(await client.read_gatt_char(PUK_CODE))
+    # Another answer, or none, was reported not to be fatal: the read of the key decides.
+    await _told(client, PIN_CODE, pin_answer(nonce, int(pin)))
+    return True
+
+
+async def _told(client: BleakClient, uuid: str, answer: bytes) -> int | None:
+    """Write an answer; the first byte the device notifies on it, None for silence."""
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    await client.start_notify(uuid, lambda sender, data: heard.put_nowait(bytes(data)))
+    try:
+        await client.write_gatt_char(uuid, answer, response=True)
+        async with asyncio.timeout(ANSWER):
+            return next(iter(await heard.get()), None)
+    except TimeoutError:
+        return None
+    finally:
+        await client.stop_notify(uuid)

@@ -1,0 +1,99 @@
+"""What went wrong with a link, in one sentence that says what to do; errors of our own tree for those of bleak."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
+
+from bluewatt.errors import DeviceRefused, LinkError, LinkLost, LinkTimeout, PairingFailed
+from bluewatt.tables.gatt import ResultCode
+from bluewatt.tables.registers import meanings, registers
+
+LinkErrors = (BleakError, OSError, EOFError, AssertionError, TimeoutError)
+"""What bleak and the system raise on a connection for the world's faults (bleak asserts where a bus died)."""
+
+_UNPAIRED = frozenset({0x05, 0x08, 0x0C, 0x0E, 0x0F})
+"""ATT errors of a link that is not paired: authentication, authorization, key size, "unlikely", encryption.
+
+0x0E was seen in place of 0x05 (protocol pages victronconnect-gatt, section 3, and smartshunt-gatt, section 3).
+"""
+
+_UNPAIRED_DBUS = frozenset({"org.bluez.Error.NotPermitted", "org.bluez.Error.NotAuthorized"})
+
+_CODES = {
+    ResultCode.UNKNOWN_REGISTER: "it does not have it",
+    ResultCode.NOT_ACCEPTABLE: "it does not accept that value, or not now",
+    ResultCode.ACCESS_REFUSED: "it may not be read, or not be written",
+    ResultCode.PARAMETER_ERROR: "it calls the request wrong",
+}
+
+
+def refused(name: str, register: int, code: int) -> DeviceRefused:
+    """The error for a refusal code of the device."""
+    rows = meanings(register)
+    label = f"0x{register:04X}" + (f" ({rows[0].key})" if rows else "")
+    why = _CODES.get(ResultCode(code), "") if code in list(ResultCode) else "nobody knows what that means"
+    return DeviceRefused(f"{name} refused register {label}: {why} (code {code})", register=register, code=code)
+
+
+def is_unpaired(error: BaseException) -> bool:
+    """Whether an error of a read or of a subscription says that the link is not paired."""
+    if isinstance(error, BleakGATTProtocolError):
+        return int(error.code) in _UNPAIRED
+    return isinstance(error, BleakDBusError) and (
+        error.dbus_error in _UNPAIRED_DBUS or "0x0e" in str(error).lower() or "0x05" in str(error).lower()
+    )
+
+
+def pin_needed(name: str) -> PairingFailed:
+    """The device wants to be paired and nobody gave its PIN."""
+    return PairingFailed(
+        f"{name} must be paired first: give its PIN with --pin (on its label; 000000 on older devices)", reason="pin"
+    )
+
+
+def wrong_pin(name: str) -> PairingFailed:
+    """The device refused the PIN."""
+    return PairingFailed(
+        f"{name} refused the PIN: it is on the label of the device unless its owner changed it (VictronConnect can"
+        " reset it)",
+        reason="pin",
+    )
+
+
+def bond_lost(name: str) -> PairingFailed:
+    """This computer and the device no longer agree on their bond."""
+    return PairingFailed(
+        f"{name} no longer knows this computer (its PIN was changed or its pairings were erased): give its PIN with"
+        " --pin to pair again",
+        reason="bond",
+    )
+
+
+def not_connected(name: str, error: BaseException) -> LinkError:
+    """The device was heard and dialling it failed."""
+    if isinstance(error, TimeoutError) or "timed out" in str(error).lower() or "timeout" in str(error).lower():
+        return LinkTimeout(
+            f"{name} was heard and does not take the connection: it is at the edge of the range, or another phone or"
+            " program connected to it at this moment"
+        )
+    return LinkLost(
+        f"the connection to {name} could not be set up: {str(error) or type(error).__name__}; go nearer and try again"
+    )
+
+
+def link_lost(name: str) -> LinkLost:
+    """A connection ended that was in use."""
+    return LinkLost(
+        f"{name} disconnected in the middle: it went out of range, was switched off, or its Bluetooth adapter or"
+        " service here ended; try again"
+    )
+
+
+def unknown_name(name: str, family: str | None) -> str:
+    """The sentence for a name that is no register's, with the names that look like it."""
+    rows = [row for row in registers(family) if row.readable]
+    near = get_close_matches(name, dict.fromkeys([row.metric or row.key for row in rows] + [row.key for row in rows]))
+    hint = f"did you mean {', '.join(near)}?" if near else "bluewatt reference registers lists them"
+    return f"no register of a {family or 'device of an unknown family'} is called {name!r}; {hint}"

@@ -8,18 +8,17 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, cast
 
 import click
 
-from bluewatt.cli.decode import open_pasted, why_nothing
+from bluewatt.cli.decode import PastedOpener, why_nothing
 from bluewatt.cli.inputs import Input
 from bluewatt.cli.pasted import find_pasted
 from bluewatt.errors import CaptureError, ConfigError
 from bluewatt.model.jsonlines import json_line, json_value, utc_text
-from bluewatt.model.reading import Frame, Reading
+from bluewatt.model.reading import Frame, Reading, Undecoded
 from bluewatt.model.receiver import Outcome, Receiver
 from bluewatt.model.roster import Roster
 from bluewatt.services.keys import NamedKey, ring_of
@@ -33,6 +32,8 @@ PARQUET_BLOCK = 1 << 20
 
 CSV_HEADER = ("at", "source", "address", "name", "product", "record", "metric", "value", "unit")
 
+READING = "reading"
+"""What the receiver counts readings as."""
 NOTHING = "no advertisement of a Victron device in it"
 
 
@@ -40,16 +41,19 @@ class Tally:
     """What decoding met: counted for the last line and the exit code."""
 
     def __init__(self) -> None:
-        self.readings = 0
+        self.counts: list[Counter[str]] = []
+        """Of each input, as the receiver counts."""
         self.reasons: Counter[str] = Counter()
         self.detail = NOTHING
         self.damaged = 0
 
-    def note(self, outcome: Outcome) -> None:
-        """Count one outcome."""
-        if isinstance(outcome, Reading):
-            self.readings += 1
-            return
+    @property
+    def readings(self) -> int:
+        """How many readings there were."""
+        return sum(counts[READING] for counts in self.counts)
+
+    def note(self, outcome: Undecoded) -> None:
+        """Count one frame without values; the first one's sentence is kept."""
         if not self.reasons:
             self.detail = outcome.detail
         self.reasons[outcome.reason] += 1
@@ -67,6 +71,17 @@ class Tally:
             click.echo(f"bluewatt: {self.readings} readings; without values: {', '.join(parts)}", err=True)
 
 
+class Heard(NamedTuple):
+    """The frames of one input and what makes outcomes of them."""
+
+    frames: Iterator[Frame]
+    feed: Callable[[Frame], list[Outcome]]
+    note: Callable[[Undecoded], None]
+    """Told of every frame without values."""
+    block: int
+    """Lines to write at once: of a pipe each line, as it comes."""
+
+
 def decode_files(files: Sequence[str], named: Sequence[NamedKey], form: str, output: str | None) -> None:
     """Decode all files into one output; raises what ended it, or the reason when there was not one reading."""
     if form == "parquet":
@@ -75,61 +90,94 @@ def decode_files(files: Sequence[str], named: Sequence[NamedKey], form: str, out
     tally = Tally()
     try:
         with _output(output) as out:
-            for path in files:
-                with Input(path) as source, _progress(source):
-                    _WRITERS[form](_outcomes(source, named, tally), out, 1 if source.is_live else BLOCK_LINES)
+            _WRITERS[form](_inputs(files, named, tally), out)
     finally:
         tally.report()
     if not tally.readings:
         raise why_nothing(tally.reasons, f"{', '.join(files)}: {tally.detail}")
 
 
-def _outcomes(source: Input, named: Sequence[NamedKey], tally: Tally) -> Iterator[tuple[Frame, list[Outcome]]]:
-    """Each frame of an input with what it led to."""
-    if source.is_text:
-        yield from _text_outcomes(source, named, tally)
-        return
-    receiver = Receiver(ring_of(named))
-    feed = receiver.feed
-    for frame in source.frames(tally.problem):
-        outcomes = feed(frame)
-        for outcome in outcomes:
-            tally.note(outcome)
-        yield frame, outcomes
+def _inputs(files: Sequence[str], named: Sequence[NamedKey], tally: Tally) -> Iterator[Heard]:
+    """Each input, open while it is its turn."""
+    for path in files:
+        with Input(path) as source, _progress(source):
+            block = 1 if source.is_live else BLOCK_LINES
+            if source.is_text:
+                frames, feed = _text(source, named, tally)
+            else:
+                receiver = Receiver(ring_of(named))
+                tally.counts.append(receiver.counts)
+                frames, feed = source.frames(tally.problem), receiver.feed
+            yield Heard(frames, feed, tally.note, block)
 
 
-def _text_outcomes(source: Input, named: Sequence[NamedKey], tally: Tally) -> Iterator[tuple[Frame, list[Outcome]]]:
-    found = False
-    for opened in chain.from_iterable(open_pasted([pasted], named) for pasted in find_pasted(source.lines())):
-        found = True
-        tally.note(opened.outcome)
-        yield opened.outcome.frame, [opened.outcome]
-    if not found:
-        raise CaptureError(f"{source.path}: neither a capture nor text with an advertisement in it", path=source.path)
+def _text(
+    source: Input, named: Sequence[NamedKey], tally: Tally
+) -> tuple[Iterator[Frame], Callable[[Frame], list[Outcome]]]:
+    counts: Counter[str] = Counter()
+    tally.counts.append(counts)
+    opener = PastedOpener(named)
+
+    def frames() -> Iterator[Frame]:
+        found = False
+        for pasted in find_pasted(source.lines()):
+            found = True
+            yield opener.frame(pasted)
+        if not found:
+            what = f"{source.path}: neither a capture nor text with an advertisement in it"
+            raise CaptureError(what, path=source.path)
+
+    def feed(frame: Frame) -> list[Outcome]:
+        outcome = opener.open(frame).outcome
+        counts[READING] += isinstance(outcome, Reading)
+        return [outcome]
+
+    return frames(), feed
 
 
-Heard = Iterable[tuple[Frame, list[Outcome]]]
+def _to_json(inputs: Iterable[Heard], out: BinaryIO) -> None:
+    """A line per outcome; those made before an error are written before it goes on."""
+    waiting: list[bytes] = []
+    append = waiting.append
+    try:
+        for frames, feed, note, block in inputs:
+            for frame in frames:
+                for outcome in feed(frame):
+                    if outcome.__class__ is not Reading:
+                        note(cast("Undecoded", outcome))
+                    append(json_line(outcome))
+                if len(waiting) >= block:
+                    _flush(waiting, out)
+    finally:
+        _flush(waiting, out)
 
 
-def _to_json(heard: Heard, out: BinaryIO, block: int) -> None:
-    _write_lines((json_line(outcome) for _, outcomes in heard for outcome in outcomes), out, block)
+def _flush(waiting: list[bytes], out: BinaryIO) -> None:
+    if waiting:
+        waiting.append(b"")
+        out.write(b"\n".join(waiting))
+        out.flush()
+        waiting.clear()
 
 
-def _to_csv(heard: Heard, out: BinaryIO, block: int) -> None:
+def _to_csv(inputs: Iterable[Heard], out: BinaryIO) -> None:
     """A line per value, "long" form: it streams, and no record needs the columns of another."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_HEADER)
-    lines = 1
+    made = 0
     try:
-        for _, outcomes in heard:
-            for outcome in outcomes:
-                if isinstance(outcome, Reading):
-                    writer.writerows(_csv_rows(outcome))
-                    lines += 1
-            if lines >= block:
-                _drain(text, out)
-                lines = 0
+        for frames, feed, note, block in inputs:
+            for frame in frames:
+                for outcome in feed(frame):
+                    if isinstance(outcome, Reading):
+                        writer.writerows(_csv_rows(outcome))
+                        made += 1
+                    else:
+                        note(outcome)
+                if made >= block:
+                    _drain(text, out)
+                    made = 0
     finally:
         _drain(text, out)
 
@@ -153,43 +201,31 @@ def _drain(text: io.StringIO, out: BinaryIO) -> None:
     text.truncate()
 
 
-def _write_lines(lines: Iterator[bytes], out: BinaryIO, block: int) -> None:
-    """Write lines in blocks; those made before an error are written before it goes on."""
-    waiting: list[bytes] = []
-    try:
-        for line in lines:
-            waiting.append(line)
-            if len(waiting) >= block:
-                _flush(waiting, out)
-    finally:
-        _flush(waiting, out)
-
-
-def _flush(waiting: list[bytes], out: BinaryIO) -> None:
-    if waiting:
-        waiting.append(b"")
-        out.write(b"\n".join(waiting))
-        out.flush()
-        waiting.clear()
-
-
-def _to_table(heard: Heard, out: BinaryIO, block: int) -> None:
+def _to_table(inputs: Iterable[Heard], out: BinaryIO) -> None:
+    """The devices of all inputs."""
     from bluewatt.cli.terminal import plain_table
 
     roster, last = Roster(), 0.0
     try:
-        for frame, outcomes in heard:
-            roster.heard(frame)
-            last = max(last, frame.at)
-            for outcome in outcomes:
-                roster.told(outcome)
+        for heard in inputs:
+            for frame in heard.frames:
+                roster.heard(frame)
+                last = max(last, frame.at)
+                for outcome in heard.feed(frame):
+                    roster.told(outcome)
+                    if isinstance(outcome, Undecoded):
+                        heard.note(outcome)
     finally:
         if roster.entries:
             out.write(plain_table(roster, last, counts=True).encode())
             out.flush()
 
 
-_WRITERS: dict[str, Callable[[Heard, BinaryIO, int], None]] = {"json": _to_json, "csv": _to_csv, "table": _to_table}
+_WRITERS: dict[str, Callable[[Iterable[Heard], BinaryIO], None]] = {
+    "json": _to_json,
+    "csv": _to_csv,
+    "table": _to_table,
+}
 
 
 @contextmanager
@@ -229,10 +265,11 @@ def _to_parquet(files: Sequence[str], named: Sequence[NamedKey], output: str | N
         raise ConfigError(f"Parquet needs the library {missing.name}", hint=hint) from missing
     tally = Tally()
     try:
-        tally.readings, tally.reasons = write_files(Path(output), files, named, _progress, tally.problem)
+        readings, tally.reasons = write_files(Path(output), files, named, _progress, tally.problem)
     except OSError as error:
         raise CaptureError(f"cannot write {output}: {error.strerror}", path=output) from error
+    tally.counts.append(Counter({READING: readings}))
     tally.report()
-    if not tally.readings:
+    if not readings:
         detail = f"every advertisement ended as {' or '.join(tally.reasons)}" if tally.reasons else NOTHING
         raise why_nothing(tally.reasons, f"{', '.join(files)}: {detail}")

@@ -75,7 +75,8 @@ def _words(inputs: Sequence[str]) -> Sequence[str]:
 
 def _decode_texts(texts: Sequence[str], named: Sequence[NamedKey], *, as_json: bool, output: str | None) -> None:
     found = [pasted for text in texts for pasted in read_text(text)]
-    opened = open_pasted(found, named)
+    opener = PastedOpener(named)
+    opened = [opener.open(opener.frame(pasted)) for pasted in found]
     lines = _json(opened) if as_json else _explained(opened)
     if output:
         Path(output).write_text("".join(f"{line}\n" for line in lines), "utf-8")
@@ -98,15 +99,20 @@ def read_text(text: str) -> list[Pasted]:
     return found
 
 
-def open_pasted(found: Iterable[Pasted], named: Sequence[NamedKey]) -> list[Opened]:
-    """Open advertisements found in text, each alone; where the text tells no address, every key is tried."""
-    ring, loose = ring_of(named), ring_of([(None, key) for _, key in named])
-    now = time.time()
-    return [open_one(_frame(pasted, now), ring if pasted.address else loose) for pasted in found]
+class PastedOpener:
+    """Opens advertisements found in text, each alone; where the text tells no address, every key is tried."""
 
+    def __init__(self, named: Sequence[NamedKey]) -> None:
+        self._by_address = ring_of(named)
+        self._all_loose = ring_of([(None, key) for _, key in named])
 
-def _frame(pasted: Pasted, now: float) -> Frame:
-    return Frame(now, PASTED, ADVERTISEMENT, pasted.address or NOWHERE, pasted.payload)
+    def frame(self, pasted: Pasted) -> Frame:
+        """The frame of an advertisement found in text, heard now."""
+        return Frame(time.time(), PASTED, ADVERTISEMENT, pasted.address or NOWHERE, pasted.payload)
+
+    def open(self, frame: Frame) -> Opened:
+        """What the advertisement is."""
+        return open_one(frame, self._all_loose if frame.address == NOWHERE else self._by_address)
 
 
 def _json(opened: Iterable[Opened]) -> list[str]:

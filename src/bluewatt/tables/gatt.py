@@ -39,14 +39,21 @@ DATA_SERVICE = "306b0001-b081-4037-83dc-e59fcc3cdfd0"
 SECOND_DATA_SERVICE = "306b0001-b081-4037-83dc-e59fcc3cdfd1"
 """The second copy of the data service that an Orion-Tr Smart lists (section 2)."""
 
+PRODUCT_SERVICE = "{:04x}{:04x}-880b-425b-b167-81ed6a15e913"
+"""The UUID in a connectable advertisement: to be formatted with 0xCD54 or 0xCD55 and the product id (section 1,
+confirmed by capture; what tells the two apart is unknown)."""
+
 FIRMWARE_SERVICE = "68c10001-b17f-4d3a-a290-34ad6499937c"
 """Firmware update. Its characteristics are never written."""
+
+FIRMWARE_CONTROL = "68c10002-b17f-4d3a-a290-34ad6499937c"
+FIRMWARE_DATA = "68c10003-b17f-4d3a-a290-34ad6499937c"
 
 NEVER_WRITTEN = frozenset(
     {
         START_DFU,
-        "68c10002-b17f-4d3a-a290-34ad6499937c",
-        "68c10003-b17f-4d3a-a290-34ad6499937c",
+        FIRMWARE_CONTROL,
+        FIRMWARE_DATA,
         "00001530-1212-efde-1523-785feabcd123",
         "00001531-1212-efde-1523-785feabcd123",
         "00001532-1212-efde-1523-785feabcd123",

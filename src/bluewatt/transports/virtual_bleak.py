@@ -33,6 +33,7 @@ from bumble.hci import Address, HCI_LE_Create_Connection_Cancel_Command
 from bumble.keys import JsonKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
+from bluewatt.transports.peripheral_pairing import Passkey
 from bluewatt.transports.virtual import VirtualRadio
 
 ADAPTER_ADDRESS = "F0:00:00:00:00:01"
@@ -109,7 +110,7 @@ class _Keyboard(PairingDelegate):
 
     async def get_number(self) -> int | None:
         """The passkey, None to refuse."""
-        return None if self._pin is None else int(self._pin)
+        return None if self._pin is None else Passkey(self._pin)
 
 
 class _Scanner(BaseBleakScanner):

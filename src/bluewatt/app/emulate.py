@@ -1,0 +1,242 @@
+"""The wiring of `bluewatt emulate`: simulated or fed values → register store → peripheral → radio.
+
+    async with Emulator([Plan("mppt")], "virtual", radio=radio) as emulator: ...
+
+Each device has two files in the state directory: what it remembers, and its bonds. Devices of one process belong to one
+simulated site, so they agree with each other; a second device of the same family belongs to the next site.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from bluewatt.app.clock import SiteClock
+from bluewatt.errors import ConfigError
+from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Family, FedValues, Memory, SimulatedValues, pin_text
+from bluewatt.services.emulator.families import GENERATIONS
+from bluewatt.services.simulator import Site
+from bluewatt.services.simulator.chance import child_seed
+from bluewatt.tables.vesmart import DATA_PERIOD
+from bluewatt.transports.peripheral import Peripheral
+from bluewatt.transports.peripheral_radio import Broadcaster, open_air
+from bluewatt.transports.virtual import VirtualRadio
+from bluewatt.wire.vesmart import Network
+
+PERIOD = 1.0
+"""Seconds of the device's time between two records (measured on real devices)."""
+SHORTEST_PERIOD = 0.05
+"""Seconds of our time between them at least: an accelerated device does not flood the radio."""
+
+_SITE_SIZE = 6
+"""So many of the simulated site's devices are emulated families or feed them."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One device to be. What is None is as remembered, else as the family has it."""
+
+    family: str
+    name: str | None = None
+    pin: str | None = None
+    generation: str = "new"
+    mtu: int | None = None
+    key_behind_puk: bool = False
+
+
+class Running(msgspec.Struct):
+    """One device on the air."""
+
+    device: EmulatedDevice
+    peripheral: Peripheral
+    broadcaster: Broadcaster | None = None
+
+
+class Emulator:
+    """Emulated devices on one radio, from entering to leaving.
+
+    `transport` is a string of `open_air`; `radio` a virtual radio to share. `seed` makes the same devices and the same
+    weather again; without it a device stays who its file in `state` says. `start` and `speed` are of the simulated
+    time. With `fed` the values come from `feed`, not from the simulator. Raises ConfigError for a plan that cannot be,
+    AdapterUnavailable where the radio does not open.
+    """
+
+    def __init__(
+        self, plans: Sequence[Plan], transport: str = "virtual", *, radio: VirtualRadio | None = None,
+        state: Path | None = None, seed: int | None = None, start: float | None = None, speed: float = 1.0,
+        fed: bool = False, network: Network | None = None, transmit: bool = False,
+    ) -> None:  # fmt: skip
+        self.air = open_air(transport, radio=radio)
+        if network and self.air.real and not transmit:
+            raise ConfigError(
+                "VE.Smart broadcasts on a real radio can make real chargers overcharge a battery",
+                hint="leave --vesmart out, or insist with --transmit",
+            )
+        self.clock = SiteClock(time.time() if start is None else start, speed)
+        self.running: list[Running] = []
+        self._plans = _numbered(plans)
+        self._state = state
+        self._seed = seed
+        self._fed = fed
+        self._network = network
+        self._sites: dict[int, Site] = {}
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        try:
+            devices = [self._device(plan, number) for plan, number in self._plans]
+            await self._open.enter_async_context(self.air)
+            for device, (plan, number) in zip(devices, self._plans, strict=True):
+                await self._put_on_air(device, self._bonds(plan, number))
+            task = asyncio.create_task(self._run(), name="emulator")
+            self._open.push_async_callback(_end, task)
+        except BaseException:
+            await self._open.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.aclose()
+
+    def feed(self, values: Mapping[str, Any]) -> list[str]:
+        """Give all fed devices these values, by metric key; returns the keys that nobody can show."""
+        odd: list[str] = []
+        for running in self.running:
+            if isinstance(running.device.values, FedValues):
+                odd = running.device.values.feed(values)
+                running.peripheral.refresh()
+        return odd
+
+    async def feed_from(self, source: AsyncIterator[Mapping[str, Any]]) -> None:
+        """Feed until the source ends."""
+        async for values in source:
+            self.feed(values)
+
+    # making devices
+
+    def _device(self, plan: Plan, number: int) -> EmulatedDevice:
+        family = _family(plan.family)
+        memory = self._remembered(plan, number)
+        values = FedValues(family.record) if self._fed else self._simulated(family, number)
+        device = EmulatedDevice(
+            family, values, memory, clock=self.clock.now, firmware=_generation(plan.generation), mtu=plan.mtu,
+            network=self._network, key_behind_puk=plan.key_behind_puk,
+        )  # fmt: skip
+        if plan.pin is not None and plan.pin != device.pin:
+            device.change_pin(plan.pin)
+            if bonds := self._bonds(plan, number):
+                bonds.unlink(missing_ok=True)
+        return device
+
+    def _remembered(self, plan: Plan, number: int) -> Memory:
+        memory = Memory(self._file(plan, number, "json"))
+        content, fresh = memory.content, memory.content.seed is None
+        if self._seed is not None:
+            seed = child_seed(self._seed, plan.family, number) >> 1
+            if content.seed not in (None, seed):
+                raise ConfigError(
+                    f"{memory.path} remembers another device than --seed {self._seed}", path=str(memory.path),
+                    hint="choose another --state, or leave --seed out",
+                )  # fmt: skip
+            content.seed = seed
+        if plan.name is not None:
+            content.name = plan.name
+        if plan.pin is not None and fresh:
+            content.pin = pin_text(plan.pin)
+        return memory
+
+    def _file(self, plan: Plan, number: int, ending: str) -> Path | None:
+        place = plan.family if number == 0 else f"{plan.family}-{number + 1}"
+        return self._state / f"{place}.{ending}" if self._state else None
+
+    def _bonds(self, plan: Plan, number: int) -> Path | None:
+        return self._file(plan, number, "bonds.json")
+
+    def _simulated(self, family: Family, number: int) -> SimulatedValues:
+        if number not in self._sites:
+            seed = child_seed(self._seed or 1, "site", number) if number else self._seed or 1
+            self._sites[number] = Site(seed, devices=_SITE_SIZE, start=self.clock.start)
+        return SimulatedValues(self._sites[number].device(family.place))
+
+    async def _put_on_air(self, device: EmulatedDevice, bonds: Path | None) -> None:
+        radio = self.air.device(device.address, device.name)
+        peripheral = Peripheral(radio, device, clock=self.clock.now, speed=self.clock.speed, bonds=bonds)
+        await self._open.enter_async_context(peripheral)
+        broadcaster = self.air.broadcaster(radio, DATA_PERIOD / 3) if self._network else None
+        self.running.append(Running(device, peripheral, broadcaster))
+
+    # running
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._refresh(), name="refresh")
+            for running in self.running:
+                if running.broadcaster:
+                    group.create_task(self._broadcast(running.device, running.broadcaster), name="broadcast")
+
+    async def _refresh(self) -> None:
+        while True:
+            for running in self.running:
+                running.peripheral.refresh()
+                await asyncio.sleep(0)
+            await asyncio.sleep(max(PERIOD / self.clock.speed, SHORTEST_PERIOD))
+
+    async def _broadcast(self, device: EmulatedDevice, broadcaster: Broadcaster) -> None:
+        while True:
+            payload = device.broadcast(self.clock.now())
+            if payload is not None:
+                await asyncio.shield(broadcaster.send(payload))
+            pause = (device.broadcast_deadline - self.clock.now()) / self.clock.speed
+            await asyncio.sleep(max(pause, SHORTEST_PERIOD))
+
+
+def _numbered(plans: Sequence[Plan]) -> list[tuple[Plan, int]]:
+    """Each plan with the number of its family's devices before it."""
+    counts: dict[str, int] = {}
+    numbered = []
+    for plan in plans:
+        numbered.append((plan, counts.get(plan.family, 0)))
+        counts[plan.family] = counts.get(plan.family, 0) + 1
+    return numbered
+
+
+def _family(key: str) -> Family:
+    if key not in FAMILIES:
+        raise ConfigError(f"there is no emulated device {key!r}", hint=f"choose one of {', '.join(FAMILIES)}")
+    return FAMILIES[key]
+
+
+def _generation(key: str) -> Any:
+    if key not in GENERATIONS:
+        raise ConfigError(f"there is no generation {key!r}", hint=f"choose one of {', '.join(GENERATIONS)}")
+    return GENERATIONS[key]
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def watch_clients(emulator: Emulator, tell: Callable[[str], None]) -> None:
+    """Tell of clients that come and go, until cancelled."""
+    known: dict[str, tuple[bool, int]] = {}
+    while True:
+        for running in emulator.running:
+            peripheral, name = running.peripheral, running.device.name
+            now = peripheral.client is not None, peripheral.timeouts
+            before = known.get(running.device.address, (False, 0))
+            if now[0] and not before[0]:
+                tell(f"{name}: a client connected")
+            elif before[0] and not now[0]:
+                tell(f"{name}: the client " + ("sent no keep-alive" if now[1] > before[1] else "left"))
+            known[running.device.address] = now
+        await asyncio.sleep(0.2)

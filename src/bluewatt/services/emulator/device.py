@@ -1,0 +1,265 @@
+"""One emulated device: a family, its values and its memory, as something that answers, advertises and remembers."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Set
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from bluewatt.errors import Unencodable
+from bluewatt.schema import Record
+from bluewatt.services.emulator.families import OLD_MTU, RADIO_INSTANCE, Family
+from bluewatt.services.emulator.memory import Memory, pin_text
+from bluewatt.services.emulator.networking import NetworkMember
+from bluewatt.services.emulator.store import Cell, Outlook, RegisterStore
+from bluewatt.services.emulator.values import Values
+from bluewatt.services.simulator.device import NONCES, Identity
+from bluewatt.tables.advert import ProductOnly
+from bluewatt.tables.gatt import PRODUCT_SERVICE, ResultCode
+from bluewatt.tables.registers import Register
+from bluewatt.wire.advert import build_advertisement
+from bluewatt.wire.cipher import Key
+from bluewatt.wire.compounds import Version
+from bluewatt.wire.device_info import DeviceInformation, build_device_information
+from bluewatt.wire.session_device import Personality
+from bluewatt.wire.vesmart import Network
+
+LONGEST_NAME = 29
+"""Bytes of a local name that fit a scan response."""
+
+_ATT_OVERHEAD = 3
+SERVICE_UUIDS, INSTANT_READOUT = 0, 1
+"""Register 0xEC7D: what the device advertises."""
+
+_MODULE = DeviceInformation(
+    # What a SmartShunt's Bluetooth module was seen to say (section 11), its firmware as the app would show 2.52.
+    bootloader_version=0x000116FF, firmware_version=0x000252FF, radio_stack=0x008C, module_product_id=0xA196,
+    field_12=0x0050, field_14=0xFFFFFFF2, tail=b"\0",
+)  # fmt: skip
+
+
+class EmulatedDevice:
+    """Everything but the radio. `clock` tells the time in seconds; the peripheral and the session use the same.
+
+    `firmware` chooses the generation: a `Personality` of another one than the family's own brings its MTU. With
+    `key_behind_puk` the key register is refused until the nonce step of section 10 was done.
+    """
+
+    interval = 0.3
+    """Seconds between two advertisements."""
+
+    def __init__(
+        self, family: Family, values: Values, memory: Memory, *, clock: Callable[[], float],
+        firmware: Personality | None = None, mtu: int | None = None, network: Network | None = None,
+        key_behind_puk: bool = False,
+    ) -> None:  # fmt: skip
+        content = memory.content
+        if content.seed is None:
+            content.seed = secrets.randbits(63)
+        self.family = family
+        self.values = values
+        self.memory = memory
+        self.identity = Identity(content.seed, family.name, family.product_id)
+        self.address = self.identity.address
+        self.serial = self.identity.serial
+        self.mtu = mtu or (OLD_MTU if firmware else family.mtu)
+        self.personality = _with_mtu(firmware or family.personality, self.mtu)
+        self.service_uuid = PRODUCT_SERVICE.format(family.service_prefix, family.product_id)
+        self.shunt_service = family.shunt_service and bool(content.values.get("vereg_gatt_service_mode", 1))
+        """Whether the documented service is listed; a change of its register shows after a restart, as on a shunt."""
+        self.second_service = family.second_service
+        self.unlocked = not key_behind_puk
+        self.pin_changed: Callable[[], None] = _nothing
+        """Called after a change of PIN, when bonds are worth nothing any more."""
+        self.changed: Callable[[], None] = _nothing
+        """Called after a write, when the advertisement or the name may be another one."""
+        self._clock = clock
+        self._started = clock()
+        self._nonce = secrets.randbelow(NONCES)
+        self._advertised: Record | None = None
+        self.registers = RegisterStore(family, Outlook(self._shown, self._set, self._act))
+        self._add_radio_registers()
+        self.member = NetworkMember(network, self.serial, memory, family.table) if network else None
+        for key, value in content.values.items():
+            values.write(key, value)
+        memory.save()
+
+    # what it is
+
+    @property
+    def name(self) -> str:
+        """The local name: the owner's, else that of the factory."""
+        return self.memory.content.name or self.identity.name.format(serial=self.serial)
+
+    @property
+    def pin(self) -> str:
+        """Six digits."""
+        return self.memory.content.pin
+
+    @property
+    def key(self) -> Key:
+        """The advertisement key."""
+        return Key.of(self.memory.content.key) if self.memory.content.key else self.identity.key
+
+    @property
+    def instant_readout(self) -> bool:
+        """Whether it advertises its record, or its product and service."""
+        return bool(self.memory.content.values.get("advertisement_mode", INSTANT_READOUT))
+
+    @property
+    def device_information(self) -> bytes:
+        """What characteristic 97580002 shows."""
+        return build_device_information(_MODULE)
+
+    def change_pin(self, pin: str) -> None:
+        """A new PIN makes a new key, whose first byte differs, so that receivers notice; ConfigError for no PIN."""
+        content = self.memory.content
+        content.pin = pin_text(pin)
+        content.key = (bytes([(self.key[0] + 1) % 256]) + secrets.token_bytes(15)).hex()
+        self.memory.save()
+        self.pin_changed()
+
+    def unlock(self) -> None:
+        """The client proved that it knows the PIN: from here on it may read the key."""
+        self.unlocked = True
+
+    # what it advertises and shows
+
+    def advertisement(self, at: float) -> bytes:
+        """The manufacturer data after the company identifier."""
+        record: Record = self.values.record(at) if self.instant_readout else ProductOnly()
+        if record != self._advertised:
+            self._advertised = record
+            self._nonce = (self._nonce + 1) % NONCES
+        return build_advertisement(record, product_id=self.family.product_id, key=self.key, nonce=self._nonce)
+
+    def measurements(self) -> Mapping[str, Any]:
+        """Every quantity by metric key, for the documented service."""
+        return self.values.now(self._clock())
+
+    def changes(self, instances: Set[int]) -> Iterator[tuple[int, int, bytes]]:
+        """Instance, register and content of what a subscriber of these instances has not been told."""
+        return self.registers.changes(instances)
+
+    def connected(self) -> None:
+        """A client is there: everything is news to it."""
+        self.registers.forget_pushed()
+
+    def broadcast(self, at: float) -> bytes | None:
+        """The broadcast to its VE.Smart network that is due, if any."""
+        return self.member.due(at, self._shown(), self.registers) if self.member else None
+
+    @property
+    def broadcast_deadline(self) -> float:
+        """When the next broadcast is due; infinity outside a network."""
+        return self.member.deadline if self.member else math.inf
+
+    def _shown(self) -> Mapping[str, Any]:
+        return self.memory.content.values | self.values.now(self._clock())
+
+    # what clients write
+
+    def _set(self, key: str, value: Any, remembered: bool) -> None:
+        self.values.write(key, value)
+        if remembered:
+            self.memory.content.values[key] = _plain(value)
+            self.memory.save()
+        self.changed()
+
+    def _act(self, key: str) -> None:
+        self.values.write(key, None)
+
+    def _rename(self, name: Any) -> int | None:
+        text = str(name).strip()
+        if not 0 < len(text.encode()) <= LONGEST_NAME:
+            return ResultCode.NOT_ACCEPTABLE
+        self.memory.content.name = text
+        self.memory.save()
+        self.changed()
+        return None
+
+    def _take_pin(self, pins: Any) -> int | None:
+        old, new = pins["old_pin"], pins["new_pin"]
+        if old != self.pin or len(new) != len(self.pin) or not new.isdigit():
+            return ResultCode.NOT_ACCEPTABLE
+        self.change_pin(new)
+        return None
+
+    # the registers of the Bluetooth part
+
+    def _add_radio_registers(self) -> None:
+        facts = self._facts()
+        both = sorted({RADIO_INSTANCE, self.family.data_instance})
+        for key, read in facts.items():
+            for instance in both:
+                self.registers.add(instance, key, partial(_fact, read=read))
+        for instance in both:
+            self.registers.add(instance, "custom_name", partial(_fact, read=lambda: self.name, write=self._rename))
+        for key, fixed in self._radio_settings().items():
+            self.registers.add(RADIO_INSTANCE, key, partial(self._radio_setting, key=key, fixed=fixed))
+        self.registers.add(RADIO_INSTANCE, "advertisement_key", partial(_fact, read=self._key_if_unlocked))
+        self.registers.add(RADIO_INSTANCE, "pin_code", partial(_fact, read=None, write=self._take_pin))
+
+    def _facts(self) -> dict[str, Callable[[], Any]]:
+        product = {"identifier": 0, "product_id": self.family.product_id, "updatable": "no"}
+        firmware = {"identifier": 0, "version": Version.parse(self.family.firmware)}
+        address = bytes.fromhex(self.address.replace(":", ""))
+        return {
+            "product_id": lambda: product,
+            "firmware_version": lambda: firmware,
+            "serial_number": lambda: self.serial,
+            "model_name": lambda: self.family.title,
+            "unique_id": lambda: address.rjust(8, b"\0"),
+            "uptime": lambda: int(self._clock() - self._started),
+            "ble_mode": lambda: 1,
+            "capabilities_ble": lambda: ["ble_mode", "advertisement_key", *self._gatt_service()],
+            "ble_mac_address": lambda: address,
+            "pin_code_status": lambda: "default" if self.pin == "000000" else "changed",
+            "network_in_range_count": lambda: int(self.member is not None),
+        }
+
+    def _gatt_service(self) -> list[str]:
+        return ["vereg_service"] if self.family.shunt_service else []
+
+    def _radio_settings(self) -> dict[str, int]:
+        settings = {"advertisement_mode": INSTANT_READOUT, "identify": 0}
+        return settings | ({"vereg_gatt_service_mode": 1} if self.family.shunt_service else {})
+
+    def _radio_setting(self, row: Register, *, key: str, fixed: int) -> Cell:
+        def write(value: Any) -> int | None:
+            if value not in (0, 1):
+                return ResultCode.NOT_ACCEPTABLE
+            self._set(key, value, key != "identify")
+            return None
+
+        return Cell(row, lambda: self.memory.content.values.get(key, fixed), write)
+
+    def _key_if_unlocked(self) -> bytes | None:
+        return bytes(self.key) if self.unlocked else None
+
+
+def _fact(row: Register, *, read: Callable[[], Any] | None, write: Callable[[Any], int | None] | None = None) -> Cell:
+    return Cell(row, read, write)
+
+
+def _with_mtu(personality: Personality, mtu: int) -> Personality:
+    """The header of a device says the chunk that its MTU carries (section 4.1: 74 at 77, 20 at 23)."""
+    header = msgspec.structs.replace(personality.header, chunk_size=mtu - _ATT_OVERHEAD)
+    return msgspec.structs.replace(personality, header=header)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON keeps it: named numbers as numbers."""
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float | str):
+        return value
+    raise Unencodable(f"a setting of type {type(value).__name__} cannot be remembered")
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

@@ -1,0 +1,233 @@
+"""The emulated families as data: who they are, which registers they answer, what may be written.
+
+A row names a register by its key in the register table, which knows number, type and scale. Which registers a family
+has, and on which instance, follows the protocol page victronconnect-gatt (sections 12 and 15); a register that no row
+names is answered with "unknown register", as real devices do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bluewatt.schema import Record
+from bluewatt.tables.gatt import DATA_INSTANCE, DEFAULT_DATA_INSTANCE
+from bluewatt.tables.records.ac_charger import AcCharger
+from bluewatt.tables.records.battery_monitor import BatteryMonitor
+from bluewatt.tables.records.dcdc_converter import DcdcConverter
+from bluewatt.tables.records.inverter import Inverter
+from bluewatt.tables.records.solar_charger import SolarCharger
+from bluewatt.wire.control import Header
+from bluewatt.wire.session_device import CHARGER, NEW, OLD, Personality
+
+RADIO_INSTANCE = 0
+"""The instance of the Bluetooth part: names, PIN, key, networking; on single-chip products also of everything else."""
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """One register a family answers."""
+
+    register: str
+    """The key in the register table."""
+    value: str = ""
+    """The key of what it shows, where that is neither the register's metric nor its key."""
+    fixed: Any = None
+    """What it shows as long as nothing else is known."""
+    writable: bool = False
+    """Whether a client may set it; the value is remembered."""
+    allowed: tuple[int, ...] = ()
+    """The numbers that may be written; empty: whatever the register can hold."""
+    guarded: bool = False
+    """Whether it may be written only while the battery type is "user" (section 9, single source)."""
+    passing: bool = False
+    """Whether what is written is not remembered, since the device goes on measuring it."""
+    command: bool = False
+    """Whether a write does something and nothing is kept."""
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """One family of emulated devices."""
+
+    key: str
+    """The word on the command line."""
+    title: str
+    product_id: int
+    place: str
+    """How the local name of the device in the simulated site begins."""
+    name: str
+    """The local name; "{serial}" stands for the serial number."""
+    table: str
+    """The family in the register and product tables."""
+    firmware: str
+    record: type[Record]
+    """The record it advertises."""
+    service_prefix: int = 0xCD55
+    """The first half of the service UUID that names the product (section 1; cd54 was seen for an Orion)."""
+    personality: Personality = NEW
+    mtu: int = 77
+    """The largest MTU the device agrees to (section 3: 23 and 77 were seen)."""
+    live: tuple[Shown, ...]
+    """What is measured: pushed to subscribers when it changes."""
+    kept: tuple[Shown, ...] = ()
+    """History, limits and settings: read when asked for."""
+    shunt_service: bool = False
+    """Whether it has the documented SmartShunt service."""
+    second_service: bool = False
+    """Whether the data service is there twice (section 2, Orion-Tr)."""
+
+    @property
+    def data_instance(self) -> int:
+        """The instance that holds the data (section 0, fact 7)."""
+        return DATA_INSTANCE.get(self.table, DEFAULT_DATA_INSTANCE)
+
+    @property
+    def instances(self) -> tuple[tuple[int, int], ...]:
+        """What GetDevices lists: instance and kind (section 5.2; kind 1 for the attached product is inferred)."""
+        if self.data_instance == RADIO_INSTANCE:
+            return ((RADIO_INSTANCE, 0),)
+        return ((RADIO_INSTANCE, 0), (1, 0), (self.data_instance, 1))
+
+
+def _shown(*registers: str) -> tuple[Shown, ...]:
+    return tuple(Shown(register=register) for register in registers)
+
+
+def _settings(**fixed: Any) -> tuple[Shown, ...]:
+    return tuple(Shown(register=register, fixed=value, writable=True) for register, value in fixed.items())
+
+
+USER_BATTERY = 0xFF
+BATTERY_TYPE = "battery_type"
+
+_CHARGE_SETTINGS = (
+    Shown(register=BATTERY_TYPE, fixed=USER_BATTERY, writable=True),
+    Shown(register="absorption_voltage", writable=True, guarded=True),
+    Shown(register="float_voltage", writable=True, guarded=True),
+    Shown(register="absorption_time_limit", writable=True),
+    *_settings(system_voltage=12, rebulk_voltage_offset=0.1, tail_current=2.0, low_temperature_level=5.0),
+)
+
+_MONITOR_LIVE = (
+    *_shown("battery_current_fine", "battery_voltage", "battery_power", "battery_current", "aux_voltage"),
+    *_shown("consumed_charge_old", "time_to_go", "cumulative_discharge", "time_since_full_charge"),
+    *_shown("battery_temperature", "midpoint_voltage", "midpoint_deviation", "alarm_reason"),
+    # Read-only in the vendor's list; a write synchronises, as a slider in the app does (inferred).
+    Shown(register="state_of_charge", writable=True, passing=True),
+)
+
+_MONITOR_KEPT = (
+    *_shown("deepest_discharge", "last_discharge", "average_discharge", "charge_cycles", "full_discharges"),
+    *_shown("minimum_voltage", "maximum_voltage", "automatic_syncs", "low_voltage_alarms", "high_voltage_alarms"),
+    *_shown("low_aux_voltage_alarms", "high_aux_voltage_alarms", "minimum_aux_voltage", "maximum_aux_voltage"),
+    *_shown("discharged_energy", "charged_energy"),
+    Shown(register="synchronized", fixed=1),
+    Shown(register="synchronize", command=True),
+    *_settings(battery_capacity=200, charged_voltage=14.0, charged_tail_current=4.0, charged_detection_time=3),
+    *_settings(charge_efficiency=95, peukert_coefficient=1.05, current_threshold=0.1, time_to_go_averaging=3),
+    *_settings(discharge_floor=10.0, alarm_low_soc_set=15.0, alarm_low_soc_clear=20.0, monitor_mode=0),
+    *_settings(alarm_low_voltage_set=11.8, alarm_low_voltage_clear=12.4, aux_input_mode=0, alarm_buzzer_on=1),
+    *_settings(alarm_high_voltage_set=0.0, alarm_high_voltage_clear=0.0, shunt_voltage=0.05, shunt_current=500),
+)
+
+SMARTSHUNT = Family(
+    key="smartshunt", title="SmartShunt 500A/50mV", product_id=0xA389, place="SmartShunt", name="SmartShunt {serial}",
+    table="smartshunt", firmware="4.16", record=BatteryMonitor, live=_MONITOR_LIVE, kept=_MONITOR_KEPT,
+    shunt_service=True,
+)  # fmt: skip
+
+BMV712 = Family(
+    key="bmv712", title="BMV-712 Smart", product_id=0xA381, place="SmartShunt", name="BMV-712 Smart {serial}",
+    table="bmv", firmware="4.08", record=BatteryMonitor, live=_MONITOR_LIVE,
+    kept=(*_MONITOR_KEPT, *_settings(relay_control=0, relay_mode=0, backlight=5, scroll_speed=2)),
+)  # fmt: skip
+
+MPPT = Family(
+    key="mppt", title="SmartSolar MPPT 75/15", product_id=0xA053, place="SmartSolar aft", name="SmartSolar {serial}",
+    table="mppt", firmware="1.61", record=SolarCharger,
+    live=(
+        *_shown("device_state", "device_off_reason", "error_code", "battery_voltage", "battery_current_fine"),
+        *_shown("battery_current", "battery_power", "pv_voltage", "pv_power", "pv_current", "charger_voltage"),
+        *_shown("charger_power", "charger_current", "internal_temperature", "yield_today", "max_power_today"),
+        *_shown("load_state", "load_voltage", "load_current", "link_charge_voltage_setpoint"),
+    ),
+    kept=(
+        *_shown("yield_yesterday", "max_power_yesterday", "user_yield", "system_yield", "charger_maximum_current"),
+        Shown(register="history_version", fixed=1),
+        *_shown("history_total", *(f"history_day_{ago:02d}" for ago in range(31))),
+        Shown(register="capabilities_1", fixed=["load_output", "history", "load_current", "remote_sense"]),
+        Shown(register="device_mode", writable=True, allowed=(0, 1, 4)),
+        Shown(register="load_control", writable=True),
+        Shown(register="battery_maximum_current", writable=True),
+        *_settings(battery_voltage_setting=12, load_switch_low_voltage=11.8, load_switch_high_voltage=12.8),
+        *_CHARGE_SETTINGS,
+    ),
+)  # fmt: skip
+
+PHOENIX = Family(
+    key="phoenix", title="Phoenix Inverter Smart 12V 1600VA", product_id=0xA281, place="Phoenix",
+    name="Phoenix {serial}", table="phoenix", firmware="1.30", record=Inverter,
+    live=(
+        *_shown("device_state", "alarm_reason", "battery_voltage", "ac_out_voltage", "ac_out_current"),
+        *_shown("ac_out_apparent_power", "ac_out_real_power"),
+    ),
+    kept=(
+        Shown(register="device_mode", writable=True, allowed=(2, 3, 4, 5)),
+        *_settings(shutdown_low_voltage=11.0, eco_search_power_threshold=20, eco_search_power_clear=15),
+        *_settings(ac_out_voltage_setpoint=230.0, inverter_frequency=1, eco_search_periods=8),
+        *_settings(alarm_low_voltage_set=11.5, alarm_low_voltage_clear=12.0, dynamic_cutoff_enable=0),
+        Shown(register="ac_out_nominal_voltage", fixed=230),
+        Shown(register="ac_out_rated_power", fixed=1600),
+        Shown(register="system_voltage", fixed=12),
+        Shown(register="history_operating_time", fixed=1_310_400),
+        Shown(register="history_energy", fixed=212.5),
+        Shown(register="inverter_nvm_command", command=True),
+    ),
+)  # fmt: skip
+
+ORION = Family(
+    key="orion", title="Orion-Tr Smart 12/12-30A", product_id=0xA3C8, place="Orion", name="Orion Smart {serial}",
+    table="orion", firmware="1.09", record=DcdcConverter, service_prefix=0xCD54, mtu=23, second_service=True,
+    personality=Personality(Header(protocol_version=1, max_message=80)),
+    live=(
+        *_shown("device_state", "device_off_reason", "error_code", "input_voltage"),
+        Shown(register="battery_voltage", value="output_voltage"),
+        *_shown("charger_voltage", "charger_current", "internal_temperature"),
+    ),
+    kept=(
+        *_shown("charger_maximum_current"),
+        Shown(register="device_mode", writable=True, allowed=(0, 1, 4)),
+        *_settings(device_function=0, engine_shutdown_voltage=13.1, engine_start_voltage=13.5),
+        *_settings(engine_delayed_start_voltage=13.3, engine_start_delay=120),
+        *_CHARGE_SETTINGS,
+    ),
+)  # fmt: skip
+
+IP22 = Family(
+    key="ip22", title="Blue Smart IP22 Charger 12/30", product_id=0xA324, place="Blue Smart IP22",
+    name="Blue Smart IP22 {serial}", table="charger", firmware="3.65", record=AcCharger, service_prefix=0xCD54,
+    mtu=23, personality=CHARGER,
+    live=(
+        *_shown("device_state", "error_code", "charger_voltage", "charger_current", "charger_power"),
+        Shown(register="battery_voltage", value="battery_voltage_1"),
+        Shown(register="battery_current", value="battery_current_1"),
+        *_shown("internal_temperature"),
+    ),
+    kept=(
+        *_shown("charger_maximum_current"),
+        Shown(register="battery_maximum_current", writable=True),
+        Shown(register="charger_outputs", fixed=1),
+        *_settings(low_current_mode=0, device_function=0, storage_mode=1),
+        *(row for row in _CHARGE_SETTINGS if row.register != "rebulk_voltage_offset"),
+    ),
+)  # fmt: skip
+
+FAMILIES: dict[str, Family] = {
+    family.key: family for family in (SMARTSHUNT, BMV712, MPPT, PHOENIX, ORION, IP22)
+}  # fmt: skip
+"""By the word on the command line."""
+
+GENERATIONS: dict[str, Personality | None] = {"new": None, "old": OLD}
+"""Generations of firmware: "new" is the family's own, "old" the SmartShunt of January 2021, without keep-alive."""
+
+OLD_MTU = 23

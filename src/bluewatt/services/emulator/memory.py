@@ -1,0 +1,81 @@
+"""What an emulated device remembers over a restart: PIN, key, name, settings and counters, in one JSON file.
+
+The file holds secrets, so only its owner may read it; it is replaced as a whole, so a crash leaves the old or the new
+one. Without a file everything is forgotten when the process ends.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bluewatt.errors import ConfigError
+
+PIN_DIGITS = 6
+DEFAULT_PIN = "000000"
+"""The PIN of devices without a label (protocol page victronconnect-gatt, section 3)."""
+
+_OWNER_ONLY = 0o600
+
+
+class Content(msgspec.Struct):
+    """The fields of the file."""
+
+    seed: int | None = None
+    """Who the device is: address, serial number and first key follow from it."""
+    pin: str = DEFAULT_PIN
+    key: str = ""
+    """The advertisement key in hex digits; empty until it was changed."""
+    name: str = ""
+    counter: int | None = None
+    """The last count of the VE.Smart network that may have been used."""
+    values: dict[str, Any] = {}
+    """What was written to the device's settings, by register key."""
+
+
+class Memory:
+    """The remembered things as `content`; `save` after a change. Raises ConfigError for a file that is none of ours."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self.content = Content() if path is None else _load(path)
+
+    def save(self) -> None:
+        """Write the file, if there is one; ConfigError where that is impossible."""
+        if self.path is None:
+            return
+        fresh = self.path.with_suffix(".new")
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY), "wb") as file:
+                file.write(msgspec.json.format(msgspec.json.encode(self.content), indent=2))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self.path)
+        except OSError as error:
+            raise ConfigError(
+                f"{self.path} cannot be written: {error.strerror}", path=str(self.path), hint="choose another --state"
+            ) from error
+
+
+def _load(path: Path) -> Content:
+    try:
+        content = msgspec.json.decode(path.read_bytes(), type=Content)
+    except FileNotFoundError:
+        return Content()
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigError(
+            f"{path} does not hold an emulated device: {error}", path=str(path), hint="move it away to start afresh"
+        ) from error
+    content.pin = pin_text(content.pin)
+    return content
+
+
+def pin_text(text: str) -> str:
+    """A PIN as six digits, leading zeros kept; ConfigError for anything else, which is not repeated in the message."""
+    if len(text) != PIN_DIGITS or not (text.isascii() and text.isdigit()):
+        raise ConfigError(f"a PIN has {PIN_DIGITS} digits", hint="write it in full, such as 000123")
+    return text

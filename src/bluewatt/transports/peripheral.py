@@ -1,0 +1,308 @@
+"""An emulated device on a Bluetooth radio: it advertises, takes one client, pairs by its PIN and answers.
+
+    peripheral = Peripheral(radio.device(device.address), device)
+    async with peripheral: ...
+
+The device is handed in (see `Emulated`): who it is, what it advertises, what its registers hold. `clock` and `speed`
+are those of the device, so that a minute without keep-alive can pass in a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from bumble.att import ATT_Error, ErrorCode
+from bumble.core import UUID, AdvertisingData, BaseBumbleError
+from bumble.device import Connection, Device
+from bumble.gatt import Characteristic as GattCharacteristic
+from bumble.hci import HCI_LE_Set_Advertising_Data_Command
+
+from bluewatt.errors import AdapterUnavailable, Malformed, UnknownType
+from bluewatt.tables.gatt import Characteristic
+from bluewatt.transports.peripheral_gatt import Handlers, protect_subscriptions, services
+from bluewatt.transports.peripheral_link import Answering, Link
+from bluewatt.transports.peripheral_pairing import forget_bonds, prepare_pairing
+from bluewatt.transports.virtual import advertising_data, scan_response_data
+from bluewatt.wire.control import build_header
+
+_POWER_ON_TIME = 5.0  # seconds an adapter may take for its first answer
+
+
+class Emulated(Answering, Protocol):
+    """What a peripheral needs of the device it is."""
+
+    address: str
+    interval: float
+    """Seconds between two advertisements."""
+    mtu: int
+    """The largest MTU it agrees to."""
+    second_service: bool
+    """Whether the data service is listed twice."""
+    service_uuid: str
+    """The UUID that names its product while it advertises no readings."""
+    pin_changed: Callable[[], None]
+    """To be called after a change of PIN."""
+    changed: Callable[[], None]
+    """To be called when name or advertisement may be others."""
+
+    @property
+    def name(self) -> str:
+        """The local name."""
+        ...
+
+    @property
+    def instant_readout(self) -> bool:
+        """Whether it advertises its readings."""
+        ...
+
+    @property
+    def device_information(self) -> bytes:
+        """What characteristic 97580002 shows."""
+        ...
+
+    def advertisement(self, at: float) -> bytes:
+        """The manufacturer data after the company identifier."""
+        ...
+
+    def connected(self) -> None:
+        """A client is there."""
+
+
+class Peripheral:
+    """One device on one radio. `refresh` takes new values to the air and to the client; call it once a period."""
+
+    def __init__(
+        self, radio: Device, device: Emulated, *, clock: Callable[[], float], speed: float = 1.0,
+        bonds: Path | None = None,
+    ) -> None:  # fmt: skip
+        self.device = device
+        self.radio = radio
+        self.client: Connection | None = None
+        """Who is connected."""
+        self.served = 0
+        """Connections so far."""
+        self.timeouts = 0
+        """How many of them ended for want of a keep-alive."""
+        self._clock = clock
+        self._speed = speed
+        self._bonds = bonds
+        self._link: Link | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._outbox: asyncio.Queue[tuple[Connection, str, bytes] | None] = asyncio.Queue()
+        self._news = asyncio.Event()
+        self._on_air: tuple[bytes, bytes] | None = None
+        self._by_uuid: dict[str, GattCharacteristic[bytes]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+
+    async def __aenter__(self) -> Self:
+        """Switch the radio on and advertise; AdapterUnavailable where it does not answer."""
+        self._list_services()
+        try:
+            await asyncio.wait_for(self.radio.power_on(), _POWER_ON_TIME)
+        except (TimeoutError, BaseBumbleError) as error:
+            raise AdapterUnavailable("the Bluetooth adapter does not answer", reason="missing") from error
+        prepare_pairing(self.radio, lambda: self.device.pin, self._bonds)
+        self.radio.on(Device.EVENT_CONNECTION, self._on_connection)
+        self.device.pin_changed = self._forget_bonds
+        self.device.changed = self._news.set
+        self._news.set()
+        self._tasks = [
+            asyncio.create_task(self._keep_advertising(), name=f"advertise {self.device.address}"),
+            asyncio.create_task(self._send_notifications(), name=f"notify {self.device.address}"),
+        ]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Told to end, not cancelled: a command to the adapter that is cut off in the middle blocks all later ones.
+        self._closing = True
+        self._news.set()
+        self._outbox.put_nowait(None)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._stop_timer()
+        with contextlib.suppress(BaseBumbleError, TimeoutError):
+            if self.client:
+                await asyncio.wait_for(self.client.disconnect(), 1)
+            await self.radio.stop_advertising()
+            await self.radio.power_off()
+
+    def refresh(self) -> None:
+        """The device's values may have changed."""
+        if self._link:
+            self._link.publish(self._clock())
+        else:
+            self._news.set()
+
+    # what is listed
+
+    def _list_services(self) -> None:
+        handlers = Handlers(
+            header=self._read_header,
+            chunk=self._take_chunk,
+            information=lambda connection: self.device.device_information,
+            nonce=lambda connection: self._linked(connection).nonce(),
+            puk=lambda connection, data: self._linked(connection).answer_puk(bytes(data)),
+            pin=lambda connection, data: self._linked(connection).answer_pin(bytes(data)),
+            shunt_read=lambda uuid: self._link.read_shunt(uuid) if self._link else b"",
+            shunt_write=self._write_shunt,
+        )
+        device = self.device
+        listed = services(handlers, second=device.second_service, shunt=device.shunt_service)
+        self.radio.gatt_server.max_mtu = device.mtu
+        for service in listed:
+            self.radio.add_service(service)
+            for characteristic in service.characteristics:
+                self._by_uuid[_text(characteristic.uuid)] = characteristic
+        protect_subscriptions(self.radio.gatt_server.attributes)
+
+    def _linked(self, connection: Connection) -> Link:
+        if self._link is None or connection is not self.client:
+            raise ATT_Error(error_code=ErrorCode.UNLIKELY_ERROR)
+        return self._link
+
+    def _read_header(self, connection: Connection) -> bytes:
+        self._linked(connection).secured(self._clock())
+        self._wind_timer()
+        return build_header(self.device.personality.header)
+
+    def _take_chunk(self, connection: Connection, characteristic: Characteristic, data: bytes, service: str) -> None:
+        link = self._linked(connection)
+        link.session.mtu = connection.att_mtu
+        link.receive(characteristic, data, service, self._clock())
+        self._wind_timer()
+
+    def _write_shunt(self, uuid: str, data: bytes) -> None:
+        if self._link is None:
+            return
+        try:
+            self._link.write_shunt(uuid, data, self._clock())
+        except Malformed:
+            raise ATT_Error(error_code=ErrorCode.INVALID_ATTRIBUTE_LENGTH) from None
+        except UnknownType:
+            raise ATT_Error(error_code=ErrorCode.WRITE_NOT_PERMITTED) from None
+        self._wind_timer()
+
+    # who is connected
+
+    def _on_connection(self, connection: Connection) -> None:
+        if self.client is not None:
+            asyncio.get_running_loop().create_task(self._turn_away(connection))
+            return
+        self.client = connection
+        self.served += 1
+        self.device.connected()
+
+        def notify(uuid: str, data: bytes) -> None:
+            self._outbox.put_nowait((connection, uuid, data))
+
+        self._link = Link(self.device, notify, self._clock())
+        connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
+        connection.on(Connection.EVENT_CONNECTION_ENCRYPTION_CHANGE, self._on_encryption)
+        self._wind_timer()
+        self._news.set()
+
+    async def _turn_away(self, connection: Connection) -> None:
+        with contextlib.suppress(BaseBumbleError):
+            await connection.disconnect()
+
+    def _on_encryption(self) -> None:
+        if self._link and self.client and self.client.encryption:
+            self._link.secured(self._clock())
+            self._wind_timer()
+
+    def _on_disconnection(self, reason: int) -> None:
+        self.client = self._link = None
+        self._stop_timer()
+        self._news.set()
+
+    # the keep-alive
+
+    def _wind_timer(self) -> None:
+        self._stop_timer()
+        deadline = self._link.deadline() if self._link else None
+        if deadline is not None and deadline < float("inf"):
+            left = max(0.0, (deadline - self._clock()) / self._speed)
+            self._timer = asyncio.get_running_loop().call_later(left, self._on_deadline)
+
+    def _stop_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _on_deadline(self) -> None:
+        if self._link is None or self.client is None:
+            return
+        if self._clock() < self._link.deadline():
+            self._wind_timer()
+            return
+        self.timeouts += 1
+        asyncio.get_running_loop().create_task(self._turn_away(self.client))
+
+    # what goes out
+
+    async def _send_notifications(self) -> None:
+        while (item := await self._outbox.get()) is not None:
+            connection, uuid, data = item
+            if connection is self.client:
+                await self.radio.notify_subscriber(connection, self._by_uuid[uuid], data)
+
+    def _forget_bonds(self) -> None:
+        asyncio.get_running_loop().create_task(forget_bonds(self.radio))
+
+    async def _keep_advertising(self) -> None:
+        while not self._closing:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await (self._advertise() if self.client is None else self._fall_silent())
+            except BaseBumbleError:
+                # A client connected while we were telling the adapter: the connection event sets the news again.
+                self._on_air = None
+
+    async def _advertise(self) -> None:
+        data, response = self._advertised()
+        if self._on_air is None or self._on_air[1] != response:
+            await self._start(data, response)
+        elif self._on_air[0] != data:
+            await self._replace(data)
+        self._on_air = data, response
+
+    def _advertised(self) -> tuple[bytes, bytes]:
+        device = self.device
+        data = advertising_data(device.advertisement(self._clock()))
+        if not device.instant_readout:
+            uuid = UUID(device.service_uuid)
+            kind = AdvertisingData.Type.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS
+            data += bytes(AdvertisingData([(kind, uuid.to_bytes())]))
+        return data, scan_response_data(device.name)
+
+    async def _start(self, data: bytes, response: bytes) -> None:
+        interval = self.device.interval * 1000
+        await self.radio.start_advertising(
+            advertising_data=data,
+            scan_response_data=response,
+            advertising_interval_min=interval,
+            advertising_interval_max=interval,
+        )
+
+    async def _replace(self, data: bytes) -> None:
+        if self.radio.legacy_advertising_set:
+            await self.radio.legacy_advertising_set.set_advertising_data(data)
+        else:
+            await self.radio.send_sync_command(HCI_LE_Set_Advertising_Data_Command(advertising_data=data))
+
+    async def _fall_silent(self) -> None:
+        if self._on_air is not None:
+            self._on_air = None
+            await self.radio.stop_advertising()
+
+
+def _text(uuid: Any) -> str:
+    return str(UUID.from_bytes(uuid.to_bytes(force_128=True))).lower()

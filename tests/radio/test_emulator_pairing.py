@@ -1,0 +1,221 @@
+"""Who gets into an emulated device: the right PIN, bonds, one client at a time; nobody else reads a thing."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from bleak import BleakClient, BleakScanner
+from bleak.exc import BleakError, BleakGATTProtocolError
+
+from bluewatt.app.emulate import Emulator, Plan
+from bluewatt.services.simulator import DEFAULT_START
+from bluewatt.tables.gatt import (
+    DEVICE_INFORMATION,
+    FIRMWARE_CONTROL,
+    FIRMWARE_DATA,
+    KEEP_ALIVE_REGISTER,
+    NEVER_WRITTEN,
+    PIN_CODE,
+    PUK_CODE,
+    START_DFU,
+    Characteristic,
+)
+from bluewatt.tables.shunt_gatt import CHARACTERISTICS
+from bluewatt.transports.virtual import VirtualRadio
+from bluewatt.transports.virtual_bleak import VirtualAdapter
+from bluewatt.wire.device_info import parse_device_information, pin_answer, puk_answer
+
+SHUNT = Plan(family="smartshunt", pin="004711")
+
+
+def emulator(radio: VirtualRadio, *plans: Plan, state: Path | None = None, speed: float = 1.0) -> Emulator:
+    return Emulator(plans or (SHUNT,), radio=radio, seed=5, start=DEFAULT_START, state=state, speed=speed)
+
+
+@pytest.fixture
+async def shunt(radio: VirtualRadio):
+    async with emulator(radio) as running:
+        yield running.running[0]
+
+
+async def test_the_right_pin_opens_a_session(shunt, adapter, talk) -> None:
+    adapter.pin = "004711"
+    async with talk(adapter, shunt.device.address) as session:
+        (voltage,) = await session.get(3, 0xED8D)
+    assert isinstance(voltage, bytes)
+    assert 12 < int.from_bytes(voltage, "little") / 100 < 15
+
+
+@pytest.mark.parametrize("pin", ["004712", "471100", None])
+async def test_a_wrong_pin_and_no_pin_are_refused(shunt, adapter, pin: str | None) -> None:
+    adapter.pin = pin
+    async with BleakClient(shunt.device.address, backend=adapter.client, timeout=5) as client:
+        with pytest.raises(BleakError):
+            await client.pair()
+        if client.is_connected:
+            with pytest.raises(BleakGATTProtocolError) as refused:
+                await client.read_gatt_char(Characteristic.CONTROL.value)
+            assert refused.value.code == 0x05
+
+
+async def test_without_pairing_nothing_is_read_written_or_subscribed_to(shunt, adapter) -> None:
+    async with BleakClient(shunt.device.address, backend=adapter.client, timeout=5) as client:
+        assert parse_device_information(bytes(await client.read_gatt_char(DEVICE_INFORMATION))).firmware == "2.52"
+        for uuid in (Characteristic.CONTROL.value, PUK_CODE, *(row.uuid for row in CHARACTERISTICS)):
+            with pytest.raises(BleakGATTProtocolError) as refused:
+                await client.read_gatt_char(uuid)
+            assert refused.value.code == 0x05, uuid
+        for uuid in (PIN_CODE, PUK_CODE, START_DFU, FIRMWARE_CONTROL, CHARACTERISTICS[0].uuid):
+            with pytest.raises(BleakGATTProtocolError) as refused:
+                await client.write_gatt_char(uuid, b"\0\0", response=True)
+            assert refused.value.code == 0x05, uuid
+        for uuid in (*(role.value for role in Characteristic), PIN_CODE, PUK_CODE, CHARACTERISTICS[1].uuid):
+            with pytest.raises(BleakGATTProtocolError) as refused:
+                await client.start_notify(uuid, lambda sender, data: None)
+            assert refused.value.code == 0x05, uuid
+        await client.write_gatt_char(Characteristic.LAST.value, bytes.fromhex("0303"), response=False)
+        await client.read_gatt_char(DEVICE_INFORMATION)
+    assert shunt.peripheral.client is None or not shunt.peripheral.client.encryption
+
+
+async def test_firmware_updates_are_refused_even_to_a_paired_client(shunt, adapter) -> None:
+    adapter.pin = "004711"
+    async with BleakClient(shunt.device.address, backend=adapter.client, timeout=5, pair=True) as client:
+        listed = {characteristic.uuid for service in client.services for characteristic in service.characteristics}
+        assert {START_DFU, FIRMWARE_CONTROL, FIRMWARE_DATA} == NEVER_WRITTEN & listed
+        for uuid in (START_DFU, FIRMWARE_CONTROL):
+            with pytest.raises(BleakGATTProtocolError) as refused:
+                await client.write_gatt_char(uuid, b"\1", response=True)
+            assert refused.value.code == 0x03
+
+
+async def test_a_bond_outlives_a_restart_of_both_sides_and_dies_with_the_pin(tmp_path: Path, talk) -> None:
+    bonds, state = tmp_path / "client.json", tmp_path / "state"
+
+    async def read(pin: str | None, *, pair: bool) -> bytes | int:
+        async with (
+            VirtualRadio() as radio,
+            VirtualAdapter(radio, pin=pin, key_store=bonds) as adapter,
+            emulator(radio, state=state) as running,
+            talk(adapter, running.running[0].device.address, pair=pair) as session,
+        ):
+            (name,) = await session.get(0, 0x010C)
+            return name
+
+    first = await read("004711", pair=True)
+    assert isinstance(first, bytes)
+    assert first.startswith(b"SmartShunt HQ")
+    assert await read(None, pair=False) == first
+    assert {path.name for path in state.iterdir()} == {"smartshunt.json", "smartshunt.bonds.json"}
+    assert (state / "smartshunt.json").stat().st_mode & 0o077 == 0
+    assert (state / "smartshunt.bonds.json").stat().st_mode & 0o077 == 0
+    async with VirtualRadio() as radio, emulator(radio, Plan(family="smartshunt", pin="123456"), state=state):
+        pass
+    with pytest.raises((BleakError, TimeoutError)):
+        await read(None, pair=False)
+
+
+async def test_a_second_client_is_refused_and_advertising_stops_meanwhile(radio, shunt, adapter, talk) -> None:
+    adapter.pin = "004711"
+    address = shunt.device.address
+    heard: list[str] = []
+    async with VirtualAdapter(radio, address="F0:00:00:00:00:02", pin="004711") as other:
+        async with BleakScanner(lambda device, data: heard.append(device.address), backend=other.scanner):
+            await asyncio.sleep(0.5)
+            assert address in heard
+            async with talk(adapter, address) as session:
+                heard.clear()
+                with pytest.raises(TimeoutError):
+                    await BleakClient(address, backend=other.client, timeout=0.8).connect()
+                assert address not in heard
+                assert isinstance((await session.get(3, 0xED8D))[0], bytes)
+            await asyncio.sleep(0.6)
+            assert address in heard
+        async with BleakClient(address, backend=other.client, timeout=3) as client:
+            assert client.is_connected
+    assert shunt.peripheral.served == 2
+
+
+async def test_the_nonce_step_opens_the_key(radio, adapter, talk) -> None:
+    plan = Plan(family="orion", pin="004711", key_behind_puk=True)
+    adapter.pin = "004711"
+    answers: asyncio.Queue[bytes] = asyncio.Queue()
+    async with (
+        emulator(radio, plan) as running,
+        talk(adapter, running.running[0].device.address, instance=0) as session,
+    ):
+        client = session.client
+        assert await session.get(0, 0xEC65) == [2]
+        for uuid in (PUK_CODE, PIN_CODE):
+            await client.start_notify(uuid, lambda sender, data: answers.put_nowait(bytes(data)))
+        first, second = [bytes(await client.read_gatt_char(PUK_CODE)) for _ in range(2)]
+        assert len(first) == 8
+        assert first != second
+        await client.write_gatt_char(PUK_CODE, puk_answer(first), response=True)
+        assert await asyncio.wait_for(answers.get(), 2) == b"\x03"
+        await client.write_gatt_char(PUK_CODE, puk_answer(second), response=True)
+        assert await asyncio.wait_for(answers.get(), 2) == b"\x00"
+        nonce = bytes(await client.read_gatt_char(PUK_CODE))
+        await client.write_gatt_char(PIN_CODE, pin_answer(nonce, 4712), response=True)
+        assert await asyncio.wait_for(answers.get(), 2) == b"\x03"
+        assert await session.get(0, 0xEC65) == [2]
+        await client.write_gatt_char(PIN_CODE, pin_answer(nonce, 4711), response=True)
+        assert await asyncio.wait_for(answers.get(), 2) == b"\x00"
+        assert await session.get(0, 0xEC65) == [bytes(running.running[0].device.key)]
+
+
+@pytest.mark.parametrize(("speed", "kept"), [(40.0, False), (40.0, True)])
+async def test_the_keep_alive_of_the_session(radio, adapter, talk, speed: float, kept: bool) -> None:
+    """A charger: ten seconds of its time, in a quarter of a second."""
+    adapter.pin = "000000"
+    async with emulator(radio, Plan(family="mppt"), speed=speed) as running:
+        peripheral = running.running[0].peripheral
+        async with talk(adapter, running.running[0].device.address, keep_alive=None) as session:
+            for _ in range(12):
+                if kept:
+                    await session.set(0, KEEP_ALIVE_REGISTER, (10_000).to_bytes(2, "little"))
+                await asyncio.sleep(0.05)
+            assert session.client.is_connected == kept
+        assert peripheral.timeouts == (0 if kept else 1)
+
+
+@pytest.mark.parametrize(("written", "lives"), [(None, False), (b"\x60\xea", True), (b"\xff\xff", True)])
+async def test_the_minute_of_the_documented_service(radio, adapter, written: bytes | None, lives: bool) -> None:
+    adapter.pin = "004711"
+    keep_alive = CHARACTERISTICS[0].uuid
+    async with emulator(radio, speed=100) as running:
+        peripheral = running.running[0].peripheral
+        async with BleakClient(
+            running.running[0].device.address, backend=adapter.client, timeout=5, pair=True
+        ) as client:
+            began = running.clock.now()
+            for _ in range(9):
+                if written and client.is_connected:
+                    await client.write_gatt_char(keep_alive, written, response=True)
+                    written = None if written == b"\xff\xff" else written
+                await asyncio.sleep(0.1)
+            assert client.is_connected == lives
+            assert running.clock.now() - began > 60
+        assert peripheral.timeouts == (0 if lives else 1)
+
+
+async def test_the_old_firmware_knows_no_keep_alive_and_stays(radio, adapter, talk) -> None:
+    plan = Plan(family="bmv712", generation="old")
+    async with emulator(radio, plan, speed=200) as running:
+        async with talk(adapter, running.running[0].device.address, keep_alive=None) as session:
+            assert session.client.mtu_size == 23
+            assert await session.set(0, KEEP_ALIVE_REGISTER, b"\x10\x27") == 1
+            await asyncio.sleep(0.5)
+            assert session.client.is_connected
+        assert running.running[0].peripheral.timeouts == 0
+
+
+async def test_a_client_that_never_pairs_is_sent_away(radio, adapter) -> None:
+    async with (
+        emulator(radio, Plan(family="phoenix"), speed=200) as running,
+        BleakClient(running.running[0].device.address, backend=adapter.client, timeout=5) as client,
+    ):
+        await asyncio.sleep(0.5)
+        assert not client.is_connected

@@ -15,7 +15,7 @@ from bluewatt.cli.options import live_options
 from bluewatt.errors import ConfigError
 from bluewatt.model.keys import KeyRing
 
-PICTURE_WIDTH = 112
+PICTURE_WIDTH = 124
 """Columns of the terminal in a picture."""
 TITLE = "bluewatt demo"
 

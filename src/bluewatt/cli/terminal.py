@@ -20,9 +20,10 @@ from bluewatt.tables.products import product_name
 NARROWEST = 80
 PLAIN_WIDTH = 110
 """Where output is no terminal."""
-_NAME, _KIND, _STATE, _RSSI, _AGE = 20, 22, 15, 4, 5
+_NAME, _KIND, _STATE, _RSSI, _AGE = 20, 24, 15, 4, 5
+_LONG_NAME = 24
 _GAPS = 2
-_ROOM_FOR_KIND = 104
+_ROOM_FOR_KIND = 110
 """From this width on there is a column for what a device is."""
 
 
@@ -55,12 +56,13 @@ def _record_type(entry: Entry) -> int | None:
 def devices_table(roster: Roster, now: float, *, width: int, counts: bool = False) -> Table:
     """All devices, nearest first, a line each: name, kind where there is room, state, values or why there are none."""
     wide = width >= _ROOM_FOR_KIND
+    name = _LONG_NAME if wide else _NAME
     table = Table(box=None, padding=(0, _GAPS, 0, 0), pad_edge=False, header_style="bold", expand=False)
-    table.add_column("Device", no_wrap=True, width=_NAME, overflow="ellipsis")
+    table.add_column("Device", no_wrap=True, width=name, overflow="ellipsis")
     if wide:
         table.add_column("What", no_wrap=True, width=_KIND, overflow="ellipsis")
     table.add_column("State", no_wrap=True, width=_STATE, overflow="ellipsis")
-    room = width - _NAME - _STATE - _RSSI - _AGE - 4 * _GAPS - ((_KIND + _GAPS) if wide else 0)
+    room = width - name - _STATE - _RSSI - _AGE - 4 * _GAPS - ((_KIND + _GAPS) if wide else 0)
     table.add_column("Values", width=room, overflow="fold")
     table.add_column("dBm", justify="right", width=_RSSI)
     table.add_column("Heard" if counts else "Age", justify="right", width=_AGE)

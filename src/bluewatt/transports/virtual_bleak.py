@@ -15,7 +15,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 from bleak.args import SizedBuffer
 from bleak.backends.characteristic import BleakGATTCharacteristic
@@ -34,7 +34,6 @@ from bumble.keys import JsonKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from bluewatt.transports.peripheral_pairing import Passkey
-from bluewatt.transports.virtual import VirtualRadio
 
 ADAPTER_ADDRESS = "F0:00:00:00:00:01"
 """Random static address of the virtual adapter, where the caller does not choose one."""
@@ -53,12 +52,20 @@ _PROPERTIES = (
 _T = TypeVar("_T")
 
 
+class HasDevices(Protocol):
+    """Where an adapter gets its device from: a virtual radio, or a controller whose host is this process."""
+
+    def device(self, address: str, *, name: str = ...) -> Device:
+        """A whole bumble device, not powered on yet."""
+        ...
+
+
 class VirtualAdapter:
     """A powered-on adapter on the virtual radio; `scanner` and `client` are its bleak backends."""
 
     def __init__(
         self,
-        radio: VirtualRadio,
+        radio: HasDevices,
         *,
         address: str = ADAPTER_ADDRESS,
         pin: str | None = None,

@@ -1,0 +1,132 @@
+"""The audit file: what was to be written to devices, and what came of it. JSON Lines, appended, its owner's alone.
+
+Before a write a row "intent" is on the disk, after it a row "result" with the same `id`. A crash between the two leaves
+an intent without a result, which says the truth: it may have been written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from bluewatt.errors import ConfigError
+
+_OWNER_ONLY = 0o600
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One row."""
+
+    at: float
+    """POSIX seconds."""
+    id: str
+    """The same for an intent and its result."""
+    event: str
+    """"intent" or "result"."""
+    device: str
+    """The address."""
+    name: str = ""
+    control: str = ""
+    register: str = ""
+    instance: int = 0
+    old: str | None = None
+    """The content before, hex digits; None where it could not be read."""
+    new: str = ""
+    outcome: str = ""
+    """Of a result: "done", "refused", "differs", "unknown"."""
+    read_back: str | None = None
+    detail: str = ""
+    undoes: str = ""
+    """The id of the change that this one takes back."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """An intent with its result, if it has one."""
+
+    intent: Entry
+    result: Entry | None
+
+    @property
+    def may_hold(self) -> bool:
+        """Whether the device may have the new value: yes unless it refused."""
+        return self.result is None or self.result.outcome != "refused"
+
+
+class Audit:
+    """The file at a path; made on the first row."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, entry: Entry) -> None:
+        """Put a row on the disk; ConfigError where that is impossible, so that nothing is written unaudited."""
+        line = msgspec.json.encode(entry) + b"\n"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _OWNER_ONLY)
+            try:
+                os.write(handle, self._after_torn_line() + line)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise ConfigError(
+                f"the audit file {self.path} cannot be written: {error.strerror}; nothing is changed without it",
+                path=str(self.path),
+            ) from error
+
+    def _after_torn_line(self) -> bytes:
+        """A power cut may have left half a row: the next one begins on a line of its own."""
+        with self.path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            if not size:
+                return b""
+            file.seek(size - 1)
+            return b"" if file.read(1) == b"\n" else b"\n"
+
+    def entries(self) -> Iterator[Entry]:
+        """All rows that can be read, oldest first."""
+        try:
+            lines = self.path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise ConfigError(
+                f"the audit file {self.path} cannot be read: {error.strerror}", path=str(self.path)
+            ) from error
+        for line in lines:
+            try:
+                yield msgspec.json.decode(line, type=Entry)
+            except msgspec.DecodeError:
+                continue
+
+    def changes(self, device: str) -> list[Change]:
+        """The changes of a device, oldest first."""
+        intents: dict[str, Entry] = {}
+        results: dict[str, Entry] = {}
+        for entry in self.entries():
+            if entry.device == device:
+                (intents if entry.event == "intent" else results)[entry.id] = entry
+        return [Change(intent, results.get(key)) for key, intent in intents.items()]
+
+    def last_change(self, device: str) -> Change | None:
+        """The newest change that can be taken back: not refused, its old value known, and not taken back yet."""
+        changes = self.changes(device)
+        undone = {change.intent.undoes for change in changes if change.result and change.result.outcome == "done"}
+        open_ = [
+            change
+            for change in changes
+            if change.may_hold
+            and change.intent.old is not None
+            and not change.intent.undoes
+            and change.intent.id not in undone
+        ]
+        return open_[-1] if open_ else None
+
+    def unfinished(self, device: str) -> Change | None:
+        """The newest change of a device, if it has no result: its end is unknown."""
+        changes = self.changes(device)
+        return changes[-1] if changes and changes[-1].result is None else None

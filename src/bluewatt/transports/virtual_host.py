@@ -1,0 +1,61 @@
+"""This process as the Bluetooth host of an adapter behind a transport string: a central without a system service.
+
+"usb:0" or "hci-socket:0" is a real adapter that no other system uses meanwhile, "tcp-client:127.0.0.1:7001" the virtual
+adapter that an emulator in another process serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import Self
+
+from bumble.core import BaseBumbleError
+from bumble.device import Device, DeviceConfiguration
+from bumble.hci import Address
+from bumble.host import Host
+from bumble.transport.common import Transport
+
+from bluewatt.errors import AdapterUnavailable
+from bluewatt.transports.virtual import close_hci, open_hci
+
+_ANSWER_TIME = 5.0  # seconds an adapter may take for its first answer
+
+
+class HostedAdapter:
+    """Where a `VirtualAdapter` gets its device from: here a real or remote controller in place of a virtual radio.
+
+    Entering raises AdapterUnavailable where the transport does not open or nothing answers behind it.
+    """
+
+    def __init__(self, transport: str) -> None:
+        self.transport = transport
+        self._opened: Transport | None = None
+
+    async def __aenter__(self) -> Self:
+        self._opened = await open_hci(self.transport)
+        host = Host(self._opened.source, self._opened.sink)
+        try:
+            await asyncio.wait_for(host.reset(), _ANSWER_TIME)
+        except (TimeoutError, BaseBumbleError) as error:
+            await self._close()
+            raise AdapterUnavailable(f"the adapter {self.transport} does not answer", reason="missing") from error
+        self._host = host
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._opened:
+            with contextlib.suppress(OSError):
+                await close_hci(self._opened)
+
+    def device(self, address: str, *, name: str = "bluewatt") -> Device:
+        """The device of the adapter, not powered on yet; there is one."""
+        config = DeviceConfiguration()
+        config.name, config.address = name, Address(address, Address.RANDOM_DEVICE_ADDRESS)
+        return Device(config=config, host=self._host)

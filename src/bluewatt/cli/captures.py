@@ -2,234 +2,201 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO
 
 import click
 
 from bluewatt.cli.decode import PastedOpener, why_nothing
 from bluewatt.cli.inputs import Input
 from bluewatt.cli.pasted import find_pasted
+from bluewatt.cli.writers import BLOCK_LINES, WRITERS, Inlet
 from bluewatt.errors import CaptureError, ConfigError
-from bluewatt.model.jsonlines import json_line, json_value, utc_text
-from bluewatt.model.reading import Frame, Reading, Undecoded
-from bluewatt.model.receiver import Outcome, Receiver
-from bluewatt.model.roster import Roster
+from bluewatt.model.conversation import DAMAGED, LINK, Line
+from bluewatt.model.keys import KeyRing
+from bluewatt.model.networks import NetworkAwareReceiver
+from bluewatt.model.reading import Reading
+from bluewatt.model.receiver import Receiver
+from bluewatt.model.registers import RegisterReading
+from bluewatt.model.transcript import Entry, Step, Transcript
 from bluewatt.services.keys import NamedKey, ring_of
-from bluewatt.tables.products import product_name
+from bluewatt.wire.containers import read_packets
+from bluewatt.wire.vesmart import Network
 
-BLOCK_LINES = 512
-"""Lines written at once."""
 WORTH_A_BAR = 4 << 20
 """A file of so many bytes gets a progress bar."""
 PARQUET_BLOCK = 1 << 20
 
-CSV_HEADER = ("at", "source", "address", "name", "product", "record", "metric", "value", "unit")
+NOTHING = "no advertisement of a Victron device in it, and no connection to one"
 
-READING = "reading"
-"""What the receiver counts readings as."""
-NOTHING = "no advertisement of a Victron device in it"
+
+@dataclass(frozen=True)
+class Secrets:
+    """What opens the things in a capture, and whether what it holds of that kind is shown."""
+
+    keys: Sequence[NamedKey] = ()
+    networks: Sequence[Network] = ()
+    reveal: bool = False
+
+    def ring(self) -> KeyRing:
+        """A new key ring of the keys."""
+        return ring_of(self.keys)
 
 
 class Tally:
     """What decoding met: counted for the last line and the exit code."""
 
     def __init__(self) -> None:
-        self.counts: list[Counter[str]] = []
-        """Of each input, as the receiver counts."""
+        self.readings = 0
+        self.lines = 0
         self.reasons: Counter[str] = Counter()
         self.detail = NOTHING
         self.damaged = 0
+        self.notes: list[str] = []
 
-    @property
-    def readings(self) -> int:
-        """How many readings there were."""
-        return sum(counts[READING] for counts in self.counts)
+    def note(self, entry: Entry) -> None:
+        """Count one thing found."""
+        if isinstance(entry, Line):
+            self._line(entry)
+        elif isinstance(entry, Reading | RegisterReading):
+            self.readings += 1
+        else:
+            if not self.reasons:
+                self.detail = entry.detail
+            self.reasons[entry.reason] += 1
 
-    def note(self, outcome: Undecoded) -> None:
-        """Count one frame without values; the first one's sentence is kept."""
-        if not self.reasons:
-            self.detail = outcome.detail
-        self.reasons[outcome.reason] += 1
+    def _line(self, line: Line) -> None:
+        if line.kind == DAMAGED:
+            self.reasons[line.message] += 1
+        elif line.kind != LINK:
+            self.lines += 1
 
     def problem(self, error: CaptureError) -> None:
-        """Count a damage the reading survived."""
+        """Say a damage the reading survived; the first few in full."""
         self.damaged += 1
+        if self.damaged <= _TOLD:
+            click.echo(f"bluewatt: {error}", err=True)
 
     def report(self) -> None:
         """Say on standard error what gave no values."""
         parts = [f"{count} x {reason}" for reason, count in self.reasons.most_common()]
         if self.damaged:
             parts.append(f"{self.damaged} x damaged")
+        found = f"{self.readings} readings" + (f", {self.lines} messages" if self.lines else "")
         if parts:
-            click.echo(f"bluewatt: {self.readings} readings; without values: {', '.join(parts)}", err=True)
+            click.echo(f"bluewatt: {found}; without values: {', '.join(parts)}", err=True)
+        for note in self.notes:
+            click.echo(f"bluewatt: {note}", err=True)
 
 
-class Heard(NamedTuple):
-    """The frames of one input and what makes outcomes of them."""
-
-    frames: Iterator[Frame]
-    feed: Callable[[Frame], list[Outcome]]
-    note: Callable[[Undecoded], None]
-    """Told of every frame without values."""
-    block: int
-    """Lines to write at once: of a pipe each line, as it comes."""
+_TOLD = 5
+"""So many damages are told in full; the others are counted."""
 
 
-def decode_files(files: Sequence[str], named: Sequence[NamedKey], form: str, output: str | None) -> None:
+def decode_files(files: Sequence[str], secrets: Secrets, form: str, output: str | None, *, follow: bool) -> None:
     """Decode all files into one output; raises what ended it, or the reason when there was not one reading."""
     if form == "parquet":
-        _to_parquet(files, named, output)
+        _to_parquet(files, secrets, output)
         return
     tally = Tally()
     try:
-        with _output(output) as out:
-            _WRITERS[form](_inputs(files, named, tally), out)
+        with open_output(output) as out:
+            WRITERS[form](inlets(files, secrets, tally, follow=follow), out)
     finally:
         tally.report()
-    if not tally.readings:
+    if not tally.readings and not tally.lines:
         raise why_nothing(tally.reasons, f"{', '.join(files)}: {tally.detail}")
 
 
-def _inputs(files: Sequence[str], named: Sequence[NamedKey], tally: Tally) -> Iterator[Heard]:
+def inlets(files: Sequence[str], secrets: Secrets, tally: Tally, *, follow: bool = False) -> Iterator[Inlet]:
     """Each input, open while it is its turn."""
     for path in files:
-        with Input(path) as source, _progress(source):
-            block = 1 if source.is_live else BLOCK_LINES
-            if source.is_text:
-                frames, feed = _text(source, named, tally)
-            else:
-                receiver = Receiver(ring_of(named))
-                tally.counts.append(receiver.counts)
-                frames, feed = source.frames(tally.problem), receiver.feed
-            yield Heard(frames, feed, tally.note, block)
+        with Input(path, follow=follow) as source, progress(source):
+            yield Inlet(
+                steps(source, secrets, tally), source.origin, secrets.reveal, 1 if source.is_live else BLOCK_LINES
+            )
 
 
-def _text(
-    source: Input, named: Sequence[NamedKey], tally: Tally
-) -> tuple[Iterator[Frame], Callable[[Frame], list[Outcome]]]:
-    counts: Counter[str] = Counter()
-    tally.counts.append(counts)
-    opener = PastedOpener(named)
-
-    def frames() -> Iterator[Frame]:
-        found = False
-        for pasted in find_pasted(source.lines()):
-            found = True
-            yield opener.frame(pasted)
-        if not found:
-            what = f"{source.path}: neither a capture nor text with an advertisement in it"
-            raise CaptureError(what, path=source.path)
-
-    def feed(frame: Frame) -> list[Outcome]:
-        outcome = opener.open(frame).outcome
-        counts[READING] += isinstance(outcome, Reading)
-        return [outcome]
-
-    return frames(), feed
-
-
-def _to_json(inputs: Iterable[Heard], out: BinaryIO) -> None:
-    """A line per outcome; those made before an error are written before it goes on."""
-    waiting: list[bytes] = []
-    append = waiting.append
+def steps(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
+    """Everything in an input, in its order, counted on the way."""
+    if source.is_text:
+        found = _text_steps(source, secrets)
+    elif source.is_recording:
+        found = _recording(source, secrets, tally)
+    else:
+        found = _capture(source, secrets, tally)
+    note, readings = tally.note, 0
     try:
-        for frames, feed, note, block in inputs:
-            for frame in frames:
-                for outcome in feed(frame):
-                    if outcome.__class__ is not Reading:
-                        note(cast("Undecoded", outcome))
-                    append(json_line(outcome))
-                if len(waiting) >= block:
-                    _flush(waiting, out)
+        for step in found:
+            for entry in step[1]:
+                if entry.__class__ is Reading:
+                    readings += 1
+                else:
+                    note(entry)
+            yield step
     finally:
-        _flush(waiting, out)
+        tally.readings += readings
 
 
-def _flush(waiting: list[bytes], out: BinaryIO) -> None:
-    if waiting:
-        waiting.append(b"")
-        out.write(b"\n".join(waiting))
-        out.flush()
-        waiting.clear()
+def _recording(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
+    receiver = NetworkAwareReceiver(Receiver(secrets.ring()), secrets.networks)
+    for frame in source.frames(tally.problem):
+        yield frame, receiver.feed(frame)
 
 
-def _to_csv(inputs: Iterable[Heard], out: BinaryIO) -> None:
-    """A line per value, "long" form: it streams, and no record needs the columns of another."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_HEADER)
-    made = 0
+def _capture(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
+    """The packets of a container: what was read before an error is given before it is raised."""
+    transcript = Transcript(source.origin, secrets.ring(), secrets.networks)
     try:
-        for frames, feed, note, block in inputs:
-            for frame in frames:
-                for outcome in feed(frame):
-                    if isinstance(outcome, Reading):
-                        writer.writerows(_csv_rows(outcome))
-                        made += 1
-                    else:
-                        note(outcome)
-                if made >= block:
-                    _drain(text, out)
-                    made = 0
-    finally:
-        _drain(text, out)
+        for packets in read_packets(source.blocks(), transcript.problems.append):
+            yield from transcript.feed(packets)
+            _tell(source, transcript, tally)
+    except CaptureError as error:
+        yield None, transcript.finish()
+        raise source.placed(error) from None
+    yield None, transcript.finish()
+    _tell(source, transcript, tally)
+    tally.notes += _remarks(transcript)
 
 
-def _csv_rows(reading: Reading) -> Iterator[tuple[object, ...]]:
-    device = reading.device
-    product = product_name(device.product_id) if device.product_id is not None else None
-    head = (utc_text(reading.at), reading.frame.origin, device.address, device.name, product)
-    for row in reading.record.rows:
-        value = getattr(reading.record, row.name)
-        if value is not None and not row.hidden:
-            plain = json_value(value)
-            text = " ".join(map(str, plain)) if isinstance(plain, (list, tuple)) else plain
-            yield *head, reading.record.record_name, row.name, text, row.unit
+def _tell(source: Input, transcript: Transcript, tally: Tally) -> None:
+    for problem in transcript.problems:
+        tally.problem(source.placed(problem))
+    transcript.problems.clear()
 
 
-def _drain(text: io.StringIO, out: BinaryIO) -> None:
-    out.write(text.getvalue().encode())
-    out.flush()
-    text.seek(0)
-    text.truncate()
+def _remarks(transcript: Transcript) -> Iterator[str]:
+    """What a person should know about a capture besides its content."""
+    if transcript.backwards:
+        yield f"the time went backwards {transcript.backwards} times: the lines are in the order of the file"
+    if transcript.unreadable:
+        yield f"{transcript.unreadable} packets belong to encrypted connections and cannot be read by a sniffer"
+    if transcript.bad_crc:
+        yield f"{transcript.bad_crc} packets were heard with a wrong checksum"
+    seen = transcript.conversation.keys_seen
+    if seen:
+        yield f"the key of {', '.join(seen)} is in this capture and was used: --redact before you share it"
 
 
-def _to_table(inputs: Iterable[Heard], out: BinaryIO) -> None:
-    """The devices of all inputs."""
-    from bluewatt.cli.terminal import plain_table
-
-    roster, last = Roster(), 0.0
-    try:
-        for heard in inputs:
-            for frame in heard.frames:
-                roster.heard(frame)
-                last = max(last, frame.at)
-                for outcome in heard.feed(frame):
-                    roster.told(outcome)
-                    if isinstance(outcome, Undecoded):
-                        heard.note(outcome)
-    finally:
-        if roster.entries:
-            out.write(plain_table(roster, last, counts=True).encode())
-            out.flush()
-
-
-_WRITERS: dict[str, Callable[[Iterable[Heard], BinaryIO], None]] = {
-    "json": _to_json,
-    "csv": _to_csv,
-    "table": _to_table,
-}
+def _text_steps(source: Input, secrets: Secrets) -> Iterator[Step]:
+    opener = PastedOpener(secrets.keys)
+    found = False
+    for pasted in find_pasted(source.lines()):
+        found = True
+        frame = opener.frame(pasted)
+        yield frame, [opener.open(frame).outcome]
+    if not found:
+        raise CaptureError(f"{source.path}: neither a capture nor text with an advertisement in it", path=source.path)
 
 
 @contextmanager
-def _output(path: str | None) -> Iterator[BinaryIO]:
+def open_output(path: str | None) -> Iterator[BinaryIO]:
+    """The file to write, or standard output."""
     if path is None:
         yield sys.stdout.buffer
         return
@@ -241,7 +208,7 @@ def _output(path: str | None) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _progress(source: Input) -> Iterator[None]:
+def progress(source: Input) -> Iterator[None]:
     """A bar on standard error, where that is a terminal and the file is large."""
     if source.size is None or source.size < WORTH_A_BAR or not sys.stderr.isatty():
         yield
@@ -255,7 +222,7 @@ def _progress(source: Input) -> Iterator[None]:
         yield
 
 
-def _to_parquet(files: Sequence[str], named: Sequence[NamedKey], output: str | None) -> None:
+def _to_parquet(files: Sequence[str], secrets: Secrets, output: str | None) -> None:
     if output is None:
         raise click.UsageError("--format parquet needs --output FILE")
     try:
@@ -265,11 +232,10 @@ def _to_parquet(files: Sequence[str], named: Sequence[NamedKey], output: str | N
         raise ConfigError(f"Parquet needs the library {missing.name}", hint=hint) from missing
     tally = Tally()
     try:
-        readings, tally.reasons = write_files(Path(output), files, named, _progress, tally.problem)
+        tally.readings, tally.reasons = write_files(Path(output), files, secrets.keys, progress, tally.problem)
     except OSError as error:
         raise CaptureError(f"cannot write {output}: {error.strerror}", path=output) from error
-    tally.counts.append(Counter({READING: readings}))
     tally.report()
-    if not readings:
+    if not tally.readings:
         detail = f"every advertisement ended as {' or '.join(tally.reasons)}" if tally.reasons else NOTHING
         raise why_nothing(tally.reasons, f"{', '.join(files)}: {detail}")

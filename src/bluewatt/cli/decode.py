@@ -37,8 +37,17 @@ _KEY_REASONS = {KeyMissing.__name__, KeyMismatch.__name__, "KeyUnproven"}
     "--output", "-o", type=click.Path(dir_okay=False), metavar="FILE",
     help="Write there. [default: standard output; Parquet needs a file]",
 )  # fmt: skip
+@click.option("--reveal", is_flag=True, help="Show keys and PINs that are in the capture. [default: hidden]")
+@click.option("--follow", is_flag=True, help="Wait for more at the end of a file that grows, until Ctrl-C.")
 def command(
-    inputs: tuple[str, ...], keys: tuple[str, ...], keys_file: str | None, as_json: bool, form: str, output: str | None
+    inputs: tuple[str, ...],
+    keys: tuple[str, ...],
+    keys_file: str | None,
+    as_json: bool,
+    form: str,
+    output: str | None,
+    reveal: bool,
+    follow: bool,
 ) -> None:
     """Explain an advertisement, or decode everything in a capture.
 
@@ -55,9 +64,11 @@ def command(
     elif texts:
         raise click.UsageError(f"--format {form} is for files; {texts[0]!r} is none")
     if files:
-        from bluewatt.cli.captures import decode_files
+        from bluewatt.cli.captures import Secrets, decode_files
+        from bluewatt.services.keys import gather_networks
 
-        decode_files(files, named, form, output)
+        secrets = Secrets(named, gather_networks(keys_file), reveal)
+        decode_files(files, secrets, form, output, follow=follow)
 
 
 def _is_file(text: str) -> bool:

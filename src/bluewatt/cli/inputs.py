@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,13 +18,17 @@ from bluewatt.transports.capture import BLOCK, STANDARD_INPUT, FrameReader, Prob
 from bluewatt.transports.gunzip import Gunzip
 
 _TEXT_SAMPLE = 2048
+_PATIENCE = 0.1
+"""Seconds between two looks at a file that grows."""
 
 
 class Input:
     """An open file or standard input, with its first bytes read to see what it is; `blocks()` gives all of it."""
 
-    def __init__(self, path: str, *, block: int = BLOCK) -> None:
+    def __init__(self, path: str, *, block: int = BLOCK, follow: bool = False) -> None:
         self.path = path
+        self.follow = follow
+        """Whether to wait for more at the end of the file, for ever."""
         self.origin = f"capture:{path}"
         self.on_progress: Callable[[int], None] | None = None
         """Told the bytes read so far, once per block."""
@@ -44,8 +49,8 @@ class Input:
 
     @property
     def is_live(self) -> bool:
-        """Whether it is a pipe, whose next bytes may be long in coming."""
-        return self.size is None
+        """Whether its next bytes may be long in coming: a pipe, or a file that grows."""
+        return self.size is None or self.follow
 
     @property
     def is_recording(self) -> bool:
@@ -89,7 +94,18 @@ class Input:
             yield from reader.feed(block)
         yield from reader.finish()
 
+    def placed(self, error: CaptureError) -> CaptureError:
+        """The same error with the path of the file, its message saying where."""
+        if error.path:
+            return error
+        return CaptureError(f"{self.path}: {error}, at byte {error.offset}", path=self.path, offset=error.offset)
+
     def _read(self) -> bytes:
+        while not (block := self._read_now()) and self.follow:
+            time.sleep(_PATIENCE)
+        return block
+
+    def _read_now(self) -> bytes:
         try:
             return self._file.read(self._block) or b""
         except OSError as error:

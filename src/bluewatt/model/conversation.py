@@ -19,6 +19,7 @@ from bluewatt.model.handles import ELSEWHERE, HandleMap, Place
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import Device
 from bluewatt.tables.gatt import Characteristic
+from bluewatt.tables.gatt_handles import DEVICE_NAME
 from bluewatt.tables.products import product
 from bluewatt.tables.registers import by_key
 from bluewatt.wire.acl import ATT_CHANNEL, FAR, NEAR, Connected, Data, Encrypted, LinkEvent
@@ -235,6 +236,10 @@ class Conversation:
         elif value.register == self._product_register and len(value.value) >= 3:
             self._identify(link, int.from_bytes(value.value[1:3], "little"))
 
+    def _named(self, link: _Link, name: str) -> None:
+        link.device = msgspec.structs.replace(link.device, name=name)
+        self.names[link.device.address] = name
+
     def _found_key(self, address: str, key: bytes) -> None:
         self.keys_seen[address] = key
         self.keys.add(address, key)
@@ -257,6 +262,8 @@ class Conversation:
         if place is ELSEWHERE:
             self.counts["on unknown handles"] += 1
             return []
+        if place.uuid == DEVICE_NAME and kind == READ:
+            self._named(link, value.decode("utf-8", "replace"))
         content = Attribute(place.uuid, handle, value, code)
         return [self._line(at, link, role, GATT, kind, content, value, offset=offset)]
 

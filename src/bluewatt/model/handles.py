@@ -18,6 +18,7 @@ from bluewatt.tables.gatt import (
     Characteristic,
     ControlOpcode,
 )
+from bluewatt.tables.gatt_handles import OTHER_HANDLES
 from bluewatt.wire.att import Server
 
 STEP = 3
@@ -105,6 +106,10 @@ class HandleMap:
         for number, (handle, characteristic) in enumerate(sorted(layout.items())):
             service = _COPIES[min(first_copy + number // len(_ORDER), 1)]
             self._server.uuids[handle] = characteristic.uuid_in(service)
+        for name, known in CHARACTERISTIC_HANDLES.items():
+            if known.items() >= layout.items():
+                for handle, uuid in OTHER_HANDLES[name].items():
+                    self._server.uuids.setdefault(handle, uuid)
         self._discovered = len(self._server.uuids)
         self._places = {}
 

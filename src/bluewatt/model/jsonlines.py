@@ -71,7 +71,8 @@ def _values_of(cls: type[Record]) -> Callable[[tuple[Any, ...]], dict[str, Any]]
 
 
 @lru_cache(maxsize=KEPT)
-def _device_object(device: Device) -> dict[str, Any]:
+def device_object(device: Device) -> dict[str, Any]:
+    """Who sent something, as a JSON object; not to be changed, it is made once."""
     known: dict[str, Any] = {"id": device.id, "address": device.address, "name": device.name}
     if device.product_id is not None:
         known["product_id"] = f"0x{device.product_id:04X}"
@@ -85,7 +86,7 @@ def json_object(outcome: Reading | Undecoded) -> dict[str, Any]:
         "at": utc_text(outcome.at),
         "source": outcome.frame.origin,
         "kind": outcome.frame.medium,
-        "device": _device_object(outcome.device),
+        "device": device_object(outcome.device),
     }
     if isinstance(outcome, Undecoded):
         return head | _why(outcome)

@@ -9,6 +9,9 @@ The file is TOML, one table per device, or a key alone::
 
     unassigned = ["…"]        # keys whose device is not known: tried on every device, proved by content
 
+    [networks]                # keys of VE.Smart networks, by their four-digit identifier
+    "1A2B" = "…"
+
 Nothing in here, no error either, ever holds the text of a key.
 """
 
@@ -25,6 +28,7 @@ from typing import Any
 from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.model.keys import KeyRing, normal_address, parse_key_argument
 from bluewatt.wire.cipher import Key
+from bluewatt.wire.vesmart import Network
 
 ENVIRONMENT = "BLUEWATT_KEYS"
 """Keys by comma: ADDRESS=KEY,ADDRESS=KEY or a key alone."""
@@ -32,6 +36,7 @@ KEYS_FILE = "BLUEWATT_KEYS_FILE"
 """Another place for the key file."""
 
 _UNASSIGNED = "unassigned"
+_NETWORKS = "networks"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _HEAD = "# The keys of your devices: secrets. Only you may read this file.\n"
 
@@ -98,10 +103,37 @@ def load_keys(path: Path) -> list[NamedKey]:
     """The keys of a key file; errors as `named_keys` has them."""
     named: list[NamedKey] = []
     for address, entry in _entries(path).items():
+        if address == _NETWORKS:
+            continue
         keys = entry if address == _UNASSIGNED else [_key_text(entry)]
         for key in keys if isinstance(keys, list) else [keys]:
             named += _named(path, None if address == _UNASSIGNED else address, key)
     return named
+
+
+def gather_networks(path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> list[Network]:
+    """The VE.Smart networks of the key file; errors as `named_keys` has them."""
+    file = Path(path) if path is not None else default_path(environ)
+    return load_networks(file) if path is not None or _exists(file) else []
+
+
+def load_networks(path: Path) -> list[Network]:
+    """The networks of a key file: `"1A2B" = "…"` or a table with `key` and `name` under `networks`."""
+    found = _entries(path).get(_NETWORKS, {})
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: networks is no table", path=str(path), hint='write [networks] and "1A2B" = "…"')
+    return [_network(path, name, entry) for name, entry in found.items()]
+
+
+def _network(path: Path, identifier: str, entry: Any) -> Network:
+    key, name = _key_text(entry), entry.get("name", "") if isinstance(entry, dict) else ""
+    place = f"{path}, network {identifier if len(identifier) <= 4 else 'entry'}"
+    if not isinstance(key, str) or not isinstance(name, str):
+        raise ConfigError(f"{place}: the key is not a text", path=str(path), hint='write "1A2B" = "32 hex digits"')
+    try:
+        return Network.of(identifier, key, name)
+    except KeyProblem as error:
+        raise KeyProblem(f"{place}: {_unquoted(error)}") from None
 
 
 def _key_text(entry: Any) -> Any:

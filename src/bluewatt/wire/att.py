@@ -119,11 +119,13 @@ class Server:
             yield Operation(READ, handle, value, True)
 
     def _read(self, data: bytes) -> Iterator[Operation]:
-        opcode, handle, _ = self._question
+        opcode, handle, rest = self._question
         if opcode == READ_REQUEST and data[0] == READ_RESPONSE:
             self._long = handle, data[1:]
         elif opcode == BLOB_REQUEST and data[0] == BLOB_RESPONSE:
             before = self._long[1] if self._long and self._long[0] == handle else b""
+            if not before and any(rest[:2]):
+                return  # the rest of a value whose beginning was not in the capture, or was told already
             self._long = handle, (before + data[1:])[:_LONGEST_VALUE]
         if len(data) < self.mtu:
             yield from self._finish_read()

@@ -1,0 +1,124 @@
+"""Everything in a capture, in its order: the packets of its container become readings, register values and lines. Pure.
+
+One transcript reads one capture. A key that a client reads from its device is used at once, for the advertisements
+behind it; a product or name heard in an advertisement names the device of a later connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import groupby
+
+from bluewatt.errors import CaptureError, WireError
+from bluewatt.model.conversation import Conversation, Line
+from bluewatt.model.keys import KeyRing
+from bluewatt.model.networks import NetworkAwareReceiver, Told
+from bluewatt.model.reading import ADVERTISEMENT, Frame
+from bluewatt.model.receiver import Receiver
+from bluewatt.wire.acl import HciLinks, LinkEvent
+from bluewatt.wire.advert import parse_advertisement
+from bluewatt.wire.advertising import AdvertisementReader
+from bluewatt.wire.airlinks import AirLinks
+from bluewatt.wire.containers.packets import Kind, Packet
+from bluewatt.wire.vesmart import Network
+
+_MOST_NAMES = 0x4000
+_EVENT, _AIR = int(Kind.EVENT), int(Kind.AIR)
+_LE_META = 0x3E
+_CONNECTION_SUBEVENTS = frozenset({0x01, 0x0A, 0x29})
+
+Entry = Told | Line
+"""What a capture holds: a reading, register values of a network, a frame that gave none, or a line of a talk."""
+
+
+Step = tuple[Frame | None, Sequence[Entry]]
+"""An advertisement with what it led to; None and the lines for a packet of a connection."""
+
+
+class Transcript:
+    """Reads a capture; what is wrong with packets is told in `problems`, taken out by the caller."""
+
+    def __init__(self, origin: str, keys: KeyRing | None = None, networks: Iterable[Network] = ()) -> None:
+        self.origin = origin
+        self.keys = keys if keys is not None else KeyRing()
+        self.receiver = NetworkAwareReceiver(Receiver(self.keys), networks)
+        self.conversation = Conversation(self.keys)
+        self.problems: list[CaptureError] = []
+        self.packets = 0
+        self.backwards = 0
+        """How often a time stamp lay before the one of the packet before it."""
+        self._advertisements = AdvertisementReader()
+        self._hci, self._air = HciLinks(), AirLinks()
+        self._advertisements.problems = self._hci.problems = self._air.problems = self.problems
+        self._last = 0.0
+
+    @property
+    def bad_crc(self) -> int:
+        """Packets a sniffer heard with a wrong checksum."""
+        return self._advertisements.bad_crc
+
+    @property
+    def unreadable(self) -> int:
+        """Packets of encrypted connections."""
+        return self._air.unreadable
+
+    def feed(self, packets: list[Packet]) -> Iterator[Step]:
+        """Yield what the packets lead to, each advertisement with its frame, in their order."""
+        self.packets += len(packets)
+        for talking, run in groupby(packets, _is_talk):
+            if talking:
+                yield from self._talk(run)
+            else:
+                yield from self._heard(list(run))
+
+    def finish(self) -> list[Entry]:
+        """The capture ended: what was left unfinished, and the readings that waited."""
+        return [*self.conversation.finish(self._last), *self.receiver.flush()]
+
+    def _talk(self, packets: Iterable[Packet]) -> Iterator[Step]:
+        receive, hci, air = self.conversation.receive, self._hci.read, self._air.read
+        for packet in packets:
+            self._clock(packet[0])
+            if packet[1] >= _AIR:
+                yield from self._heard([packet])
+                event: LinkEvent | None = air(packet)
+            else:
+                event = hci(packet)
+            if event is not None and (lines := receive(event)):
+                yield None, lines
+
+    def _heard(self, packets: list[Packet]) -> Iterator[Step]:
+        feed, names = self.receiver.feed, self.conversation.names
+        for at, address, _, rssi, _, payload, name in self._advertisements.read(packets):
+            self._clock(at)
+            if name is not None:
+                if len(names) >= _MOST_NAMES:
+                    names.clear()
+                names[address] = name
+            if payload is not None:
+                frame = Frame(at, self.origin, ADVERTISEMENT, address, payload, rssi, names.get(address))
+                if address not in self.conversation.products and len(self.conversation.products) < _MOST_NAMES:
+                    self._introduce(address, payload)
+                yield frame, feed(frame)
+
+    def _introduce(self, address: str, payload: bytes) -> None:
+        """Remember which product an address is."""
+        with suppress(WireError):
+            self.conversation.products[address] = parse_advertisement(payload).product_id
+
+    def _clock(self, at: float) -> None:
+        if at < self._last:
+            self.backwards += 1
+        self._last = at
+
+
+def _is_talk(packet: Packet) -> bool:
+    """Whether a packet may concern a connection; nearly all others are advertisements."""
+    kind, data = packet[1], packet[3]
+    if kind != _EVENT:
+        return True
+    size = len(data)
+    if size < 3 or data[1] != size - 2:
+        return False  # damaged: the reader of advertisements says so
+    return data[0] != _LE_META or data[2] in _CONNECTION_SUBEVENTS

@@ -22,6 +22,12 @@ COMMANDS = {
     "scan": "The devices around, nearest first, and why one shows no values.",
     "watch": "All values of devices, as they come.",
     "decode": "Explain an advertisement, a line of another tool, or a capture file.",
+    "emulate": "Be a device that other people's software pairs with and reads.",
+    "read": "Connect to a device, pair once, print what it knows.",
+    "key": "Fetch a device's Instant Readout key, or import keys.",
+    "history": "The days or counters a device keeps.",
+    "mode": "Switch a charger or an inverter.",
+    "set": "Change what may safely be changed, and prove it.",
     "reference": "Print a page of the reference.",
 }
 """Command → what `bluewatt --help` says of it; each is the function `command` of the module of its name."""

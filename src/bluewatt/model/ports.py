@@ -6,7 +6,7 @@ Sources and sinks are named in the dicts of `bluewatt.app` and of the entry poin
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -79,7 +79,7 @@ class Link(Protocol):
         """Write a register; only `services.commander` calls this. Returning does not prove that the device obeyed."""
         ...
 
-    def subscribe(self) -> AsyncIterator[RegisterReading]:
+    def subscribe(self) -> AsyncGenerator[RegisterReading, None]:
         """What the device tells unasked, as it comes; ends with LinkLost."""
         ...
 

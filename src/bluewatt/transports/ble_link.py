@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -262,7 +262,7 @@ class BleLink:
         """Write a register; nothing but `services.commander` calls this."""
         await self._open_channel().write(self.data_instance if instance is None else instance, register, raw)
 
-    async def subscribe(self) -> AsyncIterator[RegisterReading]:
+    async def subscribe(self) -> AsyncGenerator[RegisterReading, None]:
         """What the device tells from now on, a reading per value; LinkLost ends it."""
         stream = Stream()
         if self._lost:

@@ -1,0 +1,163 @@
+"""What the commands that connect share: their options, the PIN, and one run of a coroutine with a link."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import tomllib
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from bluewatt.app.connect import connect, open_central
+from bluewatt.cli.live import quiet_libraries
+from bluewatt.config import config_folder
+from bluewatt.errors import ConfigError, KeyProblem
+from bluewatt.model.keys import normal_address
+from bluewatt.transports.ble_central import FIND, NEAREST, Central
+from bluewatt.transports.ble_link import BleLink
+from bluewatt.transports.ble_pairing import parse_pin
+
+PIN = "BLUEWATT_PIN"
+"""The environment variable with the PIN."""
+
+PINS_FILE = "BLUEWATT_PINS_FILE"
+"""Another place for the file of PINs."""
+
+DEFAULT_RADIO = "ble:"
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_EVERY_DEVICE = "default"
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_T = TypeVar("_T")
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Which device, over which radio, with whose PIN."""
+
+    device: str | None
+    radio: str = DEFAULT_RADIO
+    pin: str | None = None
+    timeout: float = FIND
+    listen: float = NEAREST
+
+
+def link_options(command: Command) -> Command:
+    """`--nearest`, `--pin`, `--adapter`, `--radio`, `--timeout`."""
+    for option in (
+        click.option(
+            "--timeout", type=click.FloatRange(min=0, min_open=True), default=FIND, show_default=True, metavar="N",
+            help="Seconds to look for the device.",
+        ),
+        click.option(
+            "--radio", metavar="RADIO",
+            help="ble: (this computer's Bluetooth), virtual: (emulated devices, PIN 000000), or an adapter nothing "
+            "else uses: usb:0, hci-socket:0, tcp-client:HOST:PORT. [default: ble:]",
+        ),
+        click.option("--adapter", metavar="NAME", help="Bluetooth adapter, such as hci1. [default: the first]"),
+        click.option(
+            "--pin", metavar="DIGITS",
+            help="The device's PIN: six digits, wanted once. Others can see it here while the command runs: better the "
+            f"environment variable {PIN} or the file pins.toml (readable by you alone).",
+        ),
+        click.option("--nearest", is_flag=True, help="The nearest Victron device, by signal strength."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def target_of(
+    device: str | None, *, nearest: bool, pin: str | None, adapter: str | None, radio: str | None, timeout: float
+) -> Target:
+    """The target that options name; usage and PIN errors at once, before any radio is used."""
+    if nearest == (device is not None):
+        raise click.UsageError("name a DEVICE (address or part of its name), or say --nearest: one of the two")
+    if adapter and radio:
+        raise click.UsageError("--adapter is for this computer's Bluetooth, --radio names another: one of the two")
+    spec = f"{DEFAULT_RADIO}{adapter}" if adapter else radio or DEFAULT_RADIO
+    return Target(device, spec, find_pin(device, pin), timeout, min(NEAREST, timeout))
+
+
+def find_pin(device: str | None, given: str | None) -> str | None:
+    """The PIN given, else that of the environment, else of the file of PINs; None where none is known.
+
+    PairingFailed for a text that is no PIN, ConfigError for a file that cannot be used; neither repeats it.
+    """
+    if given is not None:
+        return parse_pin(given)
+    if os.environ.get(PIN):
+        return parse_pin(os.environ[PIN])
+    kept = _kept_pins()
+    names = [device, _EVERY_DEVICE] if device else [_EVERY_DEVICE]
+    found = next((kept[key] for key in map(_same_name, names) if key in kept), None)
+    return parse_pin(found) if found is not None else None
+
+
+def pins_path() -> Path:
+    """The file of PINs: lines `"AA:BB:CC:DD:EE:FF" = "014916"`, or a device's name, or `default`."""
+    return Path(os.environ[PINS_FILE]) if os.environ.get(PINS_FILE) else config_folder() / "pins.toml"
+
+
+def _kept_pins() -> dict[str, str]:
+    path = pins_path()
+    try:
+        with path.open("rb") as file:
+            if os.name == "posix" and os.fstat(file.fileno()).st_mode & _OTHERS:
+                raise ConfigError(
+                    f"the file of PINs {path} may be read by others", path=str(path), hint=f"run: chmod 600 {path}"
+                )
+            pins = tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        raise ConfigError(
+            f"the file of PINs {path} cannot be read", path=str(path), hint='write "AA:BB:CC:DD:EE:FF" = "014916"'
+        ) from None
+    if not all(isinstance(pin, str) for pin in pins.values()):
+        raise ConfigError(
+            f"the file of PINs {path} has a PIN that is not a text: leading zeros get lost", path=str(path),
+            hint='write "AA:BB:CC:DD:EE:FF" = "014916", with quotes',
+        )  # fmt: skip
+    return {_same_name(name): pin for name, pin in pins.items()}
+
+
+def _same_name(name: str) -> str:
+    """An address in its normal form, a name in lower case."""
+    try:
+        return normal_address(name)
+    except KeyProblem:
+        return name.casefold()
+
+
+def notice(sentence: str) -> None:
+    """Tell the user something that is not output."""
+    click.echo(f"bluewatt: {sentence}", err=True)
+
+
+def with_link(target: Target, work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]]) -> _T:
+    """Open the radio and the link, do the work, close both; what ends the work early is raised."""
+    quiet_libraries()
+    return asyncio.run(_with_link(target, work))
+
+
+async def _with_link(target: Target, work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]]) -> _T:
+    async with open_central(target.radio) as central, open_link(target, central) as link:
+        return await work(link, central)
+
+
+def open_link(target: Target, central: Central) -> AbstractAsyncContextManager[BleLink]:
+    """The link of a target on an open central."""
+    return connect(
+        target.device, pin=target.pin, central=central, find=target.timeout, nearest=target.listen, notice=notice
+    )
+
+
+def quiet_run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine with what libraries log kept off the screen."""
+    quiet_libraries()
+    asyncio.run(work)

@@ -1,0 +1,102 @@
+"""`bluewatt read`: connect to a device, pair once, print what it knows."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
+
+import click
+
+from bluewatt.cli.linked import link_options, target_of, with_link
+from bluewatt.cli.options import json_option
+from bluewatt.cli.shown import COLUMNS, csv_cells, json_reading, label, print_table, value_text, write_csv, write_json
+from bluewatt.model.registers import RegisterReading, RegisterValue
+from bluewatt.services.readout import GROUPS, read_group, read_named
+from bluewatt.transports.ble_central import Central
+from bluewatt.transports.ble_link import BleLink
+
+DEFAULT_GROUPS = ("facts", "live")
+
+
+@click.command("read")
+@click.argument("arguments", nargs=-1, metavar="[DEVICE] [NAME]...")
+@click.option("--all", "everything", is_flag=True, help="Every register known for the device's family.")
+@click.option("--group", "groups", multiple=True, type=click.Choice(list(GROUPS)), help="A group; repeatable.")
+@click.option("--stream", is_flag=True, help="Go on printing what changes, until Ctrl-C.")
+@json_option("Print JSON Lines, one object per register.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@link_options
+def command(
+    arguments: tuple[str, ...],
+    everything: bool,
+    groups: tuple[str, ...],
+    stream: bool,
+    as_json: bool,
+    as_csv: bool,
+    nearest: bool,
+    pin: str | None,
+    adapter: str | None,
+    radio: str | None,
+    timeout: float,
+) -> None:
+    """Connect to a device and print what it knows, by name, with units.
+
+    DEVICE is an address or a part of a name; with --nearest there is none. NAME is a metric such as battery_voltage, a
+    register's key, or its number such as 0xED8D; without names the device's facts and its live values are read.
+    """
+    if as_json and as_csv:
+        raise click.UsageError("--json or --csv: one of the two")
+    device, names = (None, arguments) if nearest else (arguments[0] if arguments else None, arguments[1:])
+    target = target_of(device, nearest=nearest, pin=pin, adapter=adapter, radio=radio, timeout=timeout)
+    chosen = ("all",) if everything else groups or (() if names else DEFAULT_GROUPS)
+    printer = _Printer(as_json=as_json, as_csv=as_csv)
+
+    async def work(link: BleLink, central: Central) -> None:
+        values = await read_named(link, names) if names else []
+        values += await read_group(link, *chosen) if chosen else []
+        serial = next((value.value for value in values if value.key == "serial_number"), None)
+        link.know_serial(serial or "")
+        printer.put(link, central.origin, values)
+        if stream:
+            await _follow(link, printer, {value.register for value in values} if names else None)
+
+    with_link(target, work)
+
+
+async def _follow(link: BleLink, printer: _Printer, wanted: set[int] | None) -> None:
+    async with aclosing(link.subscribe()) as readings:
+        async for reading in readings:
+            if wanted is None or reading.values[0].register in wanted:
+                printer.follow(reading)
+
+
+class _Printer:
+    """Values in the form asked for."""
+
+    def __init__(self, *, as_json: bool, as_csv: bool) -> None:
+        self._as_json = as_json
+        self._as_csv = as_csv
+
+    def put(self, link: BleLink, origin: str, values: Sequence[RegisterValue]) -> None:
+        """What was read."""
+        if self._as_json:
+            for value in values:
+                write_json(json_reading(link.device, time.time(), origin, value))
+        elif self._as_csv:
+            write_csv(COLUMNS, map(csv_cells, values))
+        else:
+            print_table(link.device, values)
+
+    def follow(self, reading: RegisterReading) -> None:
+        """One more value, told by the device."""
+        (value,) = reading.values
+        if self._as_json:
+            write_json(json_reading(reading.device, reading.at, reading.origin, value))
+        elif self._as_csv:
+            csv.writer(sys.stdout, lineterminator="\n").writerow(csv_cells(value))
+            sys.stdout.flush()
+        else:
+            click.echo(f"{label(value)}: {value_text(value)} {value.unit}".rstrip())

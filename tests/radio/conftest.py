@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 from bleak import BleakClient
 
+from bluewatt.app.emulate import Emulator, Plan
+from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.tables.gatt import DATA_SERVICE, Characteristic
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
@@ -107,6 +110,36 @@ class Talk:
         self._put(self.session.send(SetValues(instance, ((register, value),)), self._now()))
         await self.until(lambda: (instance, register) in self.answers)
         return self.answers[instance, register]
+
+
+@asynccontextmanager
+async def living(emulator: Emulator) -> AsyncIterator[Emulator]:
+    """An emulator on the air whose devices live."""
+    async with emulator:
+        life = asyncio.create_task(emulator.run())
+        try:
+            yield emulator
+        finally:
+            life.cancel()
+            await asyncio.gather(life, return_exceptions=True)
+
+
+class Emulating(Protocol):
+    def __call__(
+        self, radio: VirtualRadio, *plans: Plan, state: Path | None = None, **more: Any
+    ) -> AbstractAsyncContextManager[Emulator]: ...
+
+
+@pytest.fixture
+def emulator() -> Emulating:
+    """The devices of some plans on a radio; the same ones in every test."""
+
+    def emulating(
+        radio: VirtualRadio, *plans: Plan, state: Path | None = None, **more: Any
+    ) -> AbstractAsyncContextManager[Emulator]:
+        return living(Emulator(plans, radio=radio, seed=5, start=DEFAULT_START, state=state, **more))
+
+    return emulating
 
 
 class Talking(Protocol):

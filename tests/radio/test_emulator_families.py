@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from bleak import BleakScanner
 
-from bluewatt.app.emulate import Emulator, Plan
+from bluewatt.app.emulate import Plan
 from bluewatt.services.emulator import FAMILIES, EmulatedDevice
-from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.tables.gatt import COMPANY_ID, DATA_SERVICE, SECOND_DATA_SERVICE
 from bluewatt.tables.registers import by_key, lookup
 from bluewatt.transports.virtual import VirtualRadio
@@ -22,10 +21,6 @@ from bluewatt.wire.session_events import Stalled, Unanswered
 from bluewatt.wire.values import decode_value, encode_value
 
 COMMANDS = {"synchronize", "inverter_nvm_command", "pin_code"}
-
-
-def emulator(radio: VirtualRadio, *plans: Plan, state: Path | None = None, **more: Any) -> Emulator:
-    return Emulator(plans, radio=radio, seed=5, start=DEFAULT_START, state=state, **more)
 
 
 def dialect(key: str) -> bool:
@@ -67,7 +62,9 @@ async def heard(adapter: VirtualAdapter, address: str, *, first_byte: int = 0x10
 
 
 @pytest.mark.parametrize("key", FAMILIES)
-async def test_all_registers_of_a_family_are_read_and_mean_what_the_device_says(radio, adapter, talk, key) -> None:
+async def test_all_registers_of_a_family_are_read_and_mean_what_the_device_says(
+    radio, adapter, talk, key, emulator
+) -> None:
     async with emulator(radio, Plan(family=key)) as running:
         device = running.running[0].device
         family = device.family
@@ -98,7 +95,7 @@ async def test_all_registers_of_a_family_are_read_and_mean_what_the_device_says(
 
 
 @pytest.mark.parametrize("key", FAMILIES)
-async def test_the_key_register_opens_the_advertisement(radio, adapter, talk, key) -> None:
+async def test_the_key_register_opens_the_advertisement(radio, adapter, talk, key, emulator) -> None:
     async with emulator(radio, Plan(family=key)) as running:
         device = running.running[0].device
         data = await heard(adapter, device.address)
@@ -111,7 +108,7 @@ async def test_the_key_register_opens_the_advertisement(radio, adapter, talk, ke
         assert parse_advertisement(data.manufacturer_data[COMPANY_ID]).product_id == device.family.product_id
 
 
-async def test_thirty_days_of_history(radio, adapter, talk) -> None:
+async def test_thirty_days_of_history(radio, adapter, talk, emulator) -> None:
     async with emulator(radio, Plan(family="mppt")) as running:
         device = running.running[0].device
         async with talk(adapter, device.address) as session:
@@ -125,7 +122,7 @@ async def test_thirty_days_of_history(radio, adapter, talk) -> None:
     assert max(day["maximum_pv_voltage"] for day in days) == total["maximum_pv_voltage"]
 
 
-async def test_a_mode_acts_and_survives_a_restart(tmp_path: Path, talk) -> None:
+async def test_a_mode_acts_and_survives_a_restart(tmp_path: Path, talk, emulator) -> None:
     async def once(act: Any) -> Any:
         async with (
             VirtualRadio() as radio,
@@ -160,7 +157,7 @@ async def test_a_mode_acts_and_survives_a_restart(tmp_path: Path, talk) -> None:
     assert await once(eco_and_back) == pytest.approx(230, abs=1)
 
 
-async def test_controls_of_a_solar_charger_act(radio, adapter, talk) -> None:
+async def test_controls_of_a_solar_charger_act(radio, adapter, talk, emulator) -> None:
     async with emulator(radio, Plan(family="mppt"), speed=20) as running:
         device = running.running[0].device
         async with talk(adapter, device.address) as session:
@@ -187,7 +184,7 @@ async def test_controls_of_a_solar_charger_act(radio, adapter, talk) -> None:
             assert await session.set(3, 0x0004, b"") == 1, "not there"
 
 
-async def test_a_battery_monitor_is_synchronised(radio, adapter, talk) -> None:
+async def test_a_battery_monitor_is_synchronised(radio, adapter, talk, emulator) -> None:
     async with emulator(radio, Plan(family="smartshunt")) as running:
         device = running.running[0].device
         async with talk(adapter, device.address) as session:
@@ -198,7 +195,7 @@ async def test_a_battery_monitor_is_synchronised(radio, adapter, talk) -> None:
 
 
 @pytest.mark.parametrize("mtu", [23, 77, 247])
-async def test_every_mtu(radio, adapter, talk, mtu: int) -> None:
+async def test_every_mtu(radio, adapter, talk, mtu: int, emulator) -> None:
     async with emulator(radio, Plan(family="mppt", mtu=mtu)) as running:
         device = running.running[0].device
         async with talk(adapter, device.address) as session:
@@ -208,7 +205,7 @@ async def test_every_mtu(radio, adapter, talk, mtu: int) -> None:
             assert all(isinstance(day, bytes) and len(day) == 34 for day in days)
 
 
-async def test_an_orion_answers_on_both_copies_of_its_service(radio, adapter, talk) -> None:
+async def test_an_orion_answers_on_both_copies_of_its_service(radio, adapter, talk, emulator) -> None:
     async with emulator(radio, Plan(family="orion")) as running:
         device = running.running[0].device
         for service in (DATA_SERVICE, SECOND_DATA_SERVICE):
@@ -216,7 +213,7 @@ async def test_an_orion_answers_on_both_copies_of_its_service(radio, adapter, ta
                 assert isinstance(await value(session, device, "input_voltage"), float)
 
 
-async def test_without_instant_readout_the_service_is_advertised(radio, adapter, talk) -> None:
+async def test_without_instant_readout_the_service_is_advertised(radio, adapter, talk, emulator) -> None:
     async with emulator(radio, Plan(family="smartshunt")) as running:
         device = running.running[0].device
         async with talk(adapter, device.address) as session:
@@ -231,7 +228,7 @@ async def test_without_instant_readout_the_service_is_advertised(radio, adapter,
         assert data.service_uuids == []
 
 
-async def test_a_new_pin_over_the_air_makes_a_new_key(radio, adapter, talk) -> None:
+async def test_a_new_pin_over_the_air_makes_a_new_key(radio, adapter, talk, emulator) -> None:
     async with emulator(radio, Plan(family="mppt")) as running:
         device = running.running[0].device
         before = device.key
@@ -244,7 +241,7 @@ async def test_a_new_pin_over_the_air_makes_a_new_key(radio, adapter, talk) -> N
         assert device.pin == "012345"
 
 
-async def test_two_devices_of_one_site_and_fifty_on_the_air(radio, adapter) -> None:
+async def test_two_devices_of_one_site_and_fifty_on_the_air(radio, adapter, emulator) -> None:
     plans = [Plan(family=key) for key in FAMILIES for _ in range(9)]
     names: dict[str, int] = {}
     async with emulator(radio, *plans) as running:

@@ -9,8 +9,7 @@ import pytest
 from bleak import BleakClient, BleakScanner
 from bleak.exc import BleakError, BleakGATTProtocolError
 
-from bluewatt.app.emulate import Emulator, Plan
-from bluewatt.services.simulator import DEFAULT_START
+from bluewatt.app.emulate import Plan
 from bluewatt.tables.gatt import (
     DEVICE_INFORMATION,
     FIRMWARE_CONTROL,
@@ -30,13 +29,9 @@ from bluewatt.wire.device_info import parse_device_information, pin_answer, puk_
 SHUNT = Plan(family="smartshunt", pin="004711")
 
 
-def emulator(radio: VirtualRadio, *plans: Plan, state: Path | None = None, speed: float = 1.0) -> Emulator:
-    return Emulator(plans or (SHUNT,), radio=radio, seed=5, start=DEFAULT_START, state=state, speed=speed)
-
-
 @pytest.fixture
-async def shunt(radio: VirtualRadio):
-    async with emulator(radio) as running:
+async def shunt(radio: VirtualRadio, emulator):
+    async with emulator(radio, SHUNT) as running:
         yield running.running[0]
 
 
@@ -91,14 +86,14 @@ async def test_firmware_updates_are_refused_even_to_a_paired_client(shunt, adapt
             assert refused.value.code == 0x03
 
 
-async def test_a_bond_outlives_a_restart_of_both_sides_and_dies_with_the_pin(tmp_path: Path, talk) -> None:
+async def test_a_bond_outlives_a_restart_of_both_sides_and_dies_with_the_pin(tmp_path: Path, talk, emulator) -> None:
     bonds, state = tmp_path / "client.json", tmp_path / "state"
 
     async def read(pin: str | None, *, pair: bool) -> bytes | int:
         async with (
             VirtualRadio() as radio,
             VirtualAdapter(radio, pin=pin, key_store=bonds) as adapter,
-            emulator(radio, state=state) as running,
+            emulator(radio, SHUNT, state=state) as running,
             talk(adapter, running.running[0].device.address, pair=pair) as session,
         ):
             (name,) = await session.get(0, 0x010C)
@@ -138,7 +133,7 @@ async def test_a_second_client_is_refused_and_advertising_stops_meanwhile(radio,
     assert shunt.peripheral.served == 2
 
 
-async def test_the_nonce_step_opens_the_key(radio, adapter, talk) -> None:
+async def test_the_nonce_step_opens_the_key(radio, adapter, talk, emulator) -> None:
     plan = Plan(family="orion", pin="004711", key_behind_puk=True)
     adapter.pin = "004711"
     answers: asyncio.Queue[bytes] = asyncio.Queue()
@@ -167,7 +162,7 @@ async def test_the_nonce_step_opens_the_key(radio, adapter, talk) -> None:
 
 
 @pytest.mark.parametrize(("speed", "kept"), [(40.0, False), (40.0, True)])
-async def test_the_keep_alive_of_the_session(radio, adapter, talk, speed: float, kept: bool) -> None:
+async def test_the_keep_alive_of_the_session(radio, adapter, talk, speed: float, kept: bool, emulator) -> None:
     """A charger: ten seconds of its time, in a quarter of a second."""
     adapter.pin = "000000"
     async with emulator(radio, Plan(family="mppt"), speed=speed) as running:
@@ -182,10 +177,12 @@ async def test_the_keep_alive_of_the_session(radio, adapter, talk, speed: float,
 
 
 @pytest.mark.parametrize(("written", "lives"), [(None, False), (b"\x60\xea", True), (b"\xff\xff", True)])
-async def test_the_minute_of_the_documented_service(radio, adapter, written: bytes | None, lives: bool) -> None:
+async def test_the_minute_of_the_documented_service(
+    radio, adapter, written: bytes | None, lives: bool, emulator
+) -> None:
     adapter.pin = "004711"
     keep_alive = CHARACTERISTICS[0].uuid
-    async with emulator(radio, speed=100) as running:
+    async with emulator(radio, SHUNT, speed=100) as running:
         peripheral = running.running[0].peripheral
         async with BleakClient(
             running.running[0].device.address, backend=adapter.client, timeout=5, pair=True
@@ -201,7 +198,7 @@ async def test_the_minute_of_the_documented_service(radio, adapter, written: byt
         assert peripheral.timeouts == (0 if lives else 1)
 
 
-async def test_the_old_firmware_knows_no_keep_alive_and_stays(radio, adapter, talk) -> None:
+async def test_the_old_firmware_knows_no_keep_alive_and_stays(radio, adapter, talk, emulator) -> None:
     plan = Plan(family="bmv712", generation="old")
     async with emulator(radio, plan, speed=200) as running:
         async with talk(adapter, running.running[0].device.address, keep_alive=None) as session:
@@ -212,7 +209,7 @@ async def test_the_old_firmware_knows_no_keep_alive_and_stays(radio, adapter, ta
         assert running.running[0].peripheral.timeouts == 0
 
 
-async def test_a_client_that_never_pairs_is_sent_away(radio, adapter) -> None:
+async def test_a_client_that_never_pairs_is_sent_away(radio, adapter, emulator) -> None:
     async with (
         emulator(radio, Plan(family="phoenix"), speed=200) as running,
         BleakClient(running.running[0].device.address, backend=adapter.client, timeout=5) as client,

@@ -1,6 +1,7 @@
 """The wiring of `bluewatt emulate`: simulated or fed values → register store → peripheral → radio.
 
-    async with Emulator([Plan("mppt")], "virtual", radio=radio) as emulator: ...
+    async with Emulator([Plan(family="mppt")], "tcp-server:127.0.0.1:7001") as emulator:
+        await emulator.run()
 
 Each device has two files in the state directory: what it remembers, and its bonds. Devices of one process belong to one
 simulated site, so they agree with each other; a second device of the same family belongs to the next site.
@@ -9,9 +10,10 @@ simulated site, so they agree with each other; a second device of the same famil
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,12 +21,14 @@ from typing import Any, Self
 import msgspec
 
 from bluewatt.app.clock import SiteClock
-from bluewatt.errors import ConfigError
+from bluewatt.errors import ConfigError, Malformed
 from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Family, FedValues, Memory, SimulatedValues, pin_text
 from bluewatt.services.emulator.families import GENERATIONS
+from bluewatt.services.emulator.feed import values_of_line, values_of_message
 from bluewatt.services.simulator import Site
 from bluewatt.services.simulator.chance import child_seed
 from bluewatt.tables.vesmart import DATA_PERIOD
+from bluewatt.transports.lines import lines
 from bluewatt.transports.peripheral import Peripheral
 from bluewatt.transports.peripheral_radio import Broadcaster, open_air
 from bluewatt.transports.virtual import VirtualRadio
@@ -94,8 +98,6 @@ class Emulator:
             await self._open.enter_async_context(self.air)
             for device, (plan, number) in zip(devices, self._plans, strict=True):
                 await self._put_on_air(device, self._bonds(plan, number))
-            task = asyncio.create_task(self._run(), name="emulator")
-            self._open.push_async_callback(_end, task)
         except BaseException:
             await self._open.aclose()
             raise
@@ -175,7 +177,8 @@ class Emulator:
 
     # running
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Let the devices live, for ever; a group with AdapterUnavailable where the adapter gives up."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._refresh(), name="refresh")
             for running in self.running:
@@ -220,23 +223,45 @@ def _generation(key: str) -> Any:
     return GENERATIONS[key]
 
 
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+async def feed_values(source: str, problem: Callable[[str], None]) -> AsyncIterator[Mapping[str, Any]]:
+    """Values from standard input ("-") or an MQTT topic ("mqtt://host/topic"); what cannot be read is told.
+
+    Raises ConfigError for another source, BrokerError where the broker cannot be reached.
+    """
+    if source == "-":
+        read: AsyncIterator[tuple[str, bytes]] = _from_input()
+    elif source.partition("://")[0] in ("mqtt", "mqtts"):
+        try:
+            from bluewatt.transports.mqtt_values import messages
+        except ModuleNotFoundError as missing:
+            hint = "run: pip install 'bluewatt[mqtt]'"
+            raise ConfigError(f"MQTT needs the library {missing.name}", hint=hint) from missing
+        read = messages(source)
+    else:
+        raise ConfigError("there is no such feed", hint="choose simulator, - or mqtt://host/topic")
+    async for topic, payload in read:
+        try:
+            yield values_of_message(topic, payload) if topic else values_of_line(payload)
+        except Malformed as error:
+            problem(str(error))
+
+
+async def _from_input() -> AsyncIterator[tuple[str, bytes]]:
+    async for line in lines(sys.stdin.buffer):
+        yield "", line
 
 
 async def watch_clients(emulator: Emulator, tell: Callable[[str], None]) -> None:
     """Tell of clients that come and go, until cancelled."""
-    known: dict[str, tuple[bool, int]] = {}
+    known = {running.device.address: (0, 0, 0) for running in emulator.running}
     while True:
         for running in emulator.running:
             peripheral, name = running.peripheral, running.device.name
-            now = peripheral.client is not None, peripheral.timeouts
-            before = known.get(running.device.address, (False, 0))
-            if now[0] and not before[0]:
+            here = peripheral.client is not None
+            came, left, timeouts = known[running.device.address]
+            if peripheral.served > came:
                 tell(f"{name}: a client connected")
-            elif before[0] and not now[0]:
-                tell(f"{name}: the client " + ("sent no keep-alive" if now[1] > before[1] else "left"))
-            known[running.device.address] = now
+            if peripheral.served - here > left:
+                tell(f"{name}: the client " + ("sent no keep-alive" if peripheral.timeouts > timeouts else "left"))
+            known[running.device.address] = peripheral.served, peripheral.served - here, peripheral.timeouts
         await asyncio.sleep(0.2)

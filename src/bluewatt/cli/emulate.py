@@ -1,0 +1,157 @@
+"""`bluewatt emulate`: this computer as a device that other people's software discovers, pairs with and reads."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tomllib
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bluewatt.errors import ConfigError
+from bluewatt.wire.vesmart import Network
+
+if TYPE_CHECKING:
+    from bluewatt.app.emulate import Emulator, Running
+
+DEVICES = ("smartshunt", "bmv712", "mppt", "phoenix", "orion", "ip22")
+SIMULATOR = "simulator"
+DEMO = "demo"
+DEFAULT_RADIO = "hci-socket:0"
+
+_STATUS_PERIOD = 1.0
+
+
+@click.command("emulate")
+@click.argument("devices", nargs=-1, required=True, type=click.Choice(DEVICES), metavar="DEVICE...")
+@click.option(
+    "--radio", default=DEFAULT_RADIO, show_default=True, metavar="TRANSPORT",
+    help="Where the device is on the air: hci-socket:0, usb:0 or serial:/dev/tty… (a real adapter, which nothing else "
+    "may use meanwhile; one device at a time), vhci (this computer's own Bluetooth hears it; Linux, root), "
+    "tcp-server:HOST:PORT (programs that attach by HCI over TCP), virtual (nobody but this process).",
+)  # fmt: skip
+@click.option("--name", metavar="TEXT", help="The local name. [default: the factory's, with a serial number]")
+@click.option(
+    "--pin", metavar="DIGITS", help="Six digits. A new PIN makes a new key. [default: as before, else 000000]"
+)
+@click.option(
+    "--state", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Where PIN, key, name, settings and bonds are kept. [default: emulate in your configuration folder]",
+)  # fmt: skip
+@click.option("--forget", is_flag=True, help="Keep nothing: the next start is another device.")
+@click.option(
+    "--feed", default=SIMULATOR, show_default=True, metavar="SOURCE",
+    help="Where the values come from: simulator, - (JSON Lines on standard input) or mqtt://host/topic.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=1), metavar="N", help="Be device number N, the same on every computer.")
+@click.option(
+    "--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True, metavar="FACTOR",
+    help="How fast the device's time runs.",
+)  # fmt: skip
+@click.option(
+    "--firmware", type=click.Choice(("new", "old")), default="new", show_default=True,
+    help="old: as a SmartShunt of 2021, which knows no keep-alive and small packets only.",
+)  # fmt: skip
+@click.option(
+    "--mtu",
+    type=click.IntRange(23, 517),
+    metavar="BYTES",
+    help="The largest MTU it agrees to. [default: as the device]",
+)
+@click.option(
+    "--vesmart", metavar="FILE",
+    help="Broadcast to a VE.Smart network too: a TOML file with network_id and network_key, or demo, a made-up one.",
+)  # fmt: skip
+@click.option(
+    "--transmit", is_flag=True, help="Send VE.Smart broadcasts on a real radio. Can make chargers overcharge!"
+)
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N", help="End after so many seconds.")
+def command(
+    devices: tuple[str, ...], radio: str, name: str | None, pin: str | None, state: Path | None, forget: bool,
+    feed: str, seed: int | None, speed: float, firmware: str, mtu: int | None, vesmart: str | None, transmit: bool,
+    seconds: float | None,
+) -> None:  # fmt: skip
+    """Be one or more devices: smartshunt, bmv712, mppt, phoenix, orion, ip22.
+
+    They advertise, pair by their PIN, and answer reads and writes as the real ones do; what is switched or set acts on
+    the simulated device. On, off, name, PIN and key survive a restart. Ctrl-C ends it.
+    """
+    from bluewatt.cli.live import quiet_libraries, run
+
+    quiet_libraries()
+    try:
+        from bluewatt.app.emulate import Emulator, Plan
+    except ModuleNotFoundError as missing:
+        hint = "run: pip install 'bluewatt[emulator]'"
+        raise ConfigError(f"the emulator needs the library {missing.name}", hint=hint) from missing
+    if name is not None and len(devices) > 1:
+        raise click.UsageError("--name is for one device")
+    plans = [Plan(family=device, name=name, pin=pin, generation=firmware, mtu=mtu) for device in devices]
+    emulator = Emulator(
+        plans, radio, state=None if forget else state or Path(click.get_app_dir("bluewatt")) / "emulate", seed=seed,
+        speed=speed, fed=feed != SIMULATOR, network=_network(vesmart), transmit=transmit,
+    )  # fmt: skip
+    run(_emulate(emulator, feed, seconds))
+
+
+def _network(choice: str | None) -> Network | None:
+    if choice is None:
+        return None
+    if choice == DEMO:
+        return Network.of("d3a0", "d3" * 16, "demo")
+    try:
+        known = tomllib.loads(Path(choice).read_text("utf-8"))
+        return Network.of(str(known["network_id"]), str(known["network_key"]), str(known.get("name", "")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        hint = "a TOML file with network_id (4 hex digits) and network_key (32)"
+        raise ConfigError(f"{choice} does not name a VE.Smart network: {what}", path=choice, hint=hint) from error
+
+
+async def _emulate(emulator: Emulator, feed: str, seconds: float | None) -> None:
+    from bluewatt.app.emulate import feed_values, watch_clients
+
+    async with emulator:
+        for running in emulator.running:
+            _introduce(running)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
+                group.create_task(emulator.run(), name="emulator")
+                group.create_task(watch_clients(emulator, _tell), name="clients")
+                group.create_task(_status(emulator), name="status")
+                if feed != SIMULATOR:
+                    group.create_task(emulator.feed_from(feed_values(feed, _tell)), name="feed")
+
+
+def _introduce(running: Running) -> None:
+    """Who it is; a person has to know the PIN of the device he made."""
+    device = running.device
+    _tell(f"{device.family.title}: {device.name}, address {device.address}, PIN {device.pin}")
+
+
+def _tell(text: str) -> None:
+    click.echo(f"\r{text}\x1b[K" if sys.stderr.isatty() else text, err=True)
+
+
+async def _status(emulator: Emulator) -> None:
+    """One line that is drawn anew, on a terminal."""
+    while sys.stderr.isatty():
+        click.echo(f"\r{' · '.join(map(_line, emulator.running))}\x1b[K", err=True, nl=False)
+        await asyncio.sleep(_STATUS_PERIOD)
+
+
+def _line(running: Running) -> str:
+    shown = running.device.measurements()
+    values = " ".join(_figure(shown, key, unit) for key, unit in _FIGURES if shown.get(key) is not None)
+    return f"{running.device.name} {'connected' if running.peripheral.client else 'advertising'} {values}".rstrip()
+
+
+_FIGURES = (("battery_voltage", "V"), ("output_voltage", "V"), ("battery_current", "A"), ("state_of_charge", "%"))
+
+
+def _figure(shown: Any, key: str, unit: str) -> str:
+    value = shown[key]
+    return f"{value:.2f} {unit}" if isinstance(value, int | float) else f"{value} {unit}"

@@ -1,0 +1,33 @@
+"""Lines from a pipe, a terminal or a file, as they come, without a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import BinaryIO
+
+LONGEST_LINE = 1 << 16
+
+
+async def lines(file: BinaryIO) -> AsyncIterator[bytes]:
+    """The lines that are not blank, until the end; a line longer than LONGEST_LINE is skipped."""
+    reader = asyncio.StreamReader(limit=LONGEST_LINE)
+    loop = asyncio.get_running_loop()
+    try:
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
+    except ValueError:  # an ordinary file, which never keeps anybody waiting
+        for line in file:
+            yield line
+        return
+    try:
+        while True:
+            try:
+                line = await reader.readline()
+            except ValueError:
+                continue
+            if not line:
+                return
+            if line.strip():
+                yield line
+    finally:
+        transport.close()

@@ -17,7 +17,7 @@ from rich.live import Live
 from bluewatt.app import OpenSource, open_source
 from bluewatt.cli import DEBUG
 from bluewatt.cli.terminal import devices_table, status_line
-from bluewatt.errors import DeviceNotFound
+from bluewatt.errors import BluewattError, CaptureError, DeviceNotFound
 from bluewatt.model.jsonlines import json_line
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.receiver import Outcome
@@ -113,14 +113,14 @@ def listen(
 ) -> OpenSource:
     """Open a source and show what is heard until it ends, `seconds` are over, or Ctrl-C; all of these end well.
 
-    DeviceNotFound, with what to check, when no Victron device was heard.
+    DeviceNotFound, with what to check, when no Victron device was heard; CaptureError when a file holds none.
     """
     quiet_libraries()
     with recorder(record) as recording:
         source = open_source(spec, keys=keys, on_frame=recording.write if recording else None)
         run(_listen(source, screen, seconds))
     if not source.frames:
-        raise DeviceNotFound(nothing_heard(source))
+        raise nothing_heard(source)
     return source
 
 
@@ -173,16 +173,17 @@ def limit_of(seconds: float | None) -> float | None:
     return seconds if seconds is not None or sys.stdout.isatty() else WITHOUT_TERMINAL
 
 
-def nothing_heard(source: OpenSource) -> str:
+def nothing_heard(source: OpenSource) -> BluewattError:
     """Why nothing may have been heard, in a sentence that says what to check."""
     if source.scanner is None:
-        return "no advertisement of a Victron device in it"
+        path = str(getattr(source.source, "path", "the source"))
+        return CaptureError(f"{path}: no advertisement of a Victron device in it", path=path)
     if strangers := source.scanner.counters.strangers:
-        return (
+        return DeviceNotFound(
             f"no Victron device heard, though {strangers} advertisements of others: go nearer, and close the app where"
             " it is connected to the device (a connected device does not advertise)"
         )
-    return (
+    return DeviceNotFound(
         "nothing heard at all: check that the Bluetooth adapter is on and has its antenna (bluetoothctl show), that no"
         " other program keeps it busy, and that a device is within some ten metres"
     )

@@ -11,7 +11,18 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bluewatt.cli.words import ABSENT, age_text, headline, label, shown, state_text, trouble, type_title, value_text
+from bluewatt.cli.words import (
+    ABSENT,
+    age_text,
+    headline,
+    label,
+    printable,
+    shown,
+    state_text,
+    trouble,
+    type_title,
+    value_text,
+)
 from bluewatt.model.presence import PresenceState
 from bluewatt.model.roster import Entry, Roster
 from bluewatt.schema import Row
@@ -20,18 +31,17 @@ from bluewatt.tables.products import product_name
 NARROWEST = 80
 PLAIN_WIDTH = 110
 """Where output is no terminal."""
-_NAME, _KIND, _STATE, _RSSI, _AGE = 20, 24, 15, 4, 5
-_LONG_NAME = 24
+_STATE, _RSSI, _AGE = 15, 4, 5
 _GAPS = 2
-_ROOM_FOR_KIND = 110
-"""From this width on there is a column for what a device is."""
+_SHAPES = ((120, 24, 24), (104, 20, 22), (0, 20, 0))
+"""From which width on, how wide the name and what the device is are (0: not shown), widest first."""
 
 
 def device_name(entry: Entry) -> str:
     """The name a device gives itself, else its product and the end of its address."""
     device = entry.device
     if device.name:
-        return device.name
+        return printable(device.name)
     return f"{_product(entry)} {device.address[-5:]}" if device.product_id is not None else device.address
 
 
@@ -55,20 +65,19 @@ def _record_type(entry: Entry) -> int | None:
 
 def devices_table(roster: Roster, now: float, *, width: int, counts: bool = False) -> Table:
     """All devices, nearest first, a line each: name, kind where there is room, state, values or why there are none."""
-    wide = width >= _ROOM_FOR_KIND
-    name = _LONG_NAME if wide else _NAME
+    name, kind = next(shape[1:] for shape in _SHAPES if width >= shape[0])
     table = Table(box=None, padding=(0, _GAPS, 0, 0), pad_edge=False, header_style="bold", expand=False)
     table.add_column("Device", no_wrap=True, width=name, overflow="ellipsis")
-    if wide:
-        table.add_column("What", no_wrap=True, width=_KIND, overflow="ellipsis")
+    if kind:
+        table.add_column("What", no_wrap=True, width=kind, overflow="ellipsis")
     table.add_column("State", no_wrap=True, width=_STATE, overflow="ellipsis")
-    room = width - name - _STATE - _RSSI - _AGE - 4 * _GAPS - ((_KIND + _GAPS) if wide else 0)
+    room = width - name - _STATE - _RSSI - _AGE - 4 * _GAPS - ((kind + _GAPS) if kind else 0)
     table.add_column("Values", width=room, overflow="fold")
     table.add_column("dBm", justify="right", width=_RSSI)
     table.add_column("Heard" if counts else "Age", justify="right", width=_AGE)
     for entry in roster.nearest_first():
         last = str(entry.frames) if counts else age_text(entry.presence.age(now))
-        cells: list[RenderableType] = [Text(device_name(entry)), *([Text(_kind(entry), "dim")] if wide else [])]
+        cells: list[RenderableType] = [Text(device_name(entry)), *([Text(_kind(entry), "dim")] if kind else [])]
         cells += [_state(entry, now), _values(entry, now, room), _strength(entry), Text(last, "dim")]
         table.add_row(*cells)
     return table

@@ -12,7 +12,7 @@ from bluewatt.app import OpenSource, is_source
 from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, mode_text
 from bluewatt.cli.options import keys_options, live_options
 from bluewatt.cli.terminal import device_panel, status_line
-from bluewatt.cli.words import label, shown, value_text
+from bluewatt.cli.words import label, printable, shown, value_text
 from bluewatt.errors import KeyProblem
 from bluewatt.model.keys import normal_address
 from bluewatt.model.reading import Device, Reading
@@ -104,7 +104,7 @@ class LineScreen:
     def put(self, outcome: Outcome) -> None:
         """Print it."""
         at = datetime.fromtimestamp(outcome.at).astimezone().strftime("%H:%M:%S")
-        click.echo(f"{at}  {outcome.device.name or outcome.device.address}  {_said(outcome)}")
+        click.echo(f"{at}  {printable(outcome.device.name or outcome.device.address)}  {_said(outcome)}")
 
     def tick(self, source: OpenSource) -> None:
         """Nothing to draw anew."""

@@ -1,0 +1,142 @@
+"""What people see: every device in a line, within the width, with its state, its values, or why there are none."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console, Group, RenderableType
+
+from bluewatt.cli.terminal import device_panel, devices_table, plain_table, status_line
+from bluewatt.cli.words import age_text, headline, shown, state_text, trouble, type_title, value_text
+from bluewatt.model.keys import KeyRing
+from bluewatt.model.reading import ADVERTISEMENT, Frame
+from bluewatt.model.receiver import Receiver
+from bluewatt.model.roster import Roster
+from bluewatt.services.simulator import DEFAULT_START, Site, frames
+from bluewatt.tables.enums import AlarmReason, BmsWarnings, DeviceState
+from bluewatt.tables.records import record_classes
+from bluewatt.tables.records.battery_monitor import BatteryMonitor
+from bluewatt.tables.records.lynx_smart_bms import LynxSmartBms
+from bluewatt.tables.records.solar_charger import SolarCharger
+
+SECONDS = 6.0
+NOW = DEFAULT_START + SECONDS
+
+
+def heard(*, keys: bool = True, wrong: bool = False) -> Roster:
+    """What a receiver knows after some seconds beside a site of twenty devices."""
+    site = Site(2, devices=20)
+    known = {device.address: device.key[:1] + bytes(15) if wrong else device.key for device in site.devices}
+    receiver, roster = Receiver(KeyRing(known if keys else {})), Roster()
+    for frame in frames(site, site.now, SECONDS):
+        roster.heard(frame)
+        for outcome in receiver.feed(frame):
+            roster.told(outcome)
+    return roster
+
+
+@pytest.fixture(scope="module")
+def roster() -> Roster:
+    return heard()
+
+
+def drawn(shape: RenderableType, width: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(shape)
+    output = console.file
+    assert isinstance(output, io.StringIO)
+    return [line.rstrip() for line in output.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("width", [80, 103, 104, 110, 124, 200])
+def test_the_table_fits_and_names_every_device(roster: Roster, width: int) -> None:
+    lines = drawn(devices_table(roster, NOW, width=width), width)
+    assert max(map(len, lines)) <= width
+    for entry in roster.entries.values():
+        assert any(line.startswith((entry.device.name or "?")[:18]) for line in lines)
+    assert ("What" in lines[0]) == (width >= 104)
+    assert len(lines) <= 1 + len(roster.entries) + 4, "a device takes one line, but for explanations"
+
+
+def test_nearest_first_with_strength_and_age(roster: Roster) -> None:
+    lines = drawn(devices_table(roster, NOW + 5, width=80), 80)[1:]
+    strengths = [int(line.split()[-2]) for line in lines if line[:1].strip() and line.split()[-1].endswith("s")]
+    assert strengths == sorted(strengths, reverse=True)
+    assert {line.split()[-1] for line in lines if line[:1].strip()} <= {"5s", "6s"}
+
+
+def test_why_there_are_no_values(roster: Roster) -> None:
+    assert "Instant Readout is off" in " ".join(drawn(devices_table(roster, NOW, width=124), 124))
+    assert plain_table(heard(keys=False), NOW).count("no key") >= 15
+    wrong = plain_table(heard(wrong=True), NOW)
+    assert wrong.count("wrong key") >= 12
+    assert "13." not in wrong
+
+
+def test_silent_devices_are_shown_as_such(roster: Roster) -> None:
+    lines = drawn(devices_table(roster, NOW + 60, width=80), 80)
+    assert sum("stale" in line for line in lines) >= 15
+
+
+def test_one_device_in_full(roster: Roster) -> None:
+    entry = next(entry for entry in roster.entries.values() if "SmartSolar roof" in (entry.device.name or ""))
+    lines = drawn(device_panel(entry, NOW, width=80), 80)
+    assert lines[0].startswith("SmartSolar roof  SmartSolar Charger")
+    assert max(map(len, lines)) <= 80
+    reading = entry.reading
+    assert reading is not None
+    for row, value in shown(reading.record):
+        assert any(line.endswith(value_text(row, value)) for line in lines), row.name
+
+
+def test_status_line(roster: Roster) -> None:
+    line = status_line(roster, 7, mode="passive scan (the system allows it)", ending="Ctrl-C ends")
+    lines = drawn(Group(line), 80)
+    assert lines == ["20 devices  ·  7 advertisements  ·  Ctrl-C ends  ·  passive scan (the system al…"]
+
+
+def test_a_name_cannot_draw_on_the_terminal() -> None:
+    roster = Roster()
+    roster.heard(Frame(NOW, "x", ADVERTISEMENT, "AA:BB:CC:DD:EE:FF", b"\x10", -50, "[red]\x1b[2Jevil[/]"))
+    lines = drawn(devices_table(roster, NOW, width=80), 80)
+    assert "\x1b" not in "".join(lines)
+    assert lines[1].startswith("[red]")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(None, "–"), (0.4, "0s"), (59.9, "59s"), (61, "1m"), (7200, "2h"), (86400 * 3, "3d")]
+)
+def test_ages(seconds: float | None, text: str) -> None:
+    assert age_text(seconds) == text
+
+
+def test_values_have_their_units_and_decimals() -> None:
+    rows = {row.name: row for row in BatteryMonitor.rows} | {row.name: row for row in SolarCharger.rows}
+    assert value_text(rows["battery_voltage"], 13.2) == "13.20 V"
+    assert value_text(rows["battery_current"], -4.5) == "-4.5 A"
+    assert value_text(rows["time_to_go"], 59) == "59 min"
+    assert value_text(rows["time_to_go"], 125) == "2 h 5 min"
+    assert value_text(rows["device_state"], DeviceState(3)) == "Bulk"
+    assert value_text(rows["pv_power"], None) == "–"
+
+
+def test_alarms_come_before_the_state() -> None:
+    record = BatteryMonitor(alarm_reason=AlarmReason(1), battery_voltage=10.1)
+    assert trouble(record) == AlarmReason(1).labels
+    assert trouble(LynxSmartBms(warnings_alarms=BmsWarnings(0b1101))) == [
+        key for key in BmsWarnings(0b1101).keys if key.endswith("=alarm")
+    ]
+    assert trouble(SolarCharger(device_state=DeviceState(3))) == []
+    assert state_text(SolarCharger(device_state=DeviceState(3))) == "Bulk"
+
+
+@pytest.mark.parametrize("cls", record_classes())
+def test_every_kind_of_record_has_a_headline_and_a_title(cls) -> None:
+    values = {
+        row.name: row.value(1) if row.count == 1 else tuple(row.value(1) for _ in range(row.count)) for row in cls.rows
+    }
+    raw = cls.rows[0].raw
+    record = cls(b"\x01\x02") if raw else cls(**values)
+    assert list(headline(record))
+    assert type_title(cls.record_type) == cls.title

@@ -33,7 +33,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_scan_of_the_virtual_radio_lists_and_tells_the_mode() -> None:
     done = run("scan", "virtual:?devices=5", "--seconds", "2")
     assert (done.returncode, done.stderr) == (0, "")
-    assert all(device.name[:20] in done.stdout for device in Site(1, devices=5).devices)
+    assert all(device.name[:18] in done.stdout for device in Site(1, devices=5).devices)
     assert "active scan" in done.stdout
 
 

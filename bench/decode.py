@@ -50,8 +50,11 @@ def per_second(decode: Callable[[bytes], Any], heard: list[bytes]) -> float:
 def decode() -> Iterator[Row]:
     """Records and dictionaries of two kinds of device, beside victron-ble's dictionary."""
     theirs = their_decoder()
-    for name, heard in (("battery monitor", battery_monitor(COUNT)), ("solar charger", solar_charger(COUNT))):
-        if theirs(heard[0]).get_battery_voltage() != our_record(heard[0]).battery_voltage:
+    for name, heard, getter in (
+        ("battery monitor", battery_monitor(COUNT), "get_voltage"),
+        ("solar charger", solar_charger(COUNT), "get_battery_voltage"),
+    ):
+        if getattr(theirs(heard[0]), getter)() != our_record(heard[0]).battery_voltage:
             raise Unmeasurable(f"{RIVAL} and we read {heard[0].hex()} differently")
         their_rate = per_second(theirs, heard)
         for product, ours, goal in (("record", our_record, 5), ("dictionary", our_dictionary, None)):

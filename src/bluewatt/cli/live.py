@@ -82,8 +82,10 @@ class TableScreen:
         if self._live:
             self.tick(source)
             self._live.stop()
-        else:
+            return
+        with self.console.capture() as drawn:
             self.console.print(self._draw(source, self.console.width))
+        sys.stdout.writelines(f"{line.rstrip()}\n" for line in drawn.get().splitlines())
 
 
 def overview(source: OpenSource, width: int, *, ending: str = "") -> RenderableType:

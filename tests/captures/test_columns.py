@@ -95,6 +95,21 @@ def test_other_packets_between_keep_the_order(making: SimpleNamespace, rows: lis
             assert gathered(data, size) == carefully(data, size)
 
 
+@pytest.mark.parametrize("longest", [200, 255, 256, 300, 3000])
+def test_long_packets_between_cost_nothing(making: SimpleNamespace, longest: int) -> None:
+    chance = random.Random(longest)
+    packets = []
+    for row in making.heard(60, seed=3):
+        length = chance.randrange(max(0, longest - 60), longest - 4)
+        data = b"\x02" + struct.pack("<HH", 0x0040, length) + chance.randbytes(length)
+        packets += [(row.at, making.event(row)), (row.at, data)]
+    for data in (making.btsnoop(packets), making.pcap(packets, 187), making.pcap_big_endian(packets, 187)):
+        for size in (500, 1 << 20):
+            found = gathered(data, size)
+            assert found == carefully(data, size)
+            assert len(found[0]) == sum(row.payload is not None for row in making.heard(60, seed=3))
+
+
 def test_a_payload_longer_than_the_matrix_is_cut(making: SimpleNamespace) -> None:
     long = making.Heard(1.0, "AA:BB:CC:DD:EE:FF", 1, -50, bytes(range(100)))
     data = making.btsnoop([(1.0, making.event(long))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,6 +127,17 @@ def test_row_groups_are_bounded(file: Path) -> None:
     metadata = pq.ParquetFile(file).metadata
     assert metadata.num_row_groups > 2
     assert max(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)) <= 16
+
+
+def test_what_keeps_a_row_group_from_being_written_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    before = threading.active_count()
+    with pytest.raises(OSError, match="No space left"):
+        write_parquet(tmp_path / "heard.parquet", chunks(heard(), 50), {})
+    assert threading.active_count() == before
 
 
 def test_a_capture_without_an_advertisement_is_a_file_without_a_row(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 One file, one table: when, who, how strong, what became of it, and a column for every metric any record can carry,
 empty where a record does not have it. The schema is always the same, whatever the capture holds; units, labels and
 the meaning of a column stand in the metadata of its field. An advertisement that could not be decoded has its row,
-with the reason in `status`. Memory is bounded: a row group is written whenever enough advertisements came together.
+with the reason in `status`. Memory is bounded: a row group is written whenever enough advertisements came together,
+by a thread, while the next one is decoded; Arrow lets go of the interpreter while it writes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -112,6 +114,8 @@ class ParquetWriter:
         self._loose = [Key.of(key) for key in loose]
         self._row_group = row_group
         self._waiting: list[Columns] = []
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._writing: Future[None] | None = None
         self._writer = pq.ParquetWriter(
             path,
             schema(),
@@ -139,8 +143,16 @@ class ParquetWriter:
         """Write what waits, and end the file."""
         try:
             self._write(at_least=1)
+            self._settle()
         finally:
+            self._thread.shutdown()
             self._writer.close()
+
+    def _settle(self) -> None:
+        """Wait until the row group that is being written stands; never more than one is."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
 
     def _write(self, *, at_least: int) -> None:
         """Write row groups as long as `at_least` advertisements wait."""
@@ -151,7 +163,9 @@ class ParquetWriter:
             batch = self._decode(part)
             for status, count in enumerate(np.bincount(batch.status, minlength=len(Status)).tolist()):
                 self.counts[Status(status)] += count
-            self._writer.write_table(to_table(part, batch), row_group_size=self._row_group)
+            table = to_table(part, batch)
+            self._settle()
+            self._writing = self._thread.submit(self._writer.write_table, table, row_group_size=self._row_group)
             start += len(part.at)
         self._waiting = [_part(columns, slice(start, None))]
 
@@ -182,8 +196,21 @@ def to_table(columns: Columns, batch: Batch) -> pa.Table:
     arrays = _frame(columns, batch)
     for field in list(schema())[len(_FRAME) :]:
         filled = parts.get(field.name)
-        arrays.append(_metric(filled, field.type, count) if filled else pa.nulls(count, field.type))
+        arrays.append(_metric(filled, field.type, count) if filled else _nothing(field.type, count))
     return pa.Table.from_arrays(arrays, schema=schema())
+
+
+@lru_cache(maxsize=1)
+def _nothings(count: int) -> dict[pa.DataType, pa.Array]:
+    """Columns without a value, by type: those of one row group serve all others."""
+    return {}
+
+
+def _nothing(kind: pa.DataType, count: int) -> pa.Array:
+    made = _nothings(count)
+    if kind not in made:
+        made[kind] = pa.nulls(count, kind)
+    return made[kind]
 
 
 def _part(columns: Columns, part: slice) -> Columns:
@@ -231,13 +258,14 @@ def _record_name(record_type: int) -> str | None:
 def _distinct(values: NDArray[Any]) -> tuple[list[int], NDArray[np.int32]]:
     """The distinct numbers among `values`, and which of them each is.
 
-    By numpy, not by Arrow's kernels: those take longer to import than a file of usual size takes to write.
+    By sorting, not by `numpy.unique` or Arrow's kernels: what those import takes longer than a row group.
     """
     if len(values) and values.dtype.kind == "u" and (highest := int(values.max())) < _LOOKED_UP:
         seen = np.zeros(highest + 1, np.bool_)
         seen[values] = True
         return np.flatnonzero(seen).tolist(), (np.cumsum(seen, dtype=np.int32) - np.int32(1))[values]
-    distinct = np.unique(values)
+    ordered = np.sort(values)
+    distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
     return distinct.tolist(), np.searchsorted(distinct, values).astype(np.int32)
 
 

@@ -64,7 +64,8 @@ def command(
     elif texts:
         raise click.UsageError(f"--format {form} is for files; {texts[0]!r} is none")
     if files:
-        from bluewatt.cli.captures import Secrets, decode_files
+        from bluewatt.cli.captures import decode_files
+        from bluewatt.cli.steps import Secrets
         from bluewatt.services.keys import gather_networks
 
         secrets = Secrets(named, gather_networks(keys_file), reveal)

@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -16,8 +16,11 @@ from bluewatt.errors import CaptureError
 from bluewatt.model.reading import Frame
 from bluewatt.transports.capture import BLOCK, STANDARD_INPUT, FrameReader, ProblemCallback
 from bluewatt.transports.gunzip import Gunzip
+from bluewatt.transports.unzip import MAGIC as ZIP_MAGIC
+from bluewatt.transports.unzip import Unzip
 
 _TEXT_SAMPLE = 2048
+_LONGEST_LINE = 1 << 20
 _PATIENCE = 0.1
 """Seconds between two looks at a file that grows."""
 
@@ -53,6 +56,11 @@ class Input:
         return self.size is None or self.follow
 
     @property
+    def is_archive(self) -> bool:
+        """Whether it is a zip, such as an Android bug report."""
+        return self._sample.startswith(ZIP_MAGIC)
+
+    @property
     def is_recording(self) -> bool:
         """Whether it looks like JSON Lines of `--record`."""
         return self._sample.lstrip()[:1] == b"{"
@@ -79,13 +87,14 @@ class Input:
             block = self._read()
         yield from gunzip.finish()
 
+    def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """The files of a zip, each with its blocks, expanded where they are gzipped."""
+        for name, pieces in Unzip(self.path, self.blocks()):
+            yield name, _gunzipped(f"{self.path}, {name}", pieces)
+
     def lines(self) -> Iterator[str]:
         """The lines of a text."""
-        rest = b""
-        for block in self.blocks():
-            *lines, rest = (rest + block).split(b"\n")
-            yield from (line.decode(errors="replace") for line in lines)
-        yield rest.decode(errors="replace")
+        return split_lines(self.blocks())
 
     def frames(self, on_problem: ProblemCallback | None = None) -> Iterator[Frame]:
         """The frames of a capture or recording; CaptureError, after what stood whole, where it is damaged."""
@@ -110,6 +119,25 @@ class Input:
             return self._file.read(self._block) or b""
         except OSError as error:
             raise CaptureError(f"cannot read {self.path}: {error.strerror}", path=self.path) from error
+
+
+def split_lines(blocks: Iterable[bytes]) -> Iterator[str]:
+    """The lines of a text that comes in blocks; one without end is cut into pieces."""
+    rest = b""
+    for block in blocks:
+        *lines, rest = (rest + block).split(b"\n")
+        yield from (line.decode(errors="replace") for line in lines)
+        if len(rest) > _LONGEST_LINE:
+            yield rest.decode(errors="replace")
+            rest = b""
+    yield rest.decode(errors="replace")
+
+
+def _gunzipped(path: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    gunzip = Gunzip(path)
+    for block in blocks:
+        yield from gunzip.feed(block)
+    yield from gunzip.finish()
 
 
 def _expanded(path: str, head: bytes) -> bytes:

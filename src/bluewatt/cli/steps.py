@@ -1,0 +1,230 @@
+"""What is in a file given to `bluewatt decode`: its readings and conversations in their order, whatever the file is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import click
+
+from bluewatt.cli.decode import PastedOpener
+from bluewatt.cli.inputs import Input, split_lines
+from bluewatt.cli.pasted import find_pasted
+from bluewatt.errors import CaptureError
+from bluewatt.model.conversation import DAMAGED, LINK, Line
+from bluewatt.model.keys import KeyRing
+from bluewatt.model.networks import NetworkAwareReceiver
+from bluewatt.model.reading import Reading
+from bluewatt.model.receiver import Receiver
+from bluewatt.model.registers import RegisterReading
+from bluewatt.model.transcript import Entry, Step, Transcript
+from bluewatt.services.keys import NamedKey, ring_of
+from bluewatt.transports.unzip import MAGIC as ZIP_MAGIC
+from bluewatt.wire.containers import LONGEST_HEADER, Packet, is_capture, read_packets
+from bluewatt.wire.containers.btsnooz import BEGIN, find_logs, read_log
+from bluewatt.wire.vesmart import Network
+
+NOTHING = "no advertisement of a Victron device in it, and no connection to one"
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What opens the things in a capture, and whether what it holds of that kind is shown."""
+
+    keys: Sequence[NamedKey] = ()
+    networks: Sequence[Network] = ()
+    reveal: bool = False
+
+    def ring(self) -> KeyRing:
+        """A new key ring of the keys."""
+        return ring_of(self.keys)
+
+    def transcript(self, origin: str) -> Transcript:
+        """A transcript that knows them all."""
+        return Transcript(origin, self.ring(), self.networks)
+
+
+class Tally:
+    """What decoding met: counted for the last line and the exit code."""
+
+    def __init__(self) -> None:
+        self.readings = 0
+        self.lines = 0
+        self.reasons: Counter[str] = Counter()
+        self.detail = NOTHING
+        self.damaged = 0
+        self.notes: list[str] = []
+
+    def note(self, entry: Entry) -> None:
+        """Count one thing found."""
+        if isinstance(entry, Line):
+            self._line(entry)
+        elif isinstance(entry, Reading | RegisterReading):
+            self.readings += 1
+        else:
+            if not self.reasons:
+                self.detail = entry.detail
+            self.reasons[entry.reason] += 1
+
+    def _line(self, line: Line) -> None:
+        if line.kind == DAMAGED:
+            self.reasons[line.message] += 1
+        elif line.kind != LINK:
+            self.lines += 1
+
+    def problem(self, error: CaptureError) -> None:
+        """Say a damage the reading survived; the first few in full."""
+        self.damaged += 1
+        if self.damaged <= _TOLD:
+            click.echo(f"bluewatt: {error}", err=True)
+
+    def report(self) -> None:
+        """Say on standard error what gave no values."""
+        parts = [f"{count} x {reason}" for reason, count in self.reasons.most_common()]
+        if self.damaged:
+            parts.append(f"{self.damaged} x damaged")
+        found = f"{self.readings} readings" + (f", {self.lines} messages" if self.lines else "")
+        if parts:
+            click.echo(f"bluewatt: {found}; without values: {', '.join(parts)}", err=True)
+        for note in self.notes:
+            click.echo(f"bluewatt: {note}", err=True)
+
+
+_TOLD = 5
+"""So many damages are told in full; the others are counted."""
+
+
+def steps(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
+    """Everything in an input, in its order, counted on the way."""
+    note, readings = tally.note, 0
+    try:
+        for step in _found(source, secrets, tally):
+            for entry in step[1]:
+                if entry.__class__ is Reading:
+                    readings += 1
+                else:
+                    note(entry)
+            yield step
+    finally:
+        tally.readings += readings
+
+
+def _found(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
+    if source.is_archive:
+        return _archive(source, secrets, tally)
+    if source.is_text:
+        return _text(source, secrets, tally)
+    if source.is_recording:
+        return _recording(source, secrets, tally)
+    transcript = secrets.transcript(source.origin)
+    return _capture(source, source.blocks(), transcript, tally)
+
+
+def _recording(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
+    receiver = NetworkAwareReceiver(Receiver(secrets.ring()), secrets.networks)
+    for frame in source.frames(tally.problem):
+        yield frame, receiver.feed(frame)
+
+
+def _capture(source: Input, blocks: Iterable[bytes], transcript: Transcript, tally: Tally) -> Iterator[Step]:
+    """The packets of a container: what was read before an error is given before it is raised."""
+    yield from _transcribed(source, read_packets(blocks, transcript.problems.append), transcript, tally)
+
+
+def _transcribed(
+    source: Input, batches: Iterable[list[Packet]], transcript: Transcript, tally: Tally
+) -> Iterator[Step]:
+    try:
+        for packets in batches:
+            yield from transcript.feed(packets)
+            if transcript.problems:
+                _tell(source, transcript, tally)
+    except CaptureError as error:
+        yield None, transcript.finish()
+        raise source.placed(error) from None
+    yield None, transcript.finish()
+    _tell(source, transcript, tally)
+    tally.notes += _remarks(transcript)
+
+
+def _tell(source: Input, transcript: Transcript, tally: Tally) -> None:
+    for problem in transcript.problems:
+        tally.problem(source.placed(problem))
+    transcript.problems.clear()
+
+
+def _remarks(transcript: Transcript) -> Iterator[str]:
+    """What a person should know about a capture besides its content."""
+    if transcript.backwards:
+        yield f"the time went backwards {transcript.backwards} times: the lines are in the order of the file"
+    if transcript.unreadable:
+        yield f"{transcript.unreadable} packets belong to encrypted connections and cannot be read by a sniffer"
+    if transcript.bad_crc:
+        yield f"{transcript.bad_crc} packets were heard with a wrong checksum"
+    seen = transcript.conversation.keys_seen
+    if seen:
+        yield f"the key of {', '.join(seen)} is in this capture and was used: --redact it before you share it"
+
+
+def _archive(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
+    """The Bluetooth logs in a zip; of a bug report the small log in its text, where there is no whole one."""
+    found = False
+    for name, blocks in source.files():
+        head, blocks = _peeked(blocks)
+        if head.startswith(ZIP_MAGIC):
+            raise CaptureError(f"{source.path}: {name} is a zip inside a zip: unpack it first", path=source.path)
+        if is_capture(head):
+            found = True
+            yield from _capture(source, blocks, secrets.transcript(f"{source.origin}/{name}"), tally)
+        elif name.endswith(".txt") and not found:
+            for log in find_logs(split_lines(blocks)):
+                found = True
+                yield from _log(source, log, secrets, tally)
+    if not found:
+        what = f"{source.path}: no Bluetooth log in the zip: was the HCI snoop log switched on?"
+        raise CaptureError(what, path=source.path)
+
+
+def _peeked(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    head = b""
+    while len(head) < LONGEST_HEADER and (block := next(blocks, None)) is not None:
+        head += block
+    return head, chain((head,), blocks)
+
+
+def _log(source: Input, log: str, secrets: Secrets, tally: Tally) -> Iterator[Step]:
+    try:
+        packets, error = read_log(log)
+    except CaptureError as damage:
+        raise source.placed(damage) from None
+    transcript = secrets.transcript(source.origin)
+    if error:
+        transcript.problems.append(error)
+    yield from _transcribed(source, [packets], transcript, tally)
+
+
+def _text(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
+    """The advertisements in a text for people, or the log in the text of a bug report."""
+    opener = PastedOpener(secrets.keys)
+    found = False
+    lines, begun = source.lines(), list[str]()
+    for pasted in find_pasted(_until_log(lines, begun)):
+        found = True
+        frame = opener.frame(pasted)
+        yield frame, [opener.open(frame).outcome]
+    for log in find_logs(chain(begun, lines)):
+        found = True
+        yield from _log(source, log, secrets, tally)
+    if not found:
+        raise CaptureError(f"{source.path}: neither a capture nor text with an advertisement in it", path=source.path)
+
+
+def _until_log(lines: Iterator[str], begun: list[str]) -> Iterator[str]:
+    """The lines before the log of a bug report; the one that begins it is put into `begun`."""
+    for line in lines:
+        if BEGIN in line:
+            begun.append(line)
+            return
+        yield line

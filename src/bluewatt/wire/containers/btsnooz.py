@@ -1,0 +1,123 @@
+"""The Bluetooth log in the text of an Android bug report: base64 of a small header and zlib data, between two marks.
+
+Header: a version (1 or 2) and the time of the last packet, microseconds since 1970 (64 bits, little-endian; the field's
+published name says milliseconds, its use microseconds). Compressed behind it, per packet, little-endian: its length,
+in version 2 also its length before it was cut, the time since the packet before it, a type, and the packet without its
+packet indicator; the length counts one byte for that. Facts as the tools of the Android project use them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+
+from bluewatt.errors import CaptureError
+from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
+
+BEGIN, END = "--- BEGIN:BTSNOOP_LOG_SUMMARY", "--- END:BTSNOOP_LOG_SUMMARY"
+"""The lines before and behind the base64 text."""
+
+LONGEST_TEXT = 64 << 20
+LONGEST_LOG = 64 << 20
+"""Bytes of base64 and of packets believed; a phone keeps a quarter of a megabyte."""
+
+_HEADER = struct.Struct("<BQ")
+_RECORDS = {1: struct.Struct("<HIB"), 2: struct.Struct("<HHIB")}
+_PER_SECOND = 1_000_000
+_MILLISECONDS_BELOW = 1 << 46
+"""A time below this would lie before 1973 as microseconds, so it is milliseconds after all."""
+
+_TYPES: dict[int, tuple[Kind, int]] = {
+    0x10: (Kind.EVENT, FROM_CONTROLLER),
+    0x11: (Kind.ACL, FROM_CONTROLLER),
+    0x12: (Kind.SYNCHRONOUS, FROM_CONTROLLER),
+    0x17: (Kind.ISOCHRONOUS, FROM_CONTROLLER),
+    0x20: (Kind.COMMAND, TO_CONTROLLER),
+    0x21: (Kind.ACL, TO_CONTROLLER),
+    0x22: (Kind.SYNCHRONOUS, TO_CONTROLLER),
+    0x2D: (Kind.ISOCHRONOUS, TO_CONTROLLER),
+}
+
+
+def find_logs(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the base64 text of every log in the lines of a bug report; raises `CaptureError` for one that is too long.
+
+    A log whose end is missing (the report was cut) is given as far as it goes.
+    """
+    parts: list[str] | None = None
+    size = 0
+    for line in lines:
+        if BEGIN in line:
+            parts, size = [], 0
+        elif parts is not None and END in line:
+            yield "".join(parts)
+            parts = None
+        elif parts is not None:
+            parts.append(line.strip())
+            size += len(line)
+            if size > LONGEST_TEXT:
+                raise CaptureError(f"a Bluetooth log of more than {LONGEST_TEXT >> 20} MiB in a bug report")
+    if parts:
+        yield "".join(parts)
+
+
+def read_log(text: str) -> tuple[list[Packet], CaptureError | None]:
+    """The packets of one log, and what is wrong where it is damaged or cut; offsets are those of the unpacked log.
+
+    Raises `CaptureError` for what is no log at all.
+    """
+    try:
+        raw = base64.b64decode(text[: len(text) // 4 * 4])
+    except binascii.Error as error:
+        raise CaptureError(f"the Bluetooth log of the bug report is damaged: {error}") from None
+    if len(raw) < _HEADER.size or raw[0] not in _RECORDS:
+        version = f"version {raw[0]}" if raw else "no bytes"
+        raise CaptureError(f"the Bluetooth log of the bug report is of an unknown kind ({version})")
+    version, last = _HEADER.unpack_from(raw)
+    log, damage = _expand(raw[_HEADER.size :])
+    records, cut = _records(log, _RECORDS[version])
+    return _timed(records, last), damage or cut
+
+
+def _expand(data: bytes) -> tuple[bytes, CaptureError | None]:
+    expander = zlib.decompressobj()
+    log = b""
+    try:
+        while data and not expander.eof:
+            log += expander.decompress(data, 1 << 16)
+            data = expander.unconsumed_tail
+            if len(log) > LONGEST_LOG:
+                raise CaptureError("the Bluetooth log of the bug report expands beyond all measure, as a bomb does")
+    except zlib.error:
+        return log, CaptureError("the Bluetooth log of the bug report is damaged", offset=len(log))
+    return log, None if expander.eof else CaptureError("the Bluetooth log of the bug report is cut", offset=len(log))
+
+
+def _records(log: bytes, layout: struct.Struct) -> tuple[list[tuple[int, int, bytes, int]], CaptureError | None]:
+    """Time since the one before, type, content and offset of every record."""
+    found: list[tuple[int, int, bytes, int]] = []
+    position = 0
+    while position + layout.size <= len(log):
+        length, *_, since, kind = layout.unpack_from(log, position)
+        end = position + layout.size + length - 1
+        if not length or end > len(log):
+            return found, CaptureError(f"a packet of the Bluetooth log claims {length} bytes", offset=position)
+        found.append((since, kind, log[position + layout.size : end], position))
+        position = end
+    left = len(log) - position
+    return found, CaptureError(f"{left} bytes too many in the Bluetooth log", offset=position) if left else None
+
+
+def _timed(records: list[tuple[int, int, bytes, int]], last: int) -> list[Packet]:
+    """Packets with their times, counted back from the last one."""
+    per_second = 1000 if last < _MILLISECONDS_BELOW else _PER_SECOND
+    at = last - sum(since for since, _, _, _ in records)
+    packets: list[Packet] = []
+    for since, code, data, offset in records:
+        at += since
+        kind, direction = _TYPES.get(code, (Kind.NOTE, None))
+        packets.append((at / per_second, kind, direction, data, offset, 0))
+    return packets

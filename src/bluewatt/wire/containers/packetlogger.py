@@ -1,0 +1,85 @@
+"""Apple PacketLogger: no file header; per packet its length, seconds, microseconds, a type byte and the packet.
+
+The length counts what follows it (nine bytes of header and the packet). Written big-endian by old versions of the
+program and little-endian by newer ones and by iOS, so both are told by whether the first record makes sense. The format
+is not published; the facts are those that readers of it agree on.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
+from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
+
+RECORD_HEADER = 13
+"""Length of a record header: length, seconds, microseconds (32 bits each), type."""
+
+_COUNTED = 9
+_MICROSECONDS = 1_000_000
+_NOTES = frozenset(range(0xE0, 0x100))
+"""Types of notes about the system, such as 0xFC; they hold text or properties, no packet."""
+
+_TYPES: dict[int, tuple[Kind, int]] = {
+    0x00: (Kind.COMMAND, TO_CONTROLLER),
+    0x01: (Kind.EVENT, FROM_CONTROLLER),
+    0x02: (Kind.ACL, TO_CONTROLLER),
+    0x03: (Kind.ACL, FROM_CONTROLLER),
+    0x08: (Kind.SYNCHRONOUS, TO_CONTROLLER),
+    0x09: (Kind.SYNCHRONOUS, FROM_CONTROLLER),
+    0x12: (Kind.ISOCHRONOUS, TO_CONTROLLER),
+    0x13: (Kind.ISOCHRONOUS, FROM_CONTROLLER),
+}
+_FIRST_TYPES = _TYPES.keys() | _NOTES | {0x0A, 0x0B, 0x0C}
+
+
+def byte_order(head: bytes) -> str | None:
+    """The byte order of the records when `head` begins a PacketLogger file, else None."""
+    for order in "><":
+        if len(head) >= RECORD_HEADER:
+            length, seconds, fraction, kind = struct.unpack_from(order + "IIIB", head)
+            if _believable(length, fraction) and kind in _FIRST_TYPES and (seconds or kind in _NOTES):
+                return order
+    return None
+
+
+def _believable(length: int, fraction: int) -> bool:
+    return _COUNTED <= length <= MAX_PACKET and fraction < _MICROSECONDS
+
+
+class PacketLoggerReader(PacketReader):
+    """Reads the records of a PacketLogger file from its very first byte, in the byte order given."""
+
+    def __init__(self, order: str) -> None:
+        super().__init__(0)
+        self._order = order
+        self._record = struct.Struct(order + "IIIB")
+        self._seconds = 0
+        self.anchor_at = 4 if order == ">" else 6
+
+    def _scan(self, buffer: bytes, position: int, packets: list[Packet]) -> tuple[int, str]:
+        unpack, size, base = self._record.unpack_from, len(buffer), self.offset
+        while position + RECORD_HEADER <= size:
+            length, seconds, fraction, code = unpack(buffer, position)
+            if not _believable(length, fraction):
+                return position, f"a PacketLogger record claims {length} bytes"
+            end = position + 4 + length
+            if end > size:
+                break
+            self._seconds = seconds
+            kind, direction = _TYPES.get(code, (Kind.NOTE, None))
+            data = buffer[position + RECORD_HEADER : end]
+            packets.append((seconds + fraction / _MICROSECONDS, kind, direction, data, base + position, 0))
+            position = end
+        return position, ""
+
+    def _end(self, buffer: bytes, position: int) -> int:
+        if position + RECORD_HEADER > len(buffer):
+            return -1
+        length, _, fraction, _ = self._record.unpack_from(buffer, position)
+        end: int = position + 4 + length
+        return end if _believable(length, fraction) and end <= len(buffer) else -1
+
+    def _anchor(self) -> bytes:
+        # The upper half of the seconds stands still for eighteen hours.
+        return (self._seconds >> 16).to_bytes(2, "big" if self._order == ">" else "little") if self._seconds else b""

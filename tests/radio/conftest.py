@@ -112,32 +112,16 @@ class Talk:
         return self.answers[instance, register]
 
 
-@asynccontextmanager
-async def living(emulator: Emulator) -> AsyncIterator[Emulator]:
-    """An emulator on the air whose devices live."""
-    async with emulator:
-        life = asyncio.create_task(emulator.run())
-        try:
-            yield emulator
-        finally:
-            life.cancel()
-            await asyncio.gather(life, return_exceptions=True)
-
-
 class Emulating(Protocol):
-    def __call__(
-        self, radio: VirtualRadio, *plans: Plan, state: Path | None = None, **more: Any
-    ) -> AbstractAsyncContextManager[Emulator]: ...
+    def __call__(self, radio: VirtualRadio, *plans: Plan, state: Path | None = None, **more: Any) -> Emulator: ...
 
 
 @pytest.fixture
 def emulator() -> Emulating:
     """The devices of some plans on a radio; the same ones in every test."""
 
-    def emulating(
-        radio: VirtualRadio, *plans: Plan, state: Path | None = None, **more: Any
-    ) -> AbstractAsyncContextManager[Emulator]:
-        return living(Emulator(plans, radio=radio, seed=5, start=DEFAULT_START, state=state, **more))
+    def emulating(radio: VirtualRadio, *plans: Plan, state: Path | None = None, **more: Any) -> Emulator:
+        return Emulator(plans, radio=radio, seed=5, start=DEFAULT_START, state=state, **more)
 
     return emulating
 

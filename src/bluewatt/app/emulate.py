@@ -1,7 +1,6 @@
 """The wiring of `bluewatt emulate`: simulated or fed values → register store → peripheral → radio.
 
-    async with Emulator([Plan(family="mppt")], "tcp-server:127.0.0.1:7001") as emulator:
-        await emulator.run()
+    async with Emulator([Plan(family="mppt")], "tcp-server:127.0.0.1:7001") as emulator: ...
 
 Each device has two files in the state directory: what it remembers, and its bonds. Devices of one process belong to one
 simulated site, so they agree with each other; a second device of the same family belongs to the next site.
@@ -91,6 +90,7 @@ class Emulator:
         self._network = network
         self._sites: dict[int, Site] = {}
         self._open = AsyncExitStack()
+        self._life: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -101,11 +101,15 @@ class Emulator:
         except BaseException:
             await self._open.aclose()
             raise
+        self._life = asyncio.create_task(self._live(), name="emulator")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._life:
+            self._life.cancel()
+            await asyncio.gather(self._life, return_exceptions=True)
         await self._open.aclose()
 
     def feed(self, values: Mapping[str, Any]) -> list[str]:
@@ -178,7 +182,11 @@ class Emulator:
     # running
 
     async def run(self) -> None:
-        """Let the devices live, for ever; a group with AdapterUnavailable where the adapter gives up."""
+        """Wait while the devices live: for ever. A group with AdapterUnavailable where the adapter gives up."""
+        if self._life:
+            await asyncio.shield(self._life)
+
+    async def _live(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._refresh(), name="refresh")
             for running in self.running:

@@ -1,0 +1,205 @@
+"""What an emulated device does beside VictronConnect's protocol: the documented service, VE.Smart broadcasts, MQTT."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+from bleak import BleakClient, BleakScanner
+from bleak.exc import BleakGATTProtocolError
+
+from bluewatt.app.emulate import Emulator, Plan, feed_values
+from bluewatt.errors import BrokerError, ConfigError
+from bluewatt.services.emulator.networking import SHARED
+from bluewatt.tables.gatt import COMPANY_ID, SHUNT_SERVICE
+from bluewatt.tables.registers import by_key
+from bluewatt.tables.shunt_gatt import CHARACTERISTICS, MEASUREMENTS
+from bluewatt.transports.mqtt_values import Topic, messages
+from bluewatt.transports.virtual_bleak import VirtualAdapter
+from bluewatt.wire.shunt_gatt import BY_METRIC, decode_characteristic
+from bluewatt.wire.vesmart import Network, is_vesmart
+from bluewatt.wire.vesmart_network import ContentHeard, NetworkReceiver
+
+NETWORK = Network.of("d3a0", "11" * 16)
+VOLTAGE = BY_METRIC["battery_voltage"].uuid
+
+
+# the documented service
+
+
+async def test_the_documented_service_reads_and_notifies(radio, adapter, emulator) -> None:
+    heard: dict[str, list[bytes]] = {row.uuid: [] for row in MEASUREMENTS}
+    async with emulator(radio, Plan(family="smartshunt"), fed=True) as running:
+        device = running.running[0].device
+        running.feed({"battery_voltage": 12.5, "battery_current": -4.0, "state_of_charge": 80.0})
+        async with BleakClient(device.address, backend=adapter.client, timeout=5, pair=True) as client:
+            service = client.services.get_service(SHUNT_SERVICE)
+            assert service is not None
+            assert {characteristic.uuid for characteristic in service.characteristics} == {
+                row.uuid for row in CHARACTERISTICS
+            }
+            assert await client.read_gatt_char(CHARACTERISTICS[0].uuid) == b""
+            shown = {
+                row.metric: decode_characteristic(row.uuid, bytes(await client.read_gatt_char(row.uuid)))
+                for row in MEASUREMENTS
+            }
+            assert shown["battery_voltage"] == 12.5
+            assert shown["battery_power"] == -50
+            assert shown["state_of_charge"] == 80
+            assert shown["midpoint_voltage"] is shown["temperature"] is shown["time_to_go"] is None
+            for row in MEASUREMENTS:
+                await client.start_notify(row.uuid, lambda sender, data: heard[sender.uuid].append(bytes(data)))
+            running.feed({"battery_voltage": 12.6})
+            await asyncio.sleep(0.1)
+            assert [decode_characteristic(VOLTAGE, data) for data in heard[VOLTAGE]] == [12.6]
+            running.feed({"battery_voltage": 12.6})
+            await asyncio.sleep(0.1)
+            assert len(heard[VOLTAGE]) == 1
+            with pytest.raises(BleakGATTProtocolError) as refused:
+                await client.write_gatt_char(CHARACTERISTICS[0].uuid, b"\1\2\3", response=True)
+            assert refused.value.code == 0x0D
+            with pytest.raises(BleakGATTProtocolError):
+                await client.write_gatt_char(VOLTAGE, b"\0\0", response=True)
+
+
+async def test_only_a_smartshunt_has_it(radio, adapter, emulator) -> None:
+    async with (
+        emulator(radio, Plan(family="bmv712")) as running,
+        BleakClient(running.running[0].device.address, backend=adapter.client, timeout=5) as client,
+    ):
+        assert client.services.get_service(SHUNT_SERVICE) is None
+
+
+# VE.Smart networking
+
+
+async def test_a_network_of_chargers_and_a_battery_sensor(radio, adapter, emulator, talk) -> None:
+    receiver = NetworkReceiver([NETWORK])
+    told: dict[str, set[int]] = {}
+    readouts: set[str] = set()
+
+    def hear(device, data) -> None:
+        payload = data.manufacturer_data.get(COMPANY_ID, b"")
+        if not is_vesmart(payload):
+            readouts.add(device.address)
+            return
+        for event in receiver.receive(payload):
+            if isinstance(event, ContentHeard):
+                told.setdefault(device.address, set()).update(value.register for value in event.content.records)
+
+    plans = [Plan(family=key) for key in ("smartshunt", "mppt", "ip22")]
+    scanner = BleakScanner(hear, backend=adapter.scanner)
+    await scanner.start()
+    async with emulator(radio, *plans, network=NETWORK, speed=10) as running:
+        await asyncio.sleep(2)
+        await scanner.stop()
+        for one in running.running:
+            table = one.device.family.table
+            rows = [by_key(register, table) for register in SHARED[table]]
+            possible = {row.id for row in rows if row is not None}
+            assert told[one.device.address]
+            assert told[one.device.address] <= possible
+            assert one.device.address in readouts
+        assert receiver.counts.authentication_failures == receiver.counts.malformed == 0
+        assert receiver.counts.delivered > 30
+        async with talk(adapter, running.running[0].device.address) as session:
+            assert isinstance((await session.get(3, 0xED8D))[0], bytes)
+
+
+def test_a_real_radio_needs_insistence() -> None:
+    with pytest.raises(ConfigError, match="overcharge"):
+        Emulator([Plan(family="mppt")], "usb:0", network=NETWORK)
+    with pytest.raises(ConfigError, match="overcharge"):
+        Emulator([Plan(family="mppt")], "vhci", network=NETWORK)
+    assert Emulator([Plan(family="mppt")], "vhci", network=NETWORK, transmit=True).air.real
+
+
+# MQTT
+
+
+def test_topics() -> None:
+    assert Topic.of("mqtt://broker/boat/battery") == Topic("broker", 1883, "boat/battery", None, None, False)
+    everything = Topic.of("mqtts://me:s%40fe@broker:1234/boat/#")
+    assert everything == Topic("broker", 1234, "boat/#", "me", "s@fe", True)
+    for url in ("mqtt://broker", "mqtt:///boat", "http://broker/boat"):
+        with pytest.raises(ConfigError):
+            Topic.of(url)
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[int]:
+    program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+    if program is None:
+        pytest.skip("mosquitto is not installed")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    (tmp_path / "broker.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+    process = await asyncio.create_subprocess_exec(
+        program, "-c", str(tmp_path / "broker.conf"), stderr=asyncio.subprocess.DEVNULL
+    )
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        await asyncio.sleep(0.05)
+    yield port
+    process.terminate()
+    await process.wait()
+
+
+async def test_values_from_a_topic(broker: int, radio, emulator) -> None:
+    import aiomqtt
+
+    problems: list[str] = []
+    async with emulator(radio, Plan(family="smartshunt"), fed=True) as running:
+        source = feed_values(f"mqtt://127.0.0.1:{broker}/boat/#", problems.append)
+        feeding = asyncio.create_task(running.feed_from(source))
+        async with aiomqtt.Client("127.0.0.1", broker) as publisher:
+            for _ in range(50):
+                await publisher.publish("boat/battery/battery_voltage", "12.75")
+                await publisher.publish("boat/battery", '{"state_of_charge": 66}')
+                await publisher.publish("boat/battery/name", "not JSON")
+                await asyncio.sleep(0.1)
+                shown = running.running[0].device.values.record(0).as_dict()
+                if shown["battery_voltage"] is not None and shown["state_of_charge"] is not None:
+                    break
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
+    assert (shown["battery_voltage"], shown["state_of_charge"]) == (12.75, 66)
+    assert problems
+    assert "boat/battery/name" in problems[0]
+
+
+async def test_a_broker_that_is_not_there_is_said_at_once() -> None:
+    async with aclosing(messages("mqtt://127.0.0.1:1/boat")) as source:
+        with pytest.raises(BrokerError):
+            await anext(source)
+
+
+async def test_two_hosts_one_after_the_other(radio, emulator) -> None:
+    """An adapter that leaves without a word frees the device."""
+    async with emulator(radio, Plan(family="phoenix")) as running:
+        address = running.running[0].device.address
+        async with VirtualAdapter(radio, address="F0:00:00:00:00:03", pin="000000") as first:
+            client = BleakClient(address, backend=first.client, timeout=5)
+            await client.connect()
+            controller = next(one for one in radio.air.controllers if address in map(_text, one.le_connections))
+            radio.air.remove_controller(controller)
+            await asyncio.sleep(0.1)
+            assert running.running[0].peripheral.client is None
+            radio.air.add_controller(controller)  # the radio takes it away itself at the end
+        async with (
+            VirtualAdapter(radio, address="F0:00:00:00:00:04", pin="000000") as second,
+            BleakClient(address, backend=second.client, timeout=5, pair=True) as client,
+        ):
+            assert client.is_connected
+
+
+def _text(address) -> str:
+    return address.to_string(False)

@@ -28,6 +28,7 @@ from bluewatt.cli.shown import (
 from bluewatt.model.reading import Device
 from bluewatt.services.readout import Day, History, read_history
 from bluewatt.tables.compounds import LAYOUTS
+from bluewatt.tables.metrics import spoken
 from bluewatt.transports.ble_central import Central
 from bluewatt.transports.ble_link import BleLink
 from bluewatt.wire.values import plain
@@ -124,7 +125,7 @@ def _print_tables(who: Device, history: History) -> None:
     units = _units(_TOTAL)
     for name, value in history.totals.items():
         if name in units and name not in _HIDDEN and name != "errors":
-            screen.print(f"{name.replace('_', ' ').capitalize()}: {plain_text(value)} {units[name]}".rstrip())
+            screen.print(f"{spoken(name)}: {plain_text(value)} {units[name]}".rstrip())
     screen.print(_days_table(history.days))
 
 

@@ -17,6 +17,7 @@ from bluewatt.model.jsonlines import utc_text
 from bluewatt.model.reading import Device
 from bluewatt.model.registers import HIDDEN, RegisterValue
 from bluewatt.schema import Code, Flags, Groups
+from bluewatt.tables.metrics import spoken
 from bluewatt.tables.metrics_registers import any_metric
 from bluewatt.tables.products import product_name
 
@@ -66,7 +67,7 @@ def plain_text(value: Any, decimals: int | None = None) -> str:
 def label(value: RegisterValue) -> str:
     """What people call a register: its metric's label, else its key in words."""
     found = any_metric(value.key)
-    return found.label if found else value.key.replace("_", " ").capitalize()
+    return found.label if found else spoken(value.key)
 
 
 def device_title(device: Device) -> str:

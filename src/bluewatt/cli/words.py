@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bluewatt.schema import Code, Flags, Groups, Record, Row
-from bluewatt.tables.metrics import metric
+from bluewatt.tables.metrics import metric, spoken
 from bluewatt.tables.records import record_class
 
 ABSENT = "–"
@@ -39,7 +39,7 @@ _HOUR = 60
 def label(row: Row) -> str:
     """What people call a row."""
     found = metric(row.name)
-    return found.label if found else row.name.replace("_", " ").capitalize()
+    return found.label if found else spoken(row.name)
 
 
 def value_text(row: Row, value: Any) -> str:

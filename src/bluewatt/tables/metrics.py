@@ -123,6 +123,21 @@ _ROWS = (
     Metric(key="tx_power", label="Transmit power", unit="dBm", low=0, high=20, device_class="signal_strength"),
 )  # fmt: skip
 
+_SPOKEN = {
+    word.lower(): word
+    for word in (
+        "AC", "BLE", "BMS", "BMV", "DC", "FET", "GPS", "ID", "LED", "MAC", "MPPT", "PIN", "PUK", "PV", "SIM", "SOC",
+        "TTG", "VREG", "L1", "L2", "L3",
+    )
+} | {"aux": "auxiliary"}  # fmt: skip
+
+
+def spoken(key: str) -> str:
+    """A key as people say it: "ac_out_power" is "AC out power"; for what has no label of its own."""
+    words = " ".join(_SPOKEN.get(word, word) for word in key.split("_"))
+    return words[:1].upper() + words[1:]
+
+
 METRICS: dict[str, Metric] = {metric.key: metric for metric in _ROWS}
 """All metrics by key."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from bluewatt.tables.metrics import METRICS, Metric
+from bluewatt.tables.metrics import METRICS, Metric, spoken
 from bluewatt.tables.registers import Register, registers
 
 _BY_UNIT: dict[str, Metric] = {
@@ -30,9 +30,6 @@ _BY_UNIT: dict[str, Metric] = {
     )
 }
 
-_WORDS = {word.lower(): word for word in ("AC", "BMS", "BMV", "DC", "FET", "L1", "L2", "L3", "MPPT", "PV", "SOC")}
-_WORDS["aux"] = "auxiliary"
-
 
 def any_metric(key: str) -> Metric | None:
     """The metric of a key from either table; None for a key that is no metric."""
@@ -48,8 +45,7 @@ def register_metrics() -> dict[str, Metric]:
 
 def _metric(row: Register) -> Metric:
     key = row.metric or row.key
-    words = " ".join(_WORDS.get(word, word) for word in key.split("_"))
-    label = words[:1].upper() + words[1:]
+    label = spoken(key)
     if row.enum:
         return Metric(key=key, label=label, device_class="enum" if row.type.startswith("enum") else "")
     like = _BY_UNIT.get(row.unit, Metric(key="", label="", unit=row.unit))

@@ -28,7 +28,7 @@ def cli_page() -> Iterator[str]:
     yield "<!-- made by: bluewatt reference cli -->"
     yield ""
     yield from _introduction()
-    context = click.Context(bluewatt, info_name="bluewatt")
+    context = click.Context(bluewatt, info_name="bluewatt", **bluewatt.context_settings)
     for name in COMMANDS:
         found = bluewatt.get_command(context, name)
         if found is not None:

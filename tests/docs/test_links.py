@@ -32,6 +32,8 @@ def anchors(text: str) -> set[str]:
 
 
 CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"`((?:scripts|tests|bench|fuzz|docs|src|schema|tables|wire|model|services|transports|faces|app|cli)"
+                  r"(?:/[\w./-]*\w/?)?(?:\.py)?)`")  # fmt: skip
 PAGES = pages()
 
 
@@ -64,6 +66,18 @@ def test_every_page_can_be_reached_from_the_index() -> None:
         reached.add(page)
         ahead += [resolved(page, target) for target in links(PAGES[page])]
     assert {page for page in PAGES if page.startswith("docs/")} - reached == set()
+
+
+def test_files_named_in_the_text_exist() -> None:
+    """`wire/session.py` and the like: files of the project, named from its root or from the package."""
+    named = {(page, name) for page, text in PAGES.items() for name in re.findall(FILE, CODE_BLOCK.sub("", text))}
+    assert len(named) > 10
+    places = (ROOT, ROOT / "src" / "bluewatt")
+    assert {
+        (page, name)
+        for page, name in named
+        if not any((place / name).exists() or (place / f"{name}.py").exists() for place in places)
+    } == set()
 
 
 def test_every_picture_is_shown() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 
 import msgspec
 
@@ -19,16 +20,16 @@ from bluewatt.model.handles import ELSEWHERE, HandleMap, Place
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import Device
 from bluewatt.tables.gatt import Characteristic
-from bluewatt.tables.gatt_handles import DEVICE_NAME
+from bluewatt.tables.gatt_handles import DEVICE_NAME, NO_PRODUCT
 from bluewatt.tables.products import product
-from bluewatt.tables.registers import by_key
+from bluewatt.tables.registers import by_key, meanings
 from bluewatt.wire.acl import ATT_CHANNEL, FAR, NEAR, Connected, Data, Encrypted, LinkEvent
 from bluewatt.wire.att import CLIENT_OPCODES, MTU_AGREED, READ, REFUSED, Operation, Server
 from bluewatt.wire.control import Control, Drop, Failure, Grant, Header, Limits, UnknownControl, parse_header
 from bluewatt.wire.observer import Observer
 from bluewatt.wire.reassembly import ProtocolError
 from bluewatt.wire.session_events import Role
-from bluewatt.wire.vreg import Message, Value
+from bluewatt.wire.vreg import GetValues, Message, Value
 
 VREG, CONTROL, GATT, LINK, DAMAGED = "vreg", "control", "gatt", "link", "undecoded"
 """What kind of line it is: a register message, flow control, another characteristic, the connection, damage."""
@@ -85,6 +86,8 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     """Which of the records in `raw` this is."""
     offset: int = 0
     """Where in the capture the last packet of it stands."""
+    sensitive: bool = False
+    """Whether bytes that could not be read may hold what opens a device: it was asked for on this connection."""
 
 
 def _number(key: str) -> int:
@@ -92,6 +95,11 @@ def _number(key: str) -> int:
     if row is None:
         raise LookupError(f"the register table has no {key}")
     return row.id
+
+
+@cache
+def _is_secret(register: int) -> bool:
+    return any(row.secret for row in meanings(register))
 
 
 def _snake(name: str) -> str:
@@ -113,7 +121,7 @@ class _Link:
         self.servers = (Server(), Server())
         self.handles = (HandleMap(self.servers[NEAR]), HandleMap(self.servers[FAR]))
         self.observers: dict[tuple[int, int], Observer] = {}
-        self.whole: dict[tuple[int, int, Role], bytes] = {}
+        self.asked_secret = False
 
     def observer(self, side: int, copy: int) -> Observer:
         found = self.observers.get((side, copy))
@@ -223,6 +231,8 @@ class Conversation:
                 continue
             if isinstance(event, Value):
                 self._learn(link, event)
+            elif isinstance(event, GetValues):
+                link.asked_secret = link.asked_secret or any(map(_is_secret, event.registers))
             kind = CONTROL if characteristic is Characteristic.CONTROL else VREG
             name = MESSAGE_NAMES[type(event)]
             lines.append(self._line(at, link, role, kind, name, event, before + value, part, offset))  # type: ignore[arg-type]
@@ -234,7 +244,9 @@ class Conversation:
             if link.device.address != _UNKNOWN:
                 self._found_key(link.device.address, value.value)
         elif value.register == self._product_register and len(value.value) >= 3:
-            self._identify(link, int.from_bytes(value.value[1:3], "little"))
+            product_id = int.from_bytes(value.value[1:3], "little")
+            if link.device.product_id is None and product_id != NO_PRODUCT:
+                self._identify(link, product_id)
 
     def _named(self, link: _Link, name: str) -> None:
         link.device = msgspec.structs.replace(link.device, name=name)
@@ -282,5 +294,6 @@ class Conversation:
         self._lines += 1
         self.counts[message] += 1
         return Line(
-            self._lines, at, link.number, link.device, link.family, direction, kind, message, content, raw, part, offset
-        )
+            self._lines, at, link.number, link.device, link.family, direction, kind, message, content, raw, part, offset,
+            link.asked_secret,
+        )  # fmt: skip

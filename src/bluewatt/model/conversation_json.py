@@ -49,7 +49,7 @@ class LineWriter:
         """One line as JSON, without the line end."""
         head = (line.kind, line.link, line.direction, line.device)
         before, between = self._heads.get(head) or self._head(head, line)
-        tail = (line.content, line.message, line.family)
+        tail = (line.content, line.message, line.family, line.sensitive)
         after = self._tails.get(tail)
         if after is None:
             after = _encode(content_object(line, reveal=self._reveal))[1:]
@@ -95,7 +95,7 @@ def _vreg(line: Line, reveal: bool) -> dict[str, Any]:
         return {"instance": content.instance, "writes": writes}
     fields = {name: getattr(content, name) for name in content.__struct_fields__}
     fields.pop("indefinite", None)
-    if isinstance(content, vreg.Unknown) and not reveal and holds_secret(content.raw):
+    if isinstance(content, vreg.Unknown) and not reveal and (line.sensitive or holds_secret(content.raw)):
         fields["raw"] = HIDDEN
     if fields.get("registers", ()) is None:
         del fields["registers"]
@@ -159,7 +159,7 @@ def _damaged(line: Line, reveal: bool) -> dict[str, Any]:
     content = line.content
     if not isinstance(content, ProtocolError):
         return {}
-    hidden = not reveal and holds_secret(content.data)
+    hidden = not reveal and (line.sensitive or holds_secret(content.data))
     return {"reason": line.message, "detail": content.reason, "raw": HIDDEN if hidden else content.data.hex()}
 
 

@@ -41,8 +41,9 @@ class Transcript:
 
     def __init__(self, origin: str, keys: KeyRing | None = None, networks: Iterable[Network] = ()) -> None:
         self.origin = origin
-        self.keys = keys if keys is not None else KeyRing()
-        self.receiver = NetworkAwareReceiver(Receiver(self.keys), networks)
+        receiver = Receiver(keys)
+        self.keys = receiver.keys
+        self.receiver = NetworkAwareReceiver(receiver, networks)
         self.conversation = Conversation(self.keys)
         self.problems: list[CaptureError] = []
         self.packets = 0

@@ -13,6 +13,9 @@ from bluewatt.tables.gatt import DEVICE_INFORMATION, PIN_CODE, PUK_CODE, START_D
 DEVICE_NAME = "00002a00-0000-1000-8000-00805f9b34fb"
 """The name a device gives itself, of the generic access service."""
 
+NO_PRODUCT = 0xFE00
+"""The product id in register 0x0100 of an instance without a product (section 12, confirmed)."""
+
 OTHER_HANDLES: Final = MappingProxyType(
     {
         "smartshunt": {

@@ -17,6 +17,7 @@ from bluewatt.tables.enums import AlarmReason, AuxMode, ChargerError, DeviceStat
 from bluewatt.tables.records.ac_charger import AcCharger
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.tables.records.dc_energy_meter import DcEnergyMeter
+from bluewatt.tables.records.smart_bms import SmartBms
 from bluewatt.tables.records.solar_charger import SolarCharger
 from bluewatt.tables.records.vendor_test import VendorTest
 from bluewatt.wire.cipher import Key
@@ -261,3 +262,20 @@ def test_a_record_cut_short_is_not_believed(receiver: Receiver) -> None:
 def test_a_nonce_that_leaps_back_is_believed_when_it_goes_on_from_there(receiver: Receiver) -> None:
     outcomes = fed(receiver, [frame(solar(), nonce, at=float(n)) for n, nonce in enumerate([900, 901, 3, 4, 5])])
     assert [outcome.at for outcome in outcomes if isinstance(outcome, Reading)] == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def smart_bms(nonce: int, *, key: bytes = KEY) -> Frame:
+    """The bytes of the one public record (protocol page instant-readout, section 4, 0x0E), one byte moving."""
+    plain = bytes.fromhex("000000e804e704bf0400182511") + bytes([nonce % 4])
+    return frame(SmartBms(plain), nonce, key=key)
+
+
+def test_a_record_of_unknown_layout_is_shown_when_it_is_like_the_one_before(receiver: Receiver) -> None:
+    outcomes = fed(receiver, [smart_bms(nonce) for nonce in range(4)])
+    assert [raw[-1] for raw in values(outcomes, "raw")] == [0, 1, 2, 3]
+
+
+def test_a_record_of_unknown_layout_is_not_shown_with_a_wrong_key(receiver: Receiver) -> None:
+    outcomes = fed(receiver, [smart_bms(nonce, key=SAME_FIRST_BYTE) for nonce in range(20)])
+    assert values(outcomes, "raw") == []
+    assert receiver.key_state(ADDRESS) is KeyState.WRONG

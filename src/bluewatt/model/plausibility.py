@@ -116,3 +116,19 @@ def _spare_evidence(cls: type[Record], *, ones: bool) -> float:
     if not width:
         return 0.0
     return float(width) if ones else log2(FAULTY)
+
+
+LIKE_BITS = 16.0
+"""What it is worth that a record of unknown layout is like the one before it."""
+
+
+def judge_likeness(before: bytes | None, now: bytes) -> Judgement:
+    """Weigh a record of unknown layout by the one before it, opened with the same key.
+
+    A device says nearly the same from one second to the next; a wrong key makes other random bits of it each time, of
+    which half differ. Fewer than a quarter differing is beyond chance in any record of some length.
+    """
+    if before is None or len(before) != len(now):
+        return Judgement(0.0, _NOTHING)
+    differing = (int.from_bytes(before, "little") ^ int.from_bytes(now, "little")).bit_count()
+    return Judgement(LIKE_BITS if differing < 2 * len(now) else -LIKE_BITS, _NOTHING)

@@ -18,7 +18,7 @@ from msgspec.structs import astuple
 
 from bluewatt.errors import KeyMismatch, KeyMissing, WireError
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.plausibility import Judgement, judge
+from bluewatt.model.plausibility import Judgement, judge, judge_likeness
 from bluewatt.model.reading import Device, Frame, Reading, Undecoded
 from bluewatt.model.screen import screen
 from bluewatt.model.steadiness import why_unfamiliar, why_unsteady
@@ -95,6 +95,7 @@ class _State:
         "name",
         "nonces",
         "product_id",
+        "raw",
         "verdicts",
         "waiting",
     )
@@ -115,6 +116,8 @@ class _State:
         self.heard = 0.0
         """… and when it, or a copy of it, was last heard."""
         self.doubted: _Opened | None = None
+        self.raw: dict[Key | None, bytes] = {}
+        """The last record of unknown layout, by the key that opened it."""
         self.waiting: deque[_Opened] = deque(maxlen=WAITING)
 
 
@@ -284,6 +287,10 @@ class Receiver:
         self, state: _State, frame: Frame, advertisement: Advertisement, cls: type[Record], key: Key | None
     ) -> list[Outcome]:
         opened = _opened(frame, advertisement, cls, key)
+        if cls.rows[0].raw:
+            plain = opened.values[0]
+            opened.judgement = judge_likeness(state.raw.get(key), plain)
+            state.raw[key] = plain
         if key is not None:
             verdict = state.verdicts.setdefault(key, KeyVerdict())
             key_state = verdict.content(opened.judgement.evidence)

@@ -54,9 +54,9 @@ async def _emulated(stack: AsyncExitStack) -> Central:
 
 
 async def _hosted(stack: AsyncExitStack, transport: str, bonds: Path) -> Central:
-    bleak, host, radios = _virtual_rooms(_BLEAK, "bluewatt.transports.virtual_host", "bluewatt.transports.radios")
-    if transport.partition(":")[0] not in radios.RADIOS:
-        hint = f"write ble:, ble:hci1, virtual:, or one of {', '.join(radios.RADIOS)}"
+    bleak, host = _virtual_rooms(_BLEAK, "bluewatt.transports.virtual_host")
+    if transport.partition(":")[0] not in host.KINDS:
+        hint = f"write ble:, ble:hci1, virtual:, or {', '.join(host.KINDS)} with what follows the colon"
         raise ConfigError(f"no radio is called {transport!r}", hint=hint)
     _private(bonds)
     adapter = await stack.enter_async_context(host.HostedAdapter(transport))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import stat
 import tomllib
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -141,8 +142,7 @@ def notice(sentence: str) -> None:
 
 def with_link(target: Target, work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]]) -> _T:
     """Open the radio and the link, do the work, close both; what ends the work early is raised."""
-    quiet_libraries()
-    return asyncio.run(_with_link(target, work))
+    return quiet_run(_with_link(target, work))
 
 
 async def _with_link(target: Target, work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]]) -> _T:
@@ -157,7 +157,21 @@ def open_link(target: Target, central: Central) -> AbstractAsyncContextManager[B
     )
 
 
-def quiet_run(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine with what libraries log kept off the screen."""
+def quiet_run(main: Coroutine[Any, Any, _T]) -> _T:
+    """Run a coroutine with what libraries log kept off the screen.
+
+    Ctrl-C and SIGTERM close the link, which the Bluetooth system would keep open otherwise; they end in KeyboardInterrupt.
+    """
     quiet_libraries()
-    asyncio.run(work)
+    return asyncio.run(_until_asked(main))
+
+
+async def _until_asked(main: Coroutine[Any, Any, _T]) -> _T:
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(main, name="command")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows: Ctrl-C is KeyboardInterrupt there
+            loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None

@@ -6,7 +6,7 @@ import csv
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import click
 
@@ -63,7 +63,8 @@ def command(
         if stream:
             await _follow(link, printer, {value.register for value in values} if names else None)
 
-    with_link(target, work)
+    with suppress(*((KeyboardInterrupt,) if stream else ())):  # the good end of a stream
+        with_link(target, work)
 
 
 async def _follow(link: BleLink, printer: _Printer, wanted: set[int] | None) -> None:

@@ -44,6 +44,10 @@ from bluewatt.wire.session_client import ClientSide
 RADIO_INSTANCE = KEEP_ALIVE_INSTANCE
 """The instance of the Bluetooth part: names, key, networking."""
 
+INDEFINITE_FIRST = frozenset({"charger"})
+"""Families asked in the indefinite array dialect first: some of their devices are silent to the other (section 0, fact
+9, single source), and silence costs seconds. The session tries the other one where this guess is wrong."""
+
 _PRODUCT = "product_id"
 _ADAPTERS = frozenset({"interface", "other"})
 """Families whose advertised product is an interface to the real device."""
@@ -197,7 +201,8 @@ class BleLink:
             raise LinkLost(
                 f"{name} lists neither VictronConnect's service nor the SmartShunt's: it does not speak to programs"
             )
-        return VregChannel(client, name, told=self._told, side=self._side, clock=self._clock)
+        side = self._side or ClientSide(indefinite=self.family in INDEFINITE_FIRST)
+        return VregChannel(client, name, told=self._told, side=side, clock=self._clock)
 
     async def _begin(self) -> None:
         assert self._channel

@@ -59,10 +59,11 @@ Key = tuple[int, int]
 
 
 class _Question(NamedTuple):
-    """A request on its way, and since when."""
+    """A request on its way, since when, and in which array dialect it was put."""
 
     message: Message
     at: float
+    indefinite: bool
 
 
 class ClientSide:
@@ -167,7 +168,7 @@ class ClientSide:
             if isinstance(message, Subscribe):
                 self._subscribed.add(message.instance)
             for key in _keys(message):
-                self._asked.setdefault(key, _Question(message, now))
+                self._asked.setdefault(key, _Question(message, now, self.indefinite))
         if not session.credit:
             self._await_slot(now, self._slot_timeout)
 
@@ -245,7 +246,11 @@ class ClientSide:
         if silent and not again and (reads or self._keep_alive_answered):
             self._rescue(session)
         self._retried.difference_update(messages)
-        return events if self.dialect_proven else [*events, *self._switch(session, again)]
+        if self.dialect_proven:
+            return events
+        # Two questions put in one dialect may run out one after the other: the second must not turn back.
+        stale = all(asked.indefinite != self.indefinite for asked in overdue.values())
+        return [*events, *self._switch(session, again, turn=not stale)]
 
     def _rescue(self, session: Session) -> None:
         # Notifications lost on the way used up credit that we still count as given, and a device without credit is
@@ -253,13 +258,15 @@ class ClientSide:
         if session.given + self.top_up <= _BYTE:
             session.grant(self.top_up)
 
-    def _switch(self, session: Session, again: Sequence[Message]) -> Sequence[Event]:
+    def _switch(self, session: Session, again: Sequence[Message], *, turn: bool = True) -> Sequence[Event]:
         # While nothing proved a dialect the two take turns, and each question is put once in each.
         self._retried.update(again)
         self._asked = {key: asked for key, asked in self._asked.items() if asked.message not in again}
-        self.indefinite = not self.indefinite
         for message in reversed(again):
             session.queue(message, first=True)
+        if not turn:
+            return ()
+        self.indefinite = not self.indefinite
         return (DialectChanged(self.indefinite),)
 
     def _strike_off(self, message: Message) -> None:

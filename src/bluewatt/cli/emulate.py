@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bluewatt.config import state_folder
 from bluewatt.errors import ConfigError
 from bluewatt.wire.vesmart import Network
 
@@ -39,7 +40,7 @@ _STATUS_PERIOD = 1.0
 )
 @click.option(
     "--state", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="Where PIN, key, name, settings and bonds are kept. [default: emulate in your configuration folder]",
+    help="Where PIN, key, name, settings and bonds are kept. [default: bluewatt/emulate in your state folder]",
 )  # fmt: skip
 @click.option("--forget", is_flag=True, help="Keep nothing: the next start is another device.")
 @click.option(
@@ -91,7 +92,7 @@ def command(
         raise click.UsageError("--name is for one device")
     plans = [Plan(family=device, name=name, pin=pin, generation=firmware, mtu=mtu) for device in devices]
     emulator = Emulator(
-        plans, radio, state=None if forget else state or Path(click.get_app_dir("bluewatt")) / "emulate", seed=seed,
+        plans, radio, state=None if forget else state or state_folder() / "emulate", seed=seed,
         speed=speed, fed=feed != SIMULATOR, network=_network(vesmart), transmit=transmit,
     )  # fmt: skip
     run(_emulate(emulator, feed, seconds))

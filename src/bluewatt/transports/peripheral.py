@@ -250,8 +250,9 @@ class Peripheral:
     async def _send_notifications(self) -> None:
         while (item := await self._outbox.get()) is not None:
             connection, uuid, data = item
-            if connection is self.client:
-                await self.radio.notify_subscriber(connection, self._by_uuid[uuid], data)
+            with contextlib.suppress(BaseBumbleError):  # the client left in this moment
+                if connection is self.client:
+                    await self.radio.notify_subscriber(connection, self._by_uuid[uuid], data)
 
     def _forget_bonds(self) -> None:
         asyncio.get_running_loop().create_task(forget_bonds(self.radio))

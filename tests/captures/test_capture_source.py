@@ -18,7 +18,8 @@ import pytest
 
 from bluewatt.errors import CaptureError, ConfigError
 from bluewatt.model.reading import Frame
-from bluewatt.transports.capture import CaptureCounters, CaptureSource, FrameReader, read_frames
+from bluewatt.transports.capture import CaptureSource
+from bluewatt.transports.capture_frames import CaptureCounters, FrameReader, read_frames
 from bluewatt.transports.gunzip import Gunzip
 from bluewatt.transports.recording import FrameRecorder, encode_frame, parse_frame
 
@@ -199,7 +200,8 @@ def test_what_is_no_capture_says_so(content: bytes, tmp_path: Path) -> None:
 
 READ_STANDARD_INPUT = """
 import asyncio, sys
-from bluewatt.transports.capture import CaptureSource, read_frames
+from bluewatt.transports.capture import CaptureSource
+from bluewatt.transports.capture_frames import read_frames
 async def main():
     async with CaptureSource("-") as source:
         return [frame async for frame in source]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import stat
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 from bluewatt.errors import CaptureError
 from bluewatt.model.reading import Frame
-from bluewatt.transports.capture import BLOCK, STANDARD_INPUT, FrameReader, ProblemCallback
+from bluewatt.transports.capture_frames import (
+    BLOCK,
+    FrameReader,
+    ProblemCallback,
+    open_input,
+    read_block,
+    size_of,
+)
 from bluewatt.transports.gunzip import Gunzip
 from bluewatt.transports.unzip import MAGIC as ZIP_MAGIC
 from bluewatt.transports.unzip import Unzip
@@ -36,8 +39,8 @@ class Input:
         self.on_progress: Callable[[int], None] | None = None
         """Told the bytes read so far, once per block."""
         self._block = block
-        self._file = _open(path)
-        self.size = _size(self._file)
+        self._file = open_input(path)
+        self.size = size_of(self._file)
         """Bytes, None for a pipe."""
         self._head = self._read()
         self._sample = _expanded(path, self._head)
@@ -110,15 +113,9 @@ class Input:
         return CaptureError(f"{self.path}: {error}, at byte {error.offset}", path=self.path, offset=error.offset)
 
     def _read(self) -> bytes:
-        while not (block := self._read_now()) and self.follow:
+        while not (block := read_block(self._file, self.path, self._block)) and self.follow:
             time.sleep(_PATIENCE)
         return block
-
-    def _read_now(self) -> bytes:
-        try:
-            return self._file.read(self._block) or b""
-        except OSError as error:
-            raise CaptureError(f"cannot read {self.path}: {error.strerror}", path=self.path) from error
 
 
 def split_lines(blocks: Iterable[bytes]) -> Iterator[str]:
@@ -145,17 +142,3 @@ def _expanded(path: str, head: bytes) -> bytes:
     with suppress(CaptureError):
         return next(iter(Gunzip(path).feed(head)), b"")[:_TEXT_SAMPLE]
     return b""
-
-
-def _open(path: str) -> BinaryIO:
-    try:
-        if path == STANDARD_INPUT:
-            return os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
-        return Path(path).open("rb", buffering=0)
-    except OSError as error:
-        raise CaptureError(f"cannot read {path}: {error.strerror}", path=path) from error
-
-
-def _size(file: BinaryIO) -> int | None:
-    status = os.fstat(file.fileno())
-    return status.st_size if stat.S_ISREG(status.st_mode) else None

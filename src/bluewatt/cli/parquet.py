@@ -12,7 +12,7 @@ from bluewatt.cli.inputs import Input
 from bluewatt.errors import CaptureError
 from bluewatt.faces.columns import ParquetWriter
 from bluewatt.services.keys import NamedKey
-from bluewatt.transports.capture import ProblemCallback
+from bluewatt.transports.capture_frames import ProblemCallback
 from bluewatt.wire.batch import Status
 from bluewatt.wire.columns import BLOCK, Columns, pack, read_columns
 

@@ -1,210 +1,34 @@
-"""Capture files as a source: btsnoop, pcap, pcapng and recordings, also gzipped, from a file, a pipe or standard input.
+"""Captures as a source: replayed at the speed they were recorded, a multiple of it, or as fast as it goes.
 
-`read_frames` is the plain iterator behind `bluewatt decode`; `CaptureSource` is the same as a source, replayed at the
-speed it was recorded, a multiple of it, or as fast as it goes. Both stand on `FrameReader`, which takes bytes by
-blocks, so that a file of any size needs the same memory.
+What is in them is read by `transports/capture_frames.py`; here is the loop of events and the clock.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import stat
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, Self
 from urllib.parse import parse_qsl
 
-import msgspec
-
-from bluewatt.errors import CaptureError, ConfigError
+from bluewatt.errors import ConfigError
 from bluewatt.model.reading import Frame
+from bluewatt.transports.capture_frames import (
+    BLOCK,
+    STANDARD_INPUT,
+    CaptureCounters,
+    FrameReader,
+    ProblemCallback,
+    ProgressCallback,
+    open_input,
+    read_block,
+    size_of,
+)
 from bluewatt.transports.gunzip import Gunzip
-from bluewatt.transports.recording import RecordingReader
-from bluewatt.wire.ad_structures import Advertisement
-from bluewatt.wire.advertising import AdvertisementReader
-from bluewatt.wire.containers import LONGEST_HEADER, open_container
-
-BLOCK = 0x10000
-"""Bytes read at once; larger blocks measured slower, their packets leave the processor's cache."""
-
-STANDARD_INPUT = "-"
-"""The path that means standard input."""
 
 _YIELD_EVERY = 64
-_MAX_NAMES = 0x4000
-
-ProblemCallback = Callable[[CaptureError], None]
-"""Told of each damage the reading survived, with path and offset."""
-
-ProgressCallback = Callable[[int, int | None], None]
-"""Told the bytes read so far and the size of the file (None for a pipe), once per block."""
-
-
-class CaptureCounters(msgspec.Struct):
-    """What a capture held."""
-
-    packets: int = 0
-    """Packets of any kind (lines, for a recording)."""
-    frames: int = 0
-    """Advertisements of Victron devices."""
-    problems: int = 0
-    """Packets or lines that were malformed, and places where the reading lost and found its way."""
-    bad_crc: int = 0
-    """Packets a sniffer heard with a wrong CRC."""
-
-
-class _Content(Protocol):
-    """What stands behind the first bytes: packets in a container or the lines of a recording."""
-
-    problems: list[CaptureError]
-
-    def feed(self, block: bytes) -> list[Frame]: ...
-
-    def finish(self) -> tuple[list[Frame], CaptureError | None]: ...
-
-
-class _ContainerFrames:
-    """The frames of a packet container."""
-
-    def __init__(self, head: bytes, origin: str, counters: CaptureCounters) -> None:
-        self._reader, self.rest = open_container(head)
-        self._advertisements = AdvertisementReader()
-        self.problems = self._advertisements.problems
-        self._reader.problems = self.problems
-        self._origin = origin
-        self._counters = counters
-        self._names: dict[str, str] = {}
-
-    def feed(self, block: bytes) -> list[Frame]:
-        packets = self._reader.feed(block)
-        self._counters.packets += len(packets)
-        return self._frames(self._advertisements.read(packets))
-
-    def finish(self) -> tuple[list[Frame], CaptureError | None]:
-        packets, error = self._reader.finish()
-        self._counters.packets += len(packets)
-        return self._frames(self._advertisements.read(packets)), error
-
-    def _frames(self, advertisements: list[Advertisement]) -> list[Frame]:
-        frames: list[Frame] = []
-        append, origin, names = frames.append, self._origin, self._names
-        for at, address, _, rssi, _, payload, name in advertisements:
-            if name is not None:
-                if len(names) >= _MAX_NAMES:
-                    names.clear()
-                names[address] = name
-            if payload is not None:
-                append(Frame(at, origin, "advertisement", address, payload, rssi, names.get(address)))
-        self._counters.bad_crc = self._advertisements.bad_crc
-        return frames
-
-
-class _RecordingFrames(RecordingReader):
-    """The frames of a recording; they keep the source they were recorded from."""
-
-    def __init__(self, counters: CaptureCounters) -> None:
-        super().__init__()
-        self._counters = counters
-
-    def feed(self, block: bytes) -> list[Frame]:
-        frames = super().feed(block)
-        self._counters.packets += len(frames)
-        return frames
-
-
-class FrameReader:
-    """Turns the bytes of a capture (not gzipped) into frames: `feed` blocks, then `finish`.
-
-    What the file is, it finds out from the first bytes. Raises `CaptureError`, with the path in it, for what is no
-    capture, is empty, is cut, or is of an unknown link type; frames before a cut are returned before it is raised.
-    """
-
-    def __init__(
-        self,
-        path: str,
-        *,
-        origin: str | None = None,
-        on_problem: ProblemCallback | None = None,
-        counters: CaptureCounters | None = None,
-    ) -> None:
-        self.path = path
-        self.counters = counters or CaptureCounters()
-        self._origin = origin or f"capture:{path}"
-        self._on_problem = on_problem
-        self._head = b""
-        self._content: _Content | None = None
-
-    def feed(self, block: bytes) -> list[Frame]:
-        """Take the next bytes, return the frames they complete."""
-        if self._content:
-            return self._counted(self._content.feed(block))
-        self._head += block
-        return self._counted(self._begin()) if len(self._head) >= LONGEST_HEADER else []
-
-    def finish(self) -> Iterator[Frame]:
-        """Yield the last frames; then raise `CaptureError` when the capture was cut, lost or never one."""
-        if not self._content:
-            yield from self._counted(self._begin())
-        if self._content:
-            frames, error = self._content.finish()
-            yield from self._counted(frames)
-            if error:
-                raise self._placed(error)
-
-    def _begin(self) -> list[Frame]:
-        """Find out what the first bytes begin, and feed them to that."""
-        if self._head.lstrip()[:1] == b"{":
-            self._content = _RecordingFrames(self.counters)
-            return self._content.feed(self._head)
-        try:
-            self._content = content = _ContainerFrames(self._head, self._origin, self.counters)
-        except CaptureError as error:
-            raise self._placed(error) from None
-        return content.feed(content.rest)
-
-    def _counted(self, frames: list[Frame]) -> list[Frame]:
-        self.counters.frames += len(frames)
-        if self._content and self._content.problems:
-            self.counters.problems += len(self._content.problems)
-            for problem in self._content.problems:
-                if self._on_problem:
-                    self._on_problem(self._placed(problem))
-            self._content.problems.clear()
-        return frames
-
-    def _placed(self, error: CaptureError) -> CaptureError:
-        """The same error with the path of the file, its message saying where."""
-        return CaptureError(f"{self.path}: {error}, at byte {error.offset}", path=self.path, offset=error.offset)
-
-
-def read_frames(
-    path: str | Path,
-    *,
-    origin: str | None = None,
-    on_problem: ProblemCallback | None = None,
-    on_progress: ProgressCallback | None = None,
-    counters: CaptureCounters | None = None,
-) -> Iterator[Frame]:
-    """Yield the frames of a capture as fast as they are asked for; what it holds is counted in `counters`.
-
-    Raises `CaptureError` where the file cannot be opened or read on; all whole packets before that were yielded.
-    """
-    reader = FrameReader(str(path), origin=origin, on_problem=on_problem, counters=counters)
-    gunzip = Gunzip(str(path))
-    with _open_input(str(path)) as file:
-        size, done = _size(file), 0
-        while block := _read(file, str(path)):
-            for piece in gunzip.feed(block):
-                yield from reader.feed(piece)
-            done += len(block)
-            if on_progress:
-                on_progress(done, size)
-    for piece in gunzip.finish():
-        yield from reader.feed(piece)
-    yield from reader.finish()
 
 
 class CaptureSource:
@@ -310,14 +134,14 @@ class _AsyncInput:
 
     def __init__(self, path: str, file: BinaryIO) -> None:
         self.path = path
-        self.size = _size(file)
+        self.size = size_of(file)
         self._file = file
         self._stream: asyncio.StreamReader | None = None
         self._transport: asyncio.ReadTransport | None = None
 
     @classmethod
     async def open(cls, path: str) -> Self:
-        source = cls(path, _open_input(path))
+        source = cls(path, open_input(path))
         if source.size is None:
             loop = asyncio.get_running_loop()
             source._stream = stream = asyncio.StreamReader(limit=BLOCK)
@@ -328,7 +152,7 @@ class _AsyncInput:
     async def read(self) -> bytes:
         if self._stream:
             return await self._stream.read(BLOCK)
-        return _read(self._file, self.path)
+        return read_block(self._file, self.path)
 
     def close(self) -> None:
         if self._transport:
@@ -338,27 +162,6 @@ class _AsyncInput:
         if self._transport and self.path == STANDARD_INPUT:
             # Standard input may be shared with other programs (a terminal's is): leave it blocking, as it was found.
             os.set_blocking(sys.stdin.fileno(), True)
-
-
-def _open_input(path: str) -> BinaryIO:
-    try:
-        if path == STANDARD_INPUT:
-            return os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
-        return Path(path).open("rb", buffering=0)
-    except OSError as error:
-        raise CaptureError(f"cannot read {path}: {error.strerror}", path=path) from error
-
-
-def _read(file: BinaryIO, path: str) -> bytes:
-    try:
-        return file.read(BLOCK)
-    except OSError as error:
-        raise CaptureError(f"cannot read {path}: {error.strerror}", path=path) from error
-
-
-def _size(file: BinaryIO) -> int | None:
-    status = os.fstat(file.fileno())
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _speed(text: str) -> float:

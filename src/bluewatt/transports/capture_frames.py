@@ -1,0 +1,226 @@
+"""The frames of captures: btsnoop, pcap, pcapng and recordings, also gzipped, from a file, a pipe or standard input.
+
+`read_frames` is the plain iterator; it stands on `FrameReader`, which takes bytes by blocks, so that a file of any size
+needs the same memory. The same as a source, for a loop of events, is in `transports/capture.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import msgspec
+
+from bluewatt.errors import CaptureError
+from bluewatt.model.reading import Frame
+from bluewatt.transports.gunzip import Gunzip
+from bluewatt.transports.recording import RecordingReader
+from bluewatt.wire.ad_structures import Advertisement
+from bluewatt.wire.advertising import AdvertisementReader
+from bluewatt.wire.containers import LONGEST_HEADER, open_container
+
+BLOCK = 0x10000
+"""Bytes read at once; larger blocks measured slower, their packets leave the processor's cache."""
+
+STANDARD_INPUT = "-"
+"""The path that means standard input."""
+
+_MAX_NAMES = 0x4000
+
+ProblemCallback = Callable[[CaptureError], None]
+"""Told of each damage the reading survived, with path and offset."""
+
+ProgressCallback = Callable[[int, int | None], None]
+"""Told the bytes read so far and the size of the file (None for a pipe), once per block."""
+
+
+class CaptureCounters(msgspec.Struct):
+    """What a capture held."""
+
+    packets: int = 0
+    """Packets of any kind (lines, for a recording)."""
+    frames: int = 0
+    """Advertisements of Victron devices."""
+    problems: int = 0
+    """Packets or lines that were malformed, and places where the reading lost and found its way."""
+    bad_crc: int = 0
+    """Packets a sniffer heard with a wrong CRC."""
+
+
+class _Content(Protocol):
+    """What stands behind the first bytes: packets in a container or the lines of a recording."""
+
+    problems: list[CaptureError]
+
+    def feed(self, block: bytes) -> list[Frame]: ...
+
+    def finish(self) -> tuple[list[Frame], CaptureError | None]: ...
+
+
+class _ContainerFrames:
+    """The frames of a packet container."""
+
+    def __init__(self, head: bytes, origin: str, counters: CaptureCounters) -> None:
+        self._reader, self.rest = open_container(head)
+        self._advertisements = AdvertisementReader()
+        self.problems = self._advertisements.problems
+        self._reader.problems = self.problems
+        self._origin = origin
+        self._counters = counters
+        self._names: dict[str, str] = {}
+
+    def feed(self, block: bytes) -> list[Frame]:
+        packets = self._reader.feed(block)
+        self._counters.packets += len(packets)
+        return self._frames(self._advertisements.read(packets))
+
+    def finish(self) -> tuple[list[Frame], CaptureError | None]:
+        packets, error = self._reader.finish()
+        self._counters.packets += len(packets)
+        return self._frames(self._advertisements.read(packets)), error
+
+    def _frames(self, advertisements: list[Advertisement]) -> list[Frame]:
+        frames: list[Frame] = []
+        append, origin, names = frames.append, self._origin, self._names
+        for at, address, _, rssi, _, payload, name in advertisements:
+            if name is not None:
+                if len(names) >= _MAX_NAMES:
+                    names.clear()
+                names[address] = name
+            if payload is not None:
+                append(Frame(at, origin, "advertisement", address, payload, rssi, names.get(address)))
+        self._counters.bad_crc = self._advertisements.bad_crc
+        return frames
+
+
+class _RecordingFrames(RecordingReader):
+    """The frames of a recording; they keep the source they were recorded from."""
+
+    def __init__(self, counters: CaptureCounters) -> None:
+        super().__init__()
+        self._counters = counters
+
+    def feed(self, block: bytes) -> list[Frame]:
+        frames = super().feed(block)
+        self._counters.packets += len(frames)
+        return frames
+
+
+class FrameReader:
+    """Turns the bytes of a capture (not gzipped) into frames: `feed` blocks, then `finish`.
+
+    What the file is, it finds out from the first bytes. Raises `CaptureError`, with the path in it, for what is no
+    capture, is empty, is cut, or is of an unknown link type; frames before a cut are returned before it is raised.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        origin: str | None = None,
+        on_problem: ProblemCallback | None = None,
+        counters: CaptureCounters | None = None,
+    ) -> None:
+        self.path = path
+        self.counters = counters or CaptureCounters()
+        self._origin = origin or f"capture:{path}"
+        self._on_problem = on_problem
+        self._head = b""
+        self._content: _Content | None = None
+
+    def feed(self, block: bytes) -> list[Frame]:
+        """Take the next bytes, return the frames they complete."""
+        if self._content:
+            return self._counted(self._content.feed(block))
+        self._head += block
+        return self._counted(self._begin()) if len(self._head) >= LONGEST_HEADER else []
+
+    def finish(self) -> Iterator[Frame]:
+        """Yield the last frames; then raise `CaptureError` when the capture was cut, lost or never one."""
+        if not self._content:
+            yield from self._counted(self._begin())
+        if self._content:
+            frames, error = self._content.finish()
+            yield from self._counted(frames)
+            if error:
+                raise self._placed(error)
+
+    def _begin(self) -> list[Frame]:
+        """Find out what the first bytes begin, and feed them to that."""
+        if self._head.lstrip()[:1] == b"{":
+            self._content = _RecordingFrames(self.counters)
+            return self._content.feed(self._head)
+        try:
+            self._content = content = _ContainerFrames(self._head, self._origin, self.counters)
+        except CaptureError as error:
+            raise self._placed(error) from None
+        return content.feed(content.rest)
+
+    def _counted(self, frames: list[Frame]) -> list[Frame]:
+        self.counters.frames += len(frames)
+        if self._content and self._content.problems:
+            self.counters.problems += len(self._content.problems)
+            for problem in self._content.problems:
+                if self._on_problem:
+                    self._on_problem(self._placed(problem))
+            self._content.problems.clear()
+        return frames
+
+    def _placed(self, error: CaptureError) -> CaptureError:
+        """The same error with the path of the file, its message saying where."""
+        return CaptureError(f"{self.path}: {error}, at byte {error.offset}", path=self.path, offset=error.offset)
+
+
+def read_frames(
+    path: str | Path,
+    *,
+    origin: str | None = None,
+    on_problem: ProblemCallback | None = None,
+    on_progress: ProgressCallback | None = None,
+    counters: CaptureCounters | None = None,
+) -> Iterator[Frame]:
+    """Yield the frames of a capture as fast as they are asked for; what it holds is counted in `counters`.
+
+    Raises `CaptureError` where the file cannot be opened or read on; all whole packets before that were yielded.
+    """
+    reader = FrameReader(str(path), origin=origin, on_problem=on_problem, counters=counters)
+    gunzip = Gunzip(str(path))
+    with open_input(str(path)) as file:
+        size, done = size_of(file), 0
+        while block := read_block(file, str(path)):
+            for piece in gunzip.feed(block):
+                yield from reader.feed(piece)
+            done += len(block)
+            if on_progress:
+                on_progress(done, size)
+    for piece in gunzip.finish():
+        yield from reader.feed(piece)
+    yield from reader.finish()
+
+
+def open_input(path: str) -> BinaryIO:
+    """A file or standard input, not buffered; CaptureError where it cannot be opened."""
+    try:
+        if path == STANDARD_INPUT:
+            return os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+        return Path(path).open("rb", buffering=0)
+    except OSError as error:
+        raise CaptureError(f"cannot read {path}: {error.strerror}", path=path) from error
+
+
+def read_block(file: BinaryIO, path: str, size: int = BLOCK) -> bytes:
+    """The next bytes, none at the end; CaptureError where they cannot be read."""
+    try:
+        return file.read(size) or b""
+    except OSError as error:
+        raise CaptureError(f"cannot read {path}: {error.strerror}", path=path) from error
+
+
+def size_of(file: BinaryIO) -> int | None:
+    """The bytes of a file on disk, None for a pipe."""
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None

@@ -82,7 +82,7 @@ async def test_a_name_means_the_finest_register_and_unknown_ones_are_refused(
         assert (refused.value.register, refused.value.code) == (0x1050, ResultCode.UNKNOWN_REGISTER)
         with pytest.raises(DeviceRefused, match=r"may not be read, or not be written \(code 3\)"):
             await link.get("synchronize")
-        with pytest.raises(Unencodable, match="'batery_voltage'; did you mean .*battery_voltage"):
+        with pytest.raises(Unencodable, match=r"'batery_voltage'; did you mean .*battery_voltage"):
             await link.get("batery_voltage")
         one, other = await link.get_many(["battery_voltage", 0x1050])
         assert not isinstance(one, Exception)
@@ -114,9 +114,11 @@ async def test_the_right_pin_once_then_the_bond(radio: VirtualRadio, central: Ce
 
 @pytest.mark.parametrize("pin", ["000000", "000042"])
 async def test_leading_zeros_count(radio: VirtualRadio, central: Central, pin: str) -> None:
-    async with emulated(radio, Plan(family="bmv712", pin=pin)) as emulator:
-        async with link_to(central, emulator, pin=pin) as link:
-            assert link.family == "bmv"
+    async with (
+        emulated(radio, Plan(family="bmv712", pin=pin)) as emulator,
+        link_to(central, emulator, pin=pin) as link,
+    ):
+        assert link.family == "bmv"
 
 
 async def test_a_lost_bond_is_named_and_the_new_pin_mends_it(radio: VirtualRadio, central: Central) -> None:
@@ -161,17 +163,21 @@ async def test_the_nearest_is_the_strongest(radio: VirtualRadio, central: Centra
 
 
 async def test_by_part_of_the_name_through_the_front_door(radio: VirtualRadio, central: Central) -> None:
-    async with emulated(radio, Plan(family="mppt", pin=PIN), Plan(family="bmv712", pin=PIN)):
-        async with connect("bmv-712", pin=PIN, central=central) as link:
-            assert link.family == "bmv"
+    async with (
+        emulated(radio, Plan(family="mppt", pin=PIN), Plan(family="bmv712", pin=PIN)),
+        connect("bmv-712", pin=PIN, central=central) as link,
+    ):
+        assert link.family == "bmv"
 
 
 async def test_the_stream_tells_what_changes(radio: VirtualRadio, central: Central) -> None:
-    async with emulated(radio, Plan(family="smartshunt", pin=PIN), speed=20) as emulator:
-        async with link_to(central, emulator) as link:
-            stream = link.subscribe()
-            readings = [await asyncio.wait_for(anext(stream), 3) for _ in range(20)]
-            await stream.aclose()
+    async with (
+        emulated(radio, Plan(family="smartshunt", pin=PIN), speed=20) as emulator,
+        link_to(central, emulator) as link,
+    ):
+        stream = link.subscribe()
+        readings = [await asyncio.wait_for(anext(stream), 3) for _ in range(20)]
+        await stream.aclose()
     keys = {reading.values[0].key for reading in readings}
     assert "battery_voltage" in keys
     assert {reading.medium for reading in readings} == {"gatt"}
@@ -180,7 +186,7 @@ async def test_the_stream_tells_what_changes(radio: VirtualRadio, central: Centr
 async def test_out_of_range_and_connected_elsewhere(radio: VirtualRadio, central: Central) -> None:
     async with emulated(radio, Plan(family="smartshunt", pin=PIN)) as emulator:
         with pytest.raises(
-            DeviceNotFound, match="was not heard within 0.3 s.*out of range.*connected to it"
+            DeviceNotFound, match=r"was not heard within 0.3 s.*out of range.*connected to it"
         ) as missing:
             await BleLink(central, Wanted.of("C2:00:00:00:00:99"), pin=PIN, find=0.3).__aenter__()
         assert missing.value.exit_code == 3
@@ -237,7 +243,9 @@ async def test_the_key_behind_the_nonce_step(radio: VirtualRadio, central: Centr
 async def test_old_firmware_without_keep_alive_and_with_the_smallest_packets(
     radio: VirtualRadio, central: Central
 ) -> None:
-    async with emulated(radio, Plan(family="smartshunt", pin=PIN, generation="old"), speed=50) as emulator:
-        async with link_to(central, emulator, clock=Clock(emulator.clock.now, 50)) as link:
-            await asyncio.sleep(0.5)
-            assert len(await read_group(link, "all")) > 20
+    async with (
+        emulated(radio, Plan(family="smartshunt", pin=PIN, generation="old"), speed=50) as emulator,
+        link_to(central, emulator, clock=Clock(emulator.clock.now, 50)) as link,
+    ):
+        await asyncio.sleep(0.5)
+        assert len(await read_group(link, "all")) > 20

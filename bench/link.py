@@ -1,0 +1,76 @@
+"""A whole visit to a device on the virtual radio: find, connect, pair, read ten registers; read all a charger has."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import date
+
+from bench import Row, Unmeasurable, bench
+
+RUNS = 5
+PIN = "004711"
+TEN = (
+    "battery_voltage", "battery_current", "battery_power", "state_of_charge", "time_to_go", "consumed_charge",
+    "starter_voltage", "charge_cycles", "discharged_energy", "alarm_reason",
+)  # fmt: skip
+
+
+@asynccontextmanager
+async def around(family: str) -> AsyncIterator[tuple[object, str]]:
+    """A fresh emulated device and an adapter without bonds; the device's address."""
+    from bluewatt.app.emulate import Emulator, Plan
+    from bluewatt.transports.ble_central import Central
+    from bluewatt.transports.virtual import VirtualRadio
+    from bluewatt.transports.virtual_bleak import VirtualAdapter
+
+    async with VirtualRadio(seed=1) as radio, VirtualAdapter(radio) as adapter:
+        async with Emulator([Plan(family=family, pin=PIN)], radio=radio, seed=5) as emulator:
+            yield Central(virtual=adapter), emulator.running[0].device.address
+
+
+async def visit() -> float:
+    """Seconds from nothing to ten values."""
+    from bluewatt.app.connect import connect
+    from bluewatt.services.readout import read_named
+
+    async with around("smartshunt") as (central, address):
+        started = time.perf_counter()
+        async with connect(address, pin=PIN, central=central) as link:  # type: ignore[arg-type]
+            values = await read_named(link, TEN)
+            seconds = time.perf_counter() - started
+    if len(values) != len(TEN):
+        raise AssertionError(f"{len(values)} of {len(TEN)} registers were read")
+    return seconds
+
+
+async def everything() -> tuple[float, int]:
+    """Seconds to read every register and every day of a charger on an open link, and how many registers that are."""
+    from bluewatt.app.connect import connect
+    from bluewatt.services.readout import read_group, read_history
+
+    async with around("mppt") as (central, address), connect(address, pin=PIN, central=central) as link:  # type: ignore[arg-type]
+        started = time.perf_counter()
+        registers = await read_group(link, "all")
+        history = await read_history(link, today=date(2026, 11, 20))
+        seconds = time.perf_counter() - started
+    if len(history.days) != 31:
+        raise AssertionError(f"{len(history.days)} of 31 days were read")
+    return seconds, len(registers)
+
+
+@bench
+def link() -> Iterator[Row]:
+    """Seconds of a visit, and of reading all of a charger with 31 days of history."""
+    try:
+        asyncio.run(visit())
+    except ModuleNotFoundError as missing:
+        raise Unmeasurable(f"the library {missing.name} is not installed") from missing
+    times = [asyncio.run(visit()) for _ in range(RUNS)]
+    yield Row(name="link: connect, pair, read ten registers", ours=statistics.median(times), unit="s", goal=0.6)
+    whole = [asyncio.run(everything()) for _ in range(RUNS)]
+    name = f"link: {whole[0][1]} registers and 31 days of an MPPT"
+    yield Row(name=name, ours=statistics.median(seconds for seconds, _ in whole), unit="s", goal=3.0)

@@ -91,12 +91,13 @@ class Emulator:
         self._sites: dict[int, Site] = {}
         self._open = AsyncExitStack()
         self._life: asyncio.Task[None] | None = None
+        self.devices: list[EmulatedDevice] = [self._device(plan, number) for plan, number in self._plans]
+        """In the order of the plans; on the air after entering."""
 
     async def __aenter__(self) -> Self:
         try:
-            devices = [self._device(plan, number) for plan, number in self._plans]
             await self._open.enter_async_context(self.air)
-            for device, (plan, number) in zip(devices, self._plans, strict=True):
+            for device, (plan, number) in zip(self.devices, self._plans, strict=True):
                 await self._put_on_air(device, self._bonds(plan, number))
         except BaseException:
             await self._open.aclose()

@@ -1,0 +1,39 @@
+"""The Wireshark dissector: a runtime of ours in Lua, and the tables it reads, made from the rows.
+
+The runtime knows no register, no record and no offset; it walks the tables. It runs on Lua 5.2 (Wireshark 4.0, Debian
+12) as well as on Lua 5.4 (Wireshark 4.4 and newer).
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from bluewatt import __version__
+from bluewatt.faces.docgen.wireshark.tables import lua_tables
+
+FILE_NAME = "bluewatt.lua"
+"""What the dissector is called in Wireshark's plug-in folder."""
+
+RUNTIME = (
+    "bits", "aes", "cbor", "keys", "fields", "values", "rows", "compounds", "vesmart", "advert", "conversation",
+    "messages", "install",
+)  # fmt: skip
+"""The parts of the runtime in the order they need each other."""
+
+_HEAD = """\
+-- Wireshark dissector for Victron Energy's Bluetooth, made by Bluewatt {version} from its tables.
+-- Do not edit: write it anew with `bluewatt wireshark --install`.
+local V = {{}}
+"""
+
+
+def dissector() -> str:
+    """The whole dissector as one Lua file, in ASCII."""
+    parts = [_HEAD.format(version=__version__), lua_tables(), *map(_part, RUNTIME)]
+    return "\n".join(parts)
+
+
+def _part(name: str) -> str:
+    """A part of the runtime; in a block of its own, since a Lua function may have two hundred local names at most."""
+    text = resources.files(__package__).joinpath(f"{name}.lua").read_text("utf-8")
+    return f"do -- {name}\n{text}end\n"

@@ -1,0 +1,152 @@
+-- Manufacturer data of company 0x02E1: Instant Readout, opened where a key is known, and VE.Smart broadcasts.
+
+local F, N, E = V.F, V.N, V.E
+local byte, floor, unpack = string.byte, math.floor, table.unpack or unpack
+
+local in_event, on_air = Field.new("bthci_evt.bd_addr"), Field.new("btle.advertising_address")
+
+-- The address the layers below have shown last, as it is on air (the other way round): an event may hold several
+-- reports.
+local function address()
+  local found = { in_event() }
+  if #found == 0 then found = { on_air() } end
+  return #found > 0 and found[#found].range:raw() or nil
+end
+
+-- In Wireshark's window bytes are marked; tshark draws nothing, and every range costs time.
+local marks = gui_enabled and gui_enabled()
+
+local HEADER_LENGTH = 0
+for _, row in ipairs(T.advert.rows) do HEADER_LENGTH = math.max(HEADER_LENGTH, (row.start + row.bits) / 8) end
+HEADER_LENGTH = floor(HEADER_LENGTH)
+
+local show_header = V.compile(T.advert.rows)
+local whole -- the range of all of the advertisement at hand
+local function all_of_it() return whole end
+local bytes = {} -- of the advertisement or record at hand; one table for all, since making one costs time
+
+-- The record in `bytes`; what is cut off is not shown. `range_of` gives the range of some bytes of the record.
+local function show_record(tree, range_of, record, length)
+  if record.bits == 0 then
+    tree:add(F[record.rows[1].field], range_of(0, length))
+    return
+  end
+  local present = 8 * length
+  if present < record.bits then
+    tree:add_proto_expert_info(E.short, ("%d bits of %d are here"):format(present, record.bits))
+    for at = length + 1, T.block do bytes[at] = 255 end
+  end
+  record.show = record.show or V.compile(record.rows)
+  record.show(tree, bytes, present, range_of)
+end
+
+-- The bytes of the record at hand into `bytes`; how many there are.
+local function load_record(data)
+  bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7], bytes[8],
+    bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15], bytes[16] = byte(data, HEADER_LENGTH + 1, -1)
+  return math.min(#data - HEADER_LENGTH, T.block)
+end
+
+local function complain(tree, range, from, misfit)
+  local who = from and " for " .. V.address_text(from) or ""
+  if misfit then
+    local text = ("The key%s begins otherwise than the device's: an old key?"):format(who)
+    tree:add(N.sealed, range):add_proto_expert_info(E.key_mismatch, text)
+    return
+  end
+  local refused = V.refused_keys()
+  local more = refused > 0 and ("; %d of the keys given cannot be read"):format(refused) or ""
+  tree:add(N.sealed, range):add_proto_expert_info(E.key_missing, "No key" .. who .. more)
+end
+
+local function show_sealed(tree, tvb, data, record)
+  local from = V.have_named_keys() and address() or nil
+  local key, misfit = V.find_key(from, bytes[8])
+  if not key then
+    complain(tree, tvb(HEADER_LENGTH), from or address(), misfit)
+    return
+  end
+  local nonce = bytes[6] + 256 * bytes[7]
+  local length = load_record(data)
+  V.open(key, nonce, bytes, length)
+  if marks or record.bits == 0 then
+    local opened = ByteArray.new(string.char(unpack(bytes, 1, length)), true):tvb("Opened record")
+    show_record(tree, function(first, size) return opened(first, size) end, record, length)
+  else
+    show_record(tree, all_of_it, record, length)
+  end
+end
+
+-- The number of the record type, 0xFFnn for the extended ones; nil where there is no record. A dongle with an
+-- unsupported device sends type, nonce and key check 0 and one byte over and over: no record.
+local function type_of(data)
+  if #data <= HEADER_LENGTH then return nil end
+  local kind, low, high, check = byte(data, 5, 8)
+  if kind == T.advert.extended then return kind * 256 + check end
+  local idle = kind + low + high + check == 0 and data:sub(9) == data:sub(9, 9):rep(#data - 8)
+  return not idle and kind or nil
+end
+
+local function show_product(tree, tvb, data, number)
+  bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7], bytes[8] = byte(data, 1, 8)
+  show_header(tree, bytes, 8 * #data, marks and function(from, size) return tvb(from, size) end or all_of_it)
+  if not number then
+    if #data < 4 then tree:add_proto_expert_info(E.malformed, ("%d bytes do not name a product"):format(#data)) end
+    return
+  end
+  local record = T.records[number]
+  if not record then
+    tree:add(N.sealed, tvb(HEADER_LENGTH)):add_proto_expert_info(E.undecoded, "Nobody has described this record type")
+  elseif number >= 256 then
+    local plain = function(first, size) return tvb(HEADER_LENGTH + first, size) end
+    show_record(tree, plain, record, load_record(data))
+  else
+    show_sealed(tree, tvb, data, record)
+  end
+end
+
+local PRODUCT, EXTENDED = T.advert.product, T.advert.extended
+
+local function is_vesmart(first)
+  return first == T.advert.counter or first == T.advert.data
+end
+
+-- What the list shows of each kind, kept: making a text for every packet costs time.
+local NAMES = {}
+for number, record in pairs(T.records) do NAMES[number] = record.title end
+
+local function name_of(data, first)
+  if first ~= PRODUCT then return is_vesmart(first) and "VE.Smart networking" or "Victron" end
+  local number = type_of(data)
+  if not number then return T.advert.title end
+  return NAMES[number] or "Record of unknown type", number
+end
+
+local IN_LIST = setmetatable({}, { __index = function(kept, name)
+  kept[name] = ", " .. name
+  return kept[name]
+end })
+
+local function show(tvb, tree, data, first, name, number)
+  whole = tvb()
+  local item = tree:add(V.protocol, whole, "Victron Energy, " .. name)
+  if first == PRODUCT then
+    show_product(item, tvb, data, number)
+  elseif is_vesmart(first) then
+    V.show_vesmart(item, tvb, data)
+  else
+    item:add(F[T.advert.rows[1].field], tvb(0, 1), first)
+    item:add_proto_expert_info(E.undecoded, "Not a product advertisement")
+  end
+end
+
+-- Where nobody looks at the tree and no filter asks for it, the name in the list is all.
+function V.protocol.dissector(tvb, pinfo, tree)
+  local data = tvb:raw()
+  if data == "" then return 0 end
+  local first = byte(data, 1)
+  local name, number = name_of(data, first)
+  if tree.visible or tree:referenced(V.handle) then show(tvb, tree, data, first, name, number) end
+  pinfo.cols.info:append(IN_LIST[name])
+  return #data
+end

@@ -1,0 +1,232 @@
+-- Connections: which handle is which characteristic, and the messages put together from chunks.
+--
+-- Wireshark goes through a capture once in order and later shows any packet at any time. Everything that depends on
+-- what came before is worked out on the first pass and kept by frame; showing a packet only reads what was kept.
+
+local byte, concat = string.byte, table.concat
+
+local chandle, access_address = Field.new("bthci_acl.chandle"), Field.new("btle.access_address")
+
+local connections, devices, entries = {}, {}, {}
+
+local ASK_MTU, FOUND_INFORMATION, READ_BY_TYPE_RESPONSE = 0x02, 0x05, 0x09
+local READ, READ_RESPONSE = 0x0A, 0x0B
+local VALUES = {
+  -- ATT opcode → who sends it, and how many bytes of signature end it
+  [0x12] = { "client", 0 }, [0x52] = { "client", 0 }, [0xD2] = { "client", 12 },
+  [0x1B] = { "device", 0 }, [0x1D] = { "device", 0 },
+}
+local FROM_DEVICE = {}
+for _, opcode in ipairs({ 0x01, 0x03, 0x05, 0x07, 0x09, 0x0B, 0x0D, 0x0F, 0x11, 0x13, 0x17, 0x19, 0x1B, 0x1D, 0x21, 0x23 }) do
+  FROM_DEVICE[opcode] = true
+end
+local OTHER = { client = "device", device = "client" }
+local SPACING = 3 -- from control to last to bulk, as on every device seen
+
+function V.forget()
+  connections, devices, entries = {}, {}, {}
+end
+
+local function first_of(field)
+  local found = field()
+  return found and tostring(found) or nil
+end
+
+-- Which side of the link holds the server: both may be one. Unknown directions share a name.
+local function side(pinfo, from_device)
+  local direction = pinfo.p2p_dir
+  if direction ~= 0 and direction ~= 1 then return "?" end
+  return from_device and 1 - direction or direction
+end
+
+local function name_of(pinfo, from_device)
+  local link = first_of(access_address) or first_of(chandle) or ""
+  local device, client = tostring(pinfo.dst), tostring(pinfo.src)
+  if from_device then device, client = client, device end
+  return concat({ link, device, client, side(pinfo, from_device) }, " ")
+end
+
+local function device_of(pinfo, from_device)
+  return tostring(from_device and pinfo.src or pinfo.dst):match("^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x")
+end
+
+-- The layers below do not tell when a connection begins. Its first request is for the MTU, once; a client that never
+-- asks begins with its limits.
+local function begins(connection, opcode, data)
+  if opcode == ASK_MTU then return true end
+  local handle = VALUES[opcode] and #data >= 5 and byte(data, 4) == T.control.LIMITS and V.little(data, 2, 3)
+  return handle and connection.handles[handle] == "control" and connection.limits and not connection.asked_mtu
+end
+
+local function connection_of(pinfo, opcode, data)
+  local from_device = FROM_DEVICE[opcode]
+  local name = name_of(pinfo, from_device)
+  local found = connections[name]
+  if not found or begins(found, opcode, data) then
+    local device = device_of(pinfo, from_device)
+    devices[device or name] = devices[device or name] or {}
+    found = {
+      device = device, handles = devices[device or name], credit = { client = 0, device = 0 },
+      inbox = { client = { data = "", frames = {} }, device = { data = "", frames = {} } },
+    }
+    connections[name] = found
+  end
+  found.asked_mtu = found.asked_mtu or opcode == ASK_MTU
+  return found
+end
+
+-- handles
+
+local function uuid_text(raw)
+  local digits = V.hex(raw:reverse())
+  return ("%s-%s-%s-%s-%s"):format(digits:sub(1, 8), digits:sub(9, 12), digits:sub(13, 16), digits:sub(17, 20),
+    digits:sub(21))
+end
+
+local function learn(connection, handle, raw)
+  connection.discovered = true
+  connection.handles[handle] = T.characteristics[uuid_text(raw)]
+end
+
+-- Characteristic declarations with UUIDs of 128 bits: handle, properties, value handle, UUID.
+local function learn_declarations(connection, data)
+  if byte(data, 2) ~= 21 then return end
+  for at = 3, #data - 20, 21 do learn(connection, V.little(data, at + 3, at + 4), data:sub(at + 5, at + 20)) end
+end
+
+local function learn_information(connection, data)
+  if byte(data, 2) ~= 2 then return end
+  for at = 3, #data - 17, 18 do
+    local role = T.characteristics[uuid_text(data:sub(at + 2, at + 17))]
+    if role then connection.handles[V.little(data, at, at + 1)] = role end
+  end
+end
+
+-- The handles a person named: a layout of the tables, or three numbers.
+function V.wanted_handles(text)
+  if T.handles[text] then return T.handles[text] end
+  local control, last, bulk = text:match("^%s*0?x?(%x+)%s*,%s*0?x?(%x+)%s*,%s*0?x?(%x+)%s*$")
+  if not control then return nil end
+  return { [tonumber(control, 16)] = "control", [tonumber(last, 16)] = "last", [tonumber(bulk, 16)] = "bulk" }
+end
+
+-- The first thing a client writes is its limits, on the control characteristic: that tells the other two.
+local function guess(connection, opcode, handle, value)
+  local limits = byte(value, 1) == T.control.LIMITS and (#value == 2 or #value == 3)
+  if not limits or connection.discovered or VALUES[opcode][1] ~= "client" then return nil end
+  if next(connection.handles) then return nil end
+  connection.handles[handle] = "control"
+  connection.handles[handle + SPACING] = "last"
+  connection.handles[handle + 2 * SPACING] = "bulk"
+  return "control"
+end
+
+local function role_of(connection, opcode, handle, value)
+  local wanted = V.wanted_handles(V.protocol.prefs.handles or "")
+  return wanted and wanted[handle] or connection.handles[handle]
+    or VALUES[opcode] and guess(connection, opcode, handle, value)
+end
+
+-- messages
+
+local function clear(inbox)
+  inbox.data, inbox.frames, inbox.overflown = "", {}, false
+end
+
+local function note_value(connection, message)
+  local register, content = message.register.value, message.value.value
+  if register == T.product_register and #content >= 3 then
+    connection.family = T.families[V.little(content, 2, 3)] or connection.family
+  elseif register == T.key_register and #content == 16 and connection.device then
+    V.learn_key(connection.device, content)
+  end
+end
+
+local function receive_chunk(connection, entry, value, number)
+  local inbox = connection.inbox[entry.sender]
+  entry.inbox = inbox
+  if #inbox.data + #value > T.longest_message then inbox.overflown = true end
+  if not inbox.overflown then inbox.data = inbox.data .. value end
+  if entry.role == "bulk" then
+    inbox.frames[#inbox.frames + 1] = number
+    return
+  end
+  entry.whole, entry.fragments, entry.overflown = inbox.data, inbox.frames, inbox.overflown
+  for _, frame in ipairs(inbox.frames) do
+    for _, earlier in ipairs(entries[frame]) do earlier.completed_in = number end
+  end
+  clear(inbox)
+  connection.credit[entry.sender] = connection.credit[entry.sender] - 1
+  if not entry.overflown then
+    for _, message in ipairs((V.messages(entry.whole))) do
+      if message.register and message.value then note_value(connection, message) end
+    end
+  end
+  entry.family = connection.family
+end
+
+local function receive_control(connection, entry, value)
+  local opcode = byte(value, 1)
+  if opcode == T.control.GRANT and #value > 1 then
+    local other = OTHER[entry.sender]
+    connection.credit[other] = connection.credit[other] + byte(value, 2)
+  elseif opcode == T.control.LIMITS then
+    connection.limits = true
+  elseif opcode == T.control.DROP then
+    entry.dropped = #connection.inbox[entry.sender].data
+    clear(connection.inbox[entry.sender])
+  end
+end
+
+-- What a packet carries for us: { sender, role, from (offset of the value), … }; nil where it is not ours.
+local function read_value(connection, opcode, data, number)
+  local row = VALUES[opcode]
+  local handle, value, sender, from
+  if row and #data >= 3 + row[2] then
+    handle, value, sender, from = V.little(data, 2, 3), data:sub(4, #data - row[2]), row[1], 3
+  elseif opcode == READ_RESPONSE and connection.reading then
+    handle, value, sender, from = connection.reading, data:sub(2), "device", 1
+  end
+  local role = handle and role_of(connection, opcode, handle, value)
+  if not role then return nil end
+  local entry = { sender = sender, role = role, from = from, size = #value, read = opcode == READ_RESPONSE }
+  if entry.read then return entry end
+  if role == "control" then
+    receive_control(connection, entry, value)
+  elseif role == "last" or role == "bulk" then
+    receive_chunk(connection, entry, value, number)
+  end
+  entry.credit_client, entry.credit_device = connection.credit.client, connection.credit.device
+  return entry
+end
+
+local function follow(pinfo, data)
+  local opcode = byte(data, 1)
+  if not opcode then return nil end
+  local connection = connection_of(pinfo, opcode, data)
+  local entry = read_value(connection, opcode, data, pinfo.number)
+  if opcode == READ_BY_TYPE_RESPONSE then
+    learn_declarations(connection, data)
+  elseif opcode == FOUND_INFORMATION then
+    learn_information(connection, data)
+  elseif opcode == READ and #data >= 3 then
+    connection.reading = V.little(data, 2, 3)
+  end
+  return entry
+end
+
+-- What is known of the ATT packet that stands at `offset` of its frame.
+function V.entry_of(pinfo, data, offset)
+  local kept = entries[pinfo.number]
+  if not kept then
+    kept = {}
+    entries[pinfo.number] = kept
+  end
+  for _, entry in ipairs(kept) do
+    if entry.offset == offset then return not entry.nothing and entry or nil end
+  end
+  local entry = follow(pinfo, data) or { nothing = true }
+  entry.offset = offset
+  kept[#kept + 1] = entry
+  return not entry.nothing and entry or nil
+end

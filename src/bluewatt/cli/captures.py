@@ -73,6 +73,34 @@ def progress(source: Input) -> Iterator[None]:
         yield
 
 
+def explain_number(path: str, secrets: Secrets, number: int) -> None:
+    """Print one message byte by byte; raises `CaptureError` where there is none of that number."""
+    from bluewatt.cli.byte_by_byte import explain_line, find_line
+
+    with Input(path) as source:
+        line = find_line(steps(source, secrets, Tally()), number)
+    if line is None:
+        raise CaptureError(f"{path}: there is no message {number}: the table shows their numbers", path=path)
+    for text in explain_line(line, reveal=secrets.reveal):
+        click.echo(text)
+
+
+def write_report(path: str, secrets: Secrets, output: str) -> None:
+    """Write the HTML report of a capture."""
+    from bluewatt.faces.report import Report
+
+    tally = Tally()
+    report = Report(path, reveal=secrets.reveal)
+    with Input(path) as source, progress(source):
+        for step in steps(source, secrets, tally):
+            report.add(step)
+    with open_output(output) as out:
+        out.write(report.html().encode())
+    tally.report()
+    if not tally.readings and not tally.lines:
+        raise why_nothing(tally.reasons, f"{path}: {tally.detail}")
+
+
 def _to_parquet(files: Sequence[str], secrets: Secrets, output: str | None) -> None:
     if output is None:
         raise click.UsageError("--format parquet needs --output FILE")

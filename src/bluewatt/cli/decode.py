@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from bluewatt.cli.pasted import Pasted, bare_hex, find_pasted
 from bluewatt.errors import CaptureError, KeyMismatch, KeyMissing, KeyProblem, Malformed, WireError
 from bluewatt.model.reading import ADVERTISEMENT, Frame, Undecoded
 from bluewatt.services.keys import NamedKey, named_keys, ring_of
+
+if TYPE_CHECKING:
+    from bluewatt.cli.steps import Secrets
 
 PASTED = "pasted"
 """The source of advertisements given as text."""
@@ -37,6 +41,15 @@ _KEY_REASONS = {KeyMissing.__name__, KeyMismatch.__name__, "KeyUnproven"}
     "--output", "-o", type=click.Path(dir_okay=False), metavar="FILE",
     help="Write there. [default: standard output; Parquet needs a file]",
 )  # fmt: skip
+@click.option("--explain", "number", type=click.IntRange(min=1), metavar="N", help="Explain message N byte by byte.")
+@click.option(
+    "--redact", type=click.Path(dir_okay=False), metavar="OUTPUT",
+    help="Write a copy of a capture that is safe to share: addresses, serial numbers, names, keys and PINs replaced.",
+)  # fmt: skip
+@click.option(
+    "--report", type=click.Path(dir_okay=False), metavar="OUTPUT",
+    help="Write an HTML report: devices, timeline, charts, and the registers nobody knows.",
+)  # fmt: skip
 @click.option("--reveal", is_flag=True, help="Show keys and PINs that are in the capture. [default: hidden]")
 @click.option("--follow", is_flag=True, help="Wait for more at the end of a file that grows, until Ctrl-C.")
 def command(
@@ -46,6 +59,9 @@ def command(
     as_json: bool,
     form: str,
     output: str | None,
+    number: int | None,
+    redact: str | None,
+    report: str | None,
     reveal: bool,
     follow: bool,
 ) -> None:
@@ -64,11 +80,42 @@ def command(
     elif texts:
         raise click.UsageError(f"--format {form} is for files; {texts[0]!r} is none")
     if files:
-        from bluewatt.cli.captures import decode_files
         from bluewatt.cli.steps import Secrets
         from bluewatt.services.keys import gather_networks
 
         secrets = Secrets(named, gather_networks(keys_file), reveal)
+        _decode_files(files, secrets, form, output, number=number, redact=redact, report=report, follow=follow)
+
+
+def _decode_files(
+    files: list[str],
+    secrets: Secrets,
+    form: str,
+    output: str | None,
+    *,
+    number: int | None,
+    redact: str | None,
+    report: str | None,
+    follow: bool,
+) -> None:
+    """What is wanted of files: one message explained, a copy to share, a report, or all of it in some form."""
+    if (number is not None or redact or report) and len(files) > 1:
+        raise click.UsageError("--explain, --redact and --report take one file")
+    if redact:
+        from bluewatt.cli.redact import redact_file
+
+        redact_file(files[0], secrets, redact)
+    elif number is not None:
+        from bluewatt.cli.captures import explain_number
+
+        explain_number(files[0], secrets, number)
+    elif report:
+        from bluewatt.cli.captures import write_report
+
+        write_report(files[0], secrets, report)
+    else:
+        from bluewatt.cli.captures import decode_files
+
         decode_files(files, secrets, form, output, follow=follow)
 
 

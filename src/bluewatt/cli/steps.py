@@ -228,3 +228,24 @@ def _until_log(lines: Iterator[str], begun: list[str]) -> Iterator[str]:
             begun.append(line)
             return
         yield line
+
+
+def packet_batches(source: Input) -> Iterator[list[Packet]]:
+    """The packets of a capture, whatever it is wrapped in, without looking inside; damage is passed over."""
+    try:
+        if source.is_archive:
+            yield from _archived(source)
+        elif source.is_text:
+            for log in find_logs(source.lines()):
+                yield read_log(log)[0]
+        else:
+            yield from read_packets(source.blocks())
+    except CaptureError as error:
+        raise source.placed(error) from None
+
+
+def _archived(source: Input) -> Iterator[list[Packet]]:
+    for _, blocks in source.files():
+        head, whole = _peeked(blocks)
+        if is_capture(head):
+            yield from read_packets(whole)

@@ -1,0 +1,144 @@
+"""`bluewatt decode FILE --explain N`: one message of a conversation, byte by byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from bluewatt.errors import Malformed
+from bluewatt.model.conversation import CONTROL, VREG, Line
+from bluewatt.model.jsonlines import utc_text
+from bluewatt.model.meaning import holds_secret, opcode_word, register_name, sentence, value_words, values_of
+from bluewatt.model.registers import HIDDEN
+from bluewatt.model.transcript import Step
+from bluewatt.wire import cbor, vreg
+from bluewatt.wire.control import Header
+
+_WIDEST = 47
+_LABELS: dict[type, tuple[str, ...]] = {
+    vreg.Value: ("instance", "register", "content"),
+    vreg.ValueResponse: ("instance", "register", "code"),
+    vreg.Response: ("item", "request", "code"),
+    vreg.PathValue: ("instance", "index", "value"),
+    vreg.NewPath: ("instance", "index", "path"),
+    vreg.PathValueResponse: ("instance", "index", "code"),
+    vreg.PathList: ("instance", "compressed list"),
+}
+_IN_ARRAYS: dict[type, tuple[str, ...]] = {
+    vreg.GetValues: ("register",),
+    vreg.Subscribe: ("register",),
+    vreg.SetValues: ("register", "content"),
+    vreg.DeviceList: ("instance", "kind"),
+    vreg.GetPathValues: ("index",),
+    vreg.SetPathValues: ("index", "value"),
+}
+"""What the items of a message are, in their order; those of arrays take turns."""
+
+_HEADER_FIELDS = (("flags", 1), ("protocol version", 2), ("slots", 1), ("longest message", 1), ("chunk size", 2))
+
+
+def find_line(steps: Iterable[Step], number: int) -> Line | None:
+    """The line of this number."""
+    for _, entries in steps:
+        for entry in entries:
+            if isinstance(entry, Line) and entry.number == number:
+                return entry
+    return None
+
+
+def explain_line(line: Line, *, reveal: bool = False) -> Iterator[str]:
+    """The explanation, line by line."""
+    who = line.direction.value if line.direction else "connection"
+    yield f"Message {line.number}, {utc_text(line.at)}, connection {line.link} with {line.device.address}"
+    yield f"From the {who}; in the file at byte {line.offset}" if line.offset else f"From the {who}"
+    yield sentence(line, reveal=reveal)
+    if line.raw:
+        yield ""
+        if not reveal and (holds_secret(line.raw) or any(value.secret for value in values_of(line))):
+            yield f"Its {len(line.raw)} bytes are {HIDDEN}, because a key or PIN is in them: --reveal shows them"
+            return
+        yield from (f"{offset:4}  {_hex(raw):{_WIDEST}}  {text}".rstrip() for offset, raw, text in _rows(line))
+    for value in values_of(line) if reveal or not any(value.secret for value in values_of(line)) else ():
+        yield ""
+        yield f"{value.key}: {value_words(value, reveal=reveal)}"
+        if value.meaning is not None:
+            yield f"  {value.meaning.description}"
+            yield f"  {value.meaning.type}, {_scale(value.meaning.unit, str(value.meaning.scale))}"
+
+
+def _scale(unit: str, scale: str) -> str:
+    return f"scale {scale}" + (f", unit {unit}" if unit else "")
+
+
+def _hex(raw: bytes) -> str:
+    return raw[:16].hex(" ") + (" …" if len(raw) > 16 else "")
+
+
+Row = tuple[int, bytes, str]
+
+
+def _rows(line: Line) -> Iterator[Row]:
+    if line.kind == VREG:
+        yield from _message_rows(line)
+    elif line.kind == CONTROL and isinstance(line.content, Header):
+        at = 0
+        for name, size in _HEADER_FIELDS:
+            raw = line.raw[at : at + size]
+            yield at, raw, f"{name} {int.from_bytes(raw, 'little')}"
+            at += size
+    else:
+        yield 0, line.raw, line.message.replace("_", " ")
+
+
+def _message_rows(line: Line) -> Iterator[Row]:
+    """The items of one record; of the others that came with it, only that they are there."""
+    messages, _ = vreg.read_messages(line.raw)
+    at = 0
+    for part, message in enumerate(messages):
+        built = vreg.build_message(message)
+        if line.raw[at : at + len(built)] != built:
+            yield at, line.raw[at:], "written in a longer way than needed"
+            return
+        if part == line.part:
+            yield from _items(line, message, built, at)
+        else:
+            yield at, built, f"another message in the same packets: {type(message).__name__}"
+        at += len(built)
+
+
+def _items(line: Line, message: vreg.Message, data: bytes, base: int) -> Iterator[Row]:
+    yield base, data[:1], f"opcode {message.opcode}: {opcode_word(message.opcode).replace('_', ' ')}"
+    at, labels = 1, list(_LABELS.get(type(message), ("instance",)))
+    try:
+        while at < len(data):
+            if cbor.is_array(data, at):
+                yield from _array(line, message, data, at, base)
+                return
+            raw, end = cbor.read_raw(data, at)
+            yield base + at, raw, _item(line, labels.pop(0) if labels else "item", raw)
+            at = end
+    except (Malformed, IndexError):
+        yield base + at, data[at:], "not CBOR"
+
+
+def _array(line: Line, message: vreg.Message, data: bytes, at: int, base: int) -> Iterator[Row]:
+    _, count, start = cbor.read_head(data, at)
+    yield base + at, data[at:start], f"array of {count} items" if count is not None else "array, its end is marked"
+    labels, position, at = _IN_ARRAYS.get(type(message), ("item",)), 0, start
+    while at < len(data) and data[at] != 0xFF:
+        raw, end = cbor.read_raw(data, at)
+        yield base + at, raw, _item(line, labels[position % len(labels)], raw)
+        at, position = end, position + 1
+    if at < len(data):
+        yield base + at, data[at:], "end of the array"
+
+
+def _item(line: Line, label: str, raw: bytes) -> str:
+    if label in ("content", "compressed list"):
+        content, _ = cbor.read_bytes(raw, 0)
+        return f"{label}, {len(content)} bytes, lowest first"
+    if label in ("path", "value"):
+        return f"{label} {cbor.decode_any(raw)!r}"
+    number, _ = cbor.read_uint(raw, 0)
+    if label == "register":
+        return f"register 0x{number:04X} {register_name(number, line.family)}"
+    return f"{label} {opcode_word(number)}" if label == "request" else f"{label} {number}"

@@ -1,0 +1,48 @@
+"""`bluewatt decode FILE --redact OUTPUT`: the capture without what names its owner, to be shared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from bluewatt.cli.captures import open_output, progress
+from bluewatt.cli.inputs import Input
+from bluewatt.cli.steps import Secrets, packet_batches
+from bluewatt.errors import CaptureError
+from bluewatt.model.redaction import Redactor, redacted
+from bluewatt.transports.capture_frames import STANDARD_INPUT
+from bluewatt.wire.containers import Kind, Packet
+
+
+def redact_file(path: str, secrets: Secrets, output: str) -> None:
+    """Write the redacted capture as btsnoop; says which substitute keys open it and what was left out.
+
+    CaptureError for a sniffer's capture and for standard input, which cannot be read twice.
+    """
+    if path == STANDARD_INPUT:
+        raise CaptureError("standard input cannot be redacted, it is read twice: save it to a file first", path=path)
+    redactor = Redactor(secrets.ring())
+    with Input(path) as first, Input(path) as second, progress(second), open_output(output) as out:
+        for piece in redacted(_hosts(first), _hosts(second), redactor):
+            out.write(piece)
+    click.echo(f"bluewatt: {output} names none of your devices, keys or serial numbers any more", err=True)
+    for address, key in redactor.told_keys.items():
+        click.echo(f"bluewatt: its advertisements open with --key {address}={key.hex()} (no real key)", err=True)
+    for why, count in redactor.dropped.most_common():
+        click.echo(f"bluewatt: left out: {count} x {why}", err=True)
+
+
+def _hosts(source: Input) -> Iterator[list[Packet]]:
+    """The packets, of a capture made by a host; what a cut file still holds at its end is kept."""
+    if source.is_recording:
+        raise CaptureError(f"{source.path}: a recording holds advertisements only, still encrypted", path=source.path)
+    try:
+        for packets in packet_batches(source):
+            if any(packet[1] >= Kind.AIR for packet in packets):
+                what = f"{source.path}: captures of a sniffer cannot be redacted, only those of a phone or computer"
+                raise CaptureError(what, path=source.path)
+            yield packets
+    except CaptureError as error:
+        if "ends in the middle" not in str(error):
+            raise

@@ -1,0 +1,138 @@
+"""The report of a capture: one HTML file that needs nothing else, to be read, printed and sent.
+
+report = Report("drive.btsnoop")
+for step in …: report.add(step)
+report.html()
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from bluewatt.faces.report.page import page
+from bluewatt.faces.report.series import Series, UnknownRegister
+from bluewatt.model.conversation import CONNECTED, DAMAGED, DISCONNECTED, Line
+from bluewatt.model.meaning import sentence, values_of
+from bluewatt.model.reading import Device, Reading
+from bluewatt.model.registers import RegisterReading, RegisterValue
+from bluewatt.model.transcript import Entry, Step
+from bluewatt.schema import Code, Flags, Groups
+
+__all__ = ["DeviceReport", "Report"]
+
+_MOST_MOMENTS = 4096
+_MOST_DAMAGES = 200
+_MOST_SERIES = 200
+
+
+@dataclass
+class DeviceReport:
+    """All a report tells of one device."""
+
+    device: Device
+    first: float
+    last: float
+    frames: int = 0
+    messages: int = 0
+    moments: list[float] = field(default_factory=list)
+    """When it was heard."""
+    connections: list[tuple[float, float]] = field(default_factory=list)
+    series: dict[str, Series] = field(default_factory=dict)
+    latest: dict[str, RegisterValue] = field(default_factory=dict)
+    """The last content of each register, by key."""
+    unknown: dict[tuple[int | None, int], UnknownRegister] = field(default_factory=dict)
+    silent: Counter[str] = field(default_factory=Counter)
+    """Why advertisements gave no values."""
+
+
+class Report:
+    """Gathers a capture step by step in bounded memory; what opens a device is left out unless `reveal`."""
+
+    def __init__(self, source: str, *, reveal: bool = False) -> None:
+        self.source = source
+        self.reveal = reveal
+        self.devices: dict[str, DeviceReport] = {}
+        self.messages: Counter[tuple[str, str]] = Counter()
+        """Lines by direction and message."""
+        self.damages: list[tuple[float, str]] = []
+        self._open: dict[int, int] = {}
+
+    def add(self, step: Step) -> None:
+        """One advertisement, or one packet of a connection, with what it led to."""
+        frame, entries = step
+        if frame is not None:
+            heard = self._device(Device(frame.address, frame.address, frame.name), frame.at)
+            heard.frames += 1
+            if len(heard.moments) < _MOST_MOMENTS:
+                heard.moments.append(frame.at)
+        for entry in entries:
+            self._entry(entry)
+
+    def html(self) -> str:
+        """The whole page."""
+        return page(self)
+
+    def _device(self, device: Device, at: float) -> DeviceReport:
+        known = self.devices.get(device.address)
+        if known is None:
+            known = self.devices[device.address] = DeviceReport(device, at, at)
+        if device.name or device.product_id is not None:
+            name, product = device.name or known.device.name, device.product_id
+            product = known.device.product_id if product is None else product
+            known.device = Device(device.id, device.address, name, product)
+        known.first, known.last = min(known.first, at), max(known.last, at)
+        return known
+
+    def _entry(self, entry: Entry) -> None:
+        heard = self._device(entry.device, entry.at)
+        if isinstance(entry, Line):
+            self._line(heard, entry)
+        elif isinstance(entry, RegisterReading):
+            for value in entry.values:
+                self._value(heard, entry.at, value)
+        elif isinstance(entry, Reading):
+            for row in entry.record.rows:
+                self._number(heard, entry.at, row.name, row.unit, getattr(entry.record, row.name))
+        else:
+            heard.silent[entry.detail] += 1
+
+    def _line(self, heard: DeviceReport, line: Line) -> None:
+        heard.messages += 1
+        self.messages[line.direction.value if line.direction else "", line.message] += 1
+        if line.message == CONNECTED:
+            self._open[line.link] = len(heard.connections)
+            heard.connections.append((line.at, line.at))
+        elif line.link in self._open:
+            place = self._open[line.link]
+            if place < len(heard.connections):
+                heard.connections[place] = heard.connections[place][0], line.at
+            if line.message == DISCONNECTED:
+                del self._open[line.link]
+        if line.kind == DAMAGED and len(self.damages) < _MOST_DAMAGES:
+            self.damages.append((line.at, sentence(line)))
+        for value in values_of(line):
+            self._value(heard, line.at, value)
+
+    def _value(self, heard: DeviceReport, at: float, value: RegisterValue) -> None:
+        if value.secret and not self.reveal:
+            return
+        if value.meaning is None:
+            place = value.instance, value.register
+            unknown = heard.unknown.get(place)
+            if unknown is None:
+                unknown = heard.unknown[place] = UnknownRegister(value.register, value.instance)
+            unknown.add(at, value.raw)
+            return
+        heard.latest[value.key] = value
+        self._number(heard, at, value.key, value.unit, value.value)
+
+    def _number(self, heard: DeviceReport, at: float, name: str, unit: str, value: object) -> None:
+        if not isinstance(value, int | float) or isinstance(value, Code | Flags | Groups | bool):
+            return
+        series = heard.series.get(name)
+        if series is None:
+            if len(heard.series) >= _MOST_SERIES:
+                return
+            series = heard.series[name] = Series(name, unit)
+        series.add(at, float(value))

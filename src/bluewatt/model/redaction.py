@@ -1,0 +1,290 @@
+"""A capture made safe to share: what names a person's devices is replaced, what is not understood is left out. Pure.
+
+Two passes over the packets: the first (`learn`) finds keys, names and serial numbers wherever they stand, the second
+(`rewrite`) writes the capture anew. Only what is known to be harmless once rewritten is kept: advertisements of Victron
+devices, connections, and the attribute protocol on them. Pairing, keys of the link, other devices and all commands are
+left out. Instant Readout with a known key is sealed again with a substitute, which is told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+import msgspec
+
+from bluewatt.errors import WireError
+from bluewatt.model.conversation import Attribute, Conversation, Line
+from bluewatt.model.handles import HandleMap
+from bluewatt.model.keys import KeyRing
+from bluewatt.model.meaning import SECRET_ATTRIBUTES, holds_secret
+from bluewatt.model.substitutes import Substitutes
+from bluewatt.tables.gatt import Characteristic
+from bluewatt.tables.gatt_handles import DEVICE_NAME
+from bluewatt.tables.personal import NODE_LISTS, PERSONAL
+from bluewatt.tables.registers import Register, lookup
+from bluewatt.wire.acl import ATT_CHANNEL, FAR, NEAR, Connected, Data, Disconnected, HciLinks
+from bluewatt.wire.advert import HEADER_LENGTH, is_vesmart, parse_advertisement
+from bluewatt.wire.advertising import AdvertisementReader
+from bluewatt.wire.att import CLIENT_OPCODES, READ, Server
+from bluewatt.wire.cipher import Key, apply
+from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records, air_order, record
+from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
+from bluewatt.wire.values import decode_value, encode_value
+from bluewatt.wire.vreg import Message, SetValues, Unknown, Value, build_message, read_messages
+
+_CONNECTION_COMPLETE = b"\x3e\x13\x01\x00"
+_MOST_HELD = 4096
+_TYPES_KNOWN_BY_HEADER = HEADER_LENGTH - 1
+
+
+class _Held(msgspec.Struct):
+    """A packet of a connection that waits until the message it is part of is whole."""
+
+    at: float
+    handle: int
+    side: int
+    data: bytes
+    ready: bool = True
+
+
+class _Message(msgspec.Struct):
+    """The chunks of a message not complete yet: the packets and where in them the chunk begins."""
+
+    chunks: list[tuple[_Held, int]] = []
+
+
+class _Link:
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
+        self.servers = (Server(), Server())
+        self.handles = tuple(HandleMap(server) for server in self.servers)
+        self.open: dict[tuple[int, int, bool], _Message] = {}
+
+
+class Redactor:
+    """Rewrites one HCI capture: `learn` all packets first, then `rewrite` them, `finish`."""
+
+    def __init__(self, keys: KeyRing | None = None) -> None:
+        self.substitutes = Substitutes()
+        self.dropped: Counter[str] = Counter()
+        """Packets left out, by why."""
+        self._keys = keys if keys is not None else KeyRing()
+        self._learner, self._conversation = HciLinks(), Conversation(self._keys)
+        self._advertisements, self._writer = AdvertisementReader(), HciLinks()
+        self._links: dict[int, _Link] = {}
+        self._queue: deque[_Held | bytes] = deque()
+
+    @property
+    def told_keys(self) -> dict[str, bytes]:
+        """The substitute key of each device that has one, by its substitute address."""
+        return {
+            self.substitutes.address(address): self.substitutes.key(key)
+            for address in self.substitutes.addresses
+            if (key := self._keys.of(address)) is not None
+        }
+
+    def learn(self, packets: Iterable[Packet]) -> None:
+        """Find what has to be replaced."""
+        for packet in packets:
+            event = self._learner.read(packet)
+            for line in self._conversation.receive(event) if event else ():
+                self._learn_line(line)
+        for key in self._conversation.keys_seen.values():
+            self.substitutes.key(key)
+
+    def _learn_line(self, line: Line) -> None:
+        self.substitutes.address(line.device.address)
+        content = line.content
+        pairs: tuple[tuple[int, bytes], ...] = ()
+        if isinstance(content, Value):
+            pairs = ((content.register, content.value),)
+        elif isinstance(content, SetValues):
+            pairs = content.writes
+        elif isinstance(content, Attribute) and content.uuid == DEVICE_NAME and line.message == READ:
+            self.substitutes.text(content.value)
+        for register, raw in pairs:
+            row = lookup(register, line.family)
+            if row and (row.key in PERSONAL or row.secret):
+                self._replaced(row, raw)
+
+    def rewrite(self, packets: list[Packet]) -> bytes:
+        """The records of the packets that are kept, as far as they are whole."""
+        for packet in packets:
+            if packet[1] == Kind.EVENT and packet[3][:1] == b"\x3e" and packet[3][2:3] in (b"\x02", b"\x0d"):
+                self._advertisement(packet)
+            else:
+                self._connection(packet)
+        return self._drain()
+
+    def finish(self) -> bytes:
+        """The rest: messages never ended are kept without what may be secret in them."""
+        for link in self._links.values():
+            self._give_up(link)
+        return self._drain()
+
+    def _advertisement(self, packet: Packet) -> None:
+        for at, address, kind, rssi, _, payload, name in self._advertisements.read([packet]):
+            if payload is None and address not in self.substitutes.addresses:
+                self.dropped["names of other devices"] += 1
+                continue
+            if payload is not None and is_vesmart(payload):
+                self.dropped["VE.Smart broadcasts"] += 1
+                continue
+            sealed = self._sealed(address, payload) if payload is not None else None
+            text = self.substitutes.name(name) if name is not None else None
+            self._queue.append(
+                advertisement_records(at, self.substitutes.address(address), sealed, text, rssi, address_type=kind)
+            )
+
+    def _sealed(self, address: str, payload: bytes) -> bytes:
+        """An advertisement with its record sealed anew, where the key of the device is known."""
+        key = self._keys.of(address)
+        with suppress(WireError):
+            advertisement = parse_advertisement(payload)
+            if key is not None and advertisement.sealed and advertisement.key_check == key[0]:
+                new = Key(self.substitutes.key(key))
+                plain = apply(key, advertisement.nonce, advertisement.body)
+                head = payload[: len(payload) - len(plain)]
+                return head[:_TYPES_KNOWN_BY_HEADER] + new[:1] + apply(new, advertisement.nonce, plain)
+        return payload
+
+    def _connection(self, packet: Packet) -> None:
+        event = self._writer.read(packet)
+        if isinstance(event, Connected):
+            handle = int.from_bytes(packet[3][4:6], "little") & 0x0FFF
+            self._links[event.link] = _Link(handle)
+            self._queue.append(record(event.at, Kind.EVENT, FROM_CONTROLLER, self._connected(event, handle)))
+        elif isinstance(event, Disconnected):
+            link = self._links.pop(event.link, None)
+            if link:
+                self._give_up(link)
+            self._queue.append(record(event.at, Kind.EVENT, FROM_CONTROLLER, packet[3]))
+        elif isinstance(event, Data) and event.channel == ATT_CHANNEL and event.payload:
+            handle = int.from_bytes(packet[3][:2], "little") & 0x0FFF
+            self._data(self._links.setdefault(event.link, _Link(handle)), event)
+        elif event is not None or packet[1] != Kind.ACL:
+            self.dropped["pairing, commands and events"] += 1
+
+    def _connected(self, event: Connected, handle: int) -> bytes:
+        peer = self.substitutes.address(event.addresses[FAR] or event.addresses[NEAR] or "")
+        body = handle.to_bytes(2, "little") + b"\x00\x01" + air_order(peer) + bytes((12, 0, 0, 0, 0x90, 1, 0))
+        return _CONNECTION_COMPLETE + body
+
+    def _data(self, link: _Link, event: Data) -> None:
+        side, payload = event.side, event.payload
+        of_client = payload[0] in CLIENT_OPCODES
+        server = 1 - side if of_client else side
+        held = _Held(event.at, link.handle, side, payload)
+        self._queue.append(held)
+        for operation in link.servers[server].receive(payload):
+            place = link.handles[server].place(operation.handle, operation.value, from_server=operation.from_server)
+            value = operation.value
+            if place.uuid in SECRET_ATTRIBUTES and value and payload.endswith(value):
+                held.data = payload[: len(payload) - len(value)] + bytes(len(value))
+            elif place.characteristic in (Characteristic.LAST, Characteristic.BULK) and payload.endswith(value):
+                last = place.characteristic is Characteristic.LAST
+                self._chunk(link, (server, place.copy, of_client), held, len(payload) - len(value), last=last)
+                return
+        held.data = self.substitutes.everywhere(held.data)
+
+    def _chunk(self, link: _Link, stream: tuple[int, int, bool], held: _Held, start: int, *, last: bool) -> None:
+        message = link.open.setdefault(stream, _Message(chunks=[]))
+        message.chunks.append((held, start))
+        held.ready = False
+        if last or len(message.chunks) > _MOST_HELD:
+            del link.open[stream]
+            self._complete(message, of_client=stream[2])
+
+    def _give_up(self, link: _Link) -> None:
+        for (_, _, of_client), message in link.open.items():
+            self._complete(message, of_client=of_client)
+        link.open.clear()
+
+    def _complete(self, message: _Message, *, of_client: bool) -> None:
+        """Rewrite a message and put it back into its chunks."""
+        whole = b"".join(held.data[start:] for held, start in message.chunks)
+        safe = self._rewritten(whole, of_client=of_client)
+        position = 0
+        for held, start in message.chunks:
+            size = len(held.data) - start
+            held.data = held.data[:start] + safe[position : position + size]
+            held.ready = True
+            position += size
+
+    def _rewritten(self, whole: bytes, *, of_client: bool) -> bytes:
+        """A message without what is personal; of a damaged one of the device nothing is left but its length."""
+        messages, fault = read_messages(whole)
+        clear = fault is None and not any(isinstance(message, Unknown) for message in messages)
+        if clear and b"".join(map(build_message, messages)) == whole:
+            return self.substitutes.everywhere(b"".join(build_message(self._message(message)) for message in messages))
+        if not of_client or holds_secret(whole) or any(isinstance(message, SetValues) for message in messages):
+            return bytes(len(whole))
+        return self.substitutes.everywhere(whole)
+
+    def _message(self, message: Message) -> Message:
+        if isinstance(message, Value):
+            return msgspec.structs.replace(message, value=self._content(message.register, message.value))
+        if isinstance(message, SetValues):
+            writes = tuple((register, self._content(register, raw)) for register, raw in message.writes)
+            return msgspec.structs.replace(message, writes=writes)
+        return message
+
+    def _content(self, register: int, raw: bytes) -> bytes:
+        row = lookup(register, None)
+        if row is None or not raw:
+            return raw
+        if row.layout == NODE_LISTS:
+            return self._nodes(row, raw)
+        return self._replaced(row, raw) if row.key in PERSONAL or row.secret else raw
+
+    def _replaced(self, row: Register, raw: bytes) -> bytes:
+        known = self.substitutes.addresses
+        address = raw.hex(":").upper()
+        if address in known:
+            return bytes.fromhex(known[address].replace(":", ""))
+        if row.secret:
+            return self.substitutes.key(raw)[: len(raw)].ljust(len(raw), b"\0")
+        return self.substitutes.text(raw)
+
+    def _nodes(self, row: Register, raw: bytes) -> bytes:
+        """A list of devices in range with their numbers replaced."""
+        with suppress(WireError):
+            values = decode_value(row, raw)
+            for node in values.get("nodes", ()):
+                node["address"] = self.substitutes.number(node["address"])
+            made = encode_value(row, values)
+            if len(made) == len(raw):
+                return made
+        return raw[:1] + bytes(len(raw) - 1)
+
+    def _drain(self) -> bytes:
+        parts: list[bytes] = []
+        while self._queue:
+            first = self._queue[0]
+            if isinstance(first, bytes):
+                parts.append(first)
+            elif first.ready:
+                parts.append(_acl_record(first))
+            else:
+                break
+            self._queue.popleft()
+        return b"".join(parts)
+
+
+def _acl_record(held: _Held) -> bytes:
+    boundary = 0x0000 if held.side == NEAR else 0x2000
+    packet = len(held.data).to_bytes(2, "little") + ATT_CHANNEL.to_bytes(2, "little") + held.data
+    head = (held.handle | boundary).to_bytes(2, "little") + len(packet).to_bytes(2, "little")
+    return record(held.at, Kind.ACL, TO_CONTROLLER if held.side == NEAR else FROM_CONTROLLER, head + packet)
+
+
+def redacted(passes: Iterable[list[Packet]], again: Iterable[list[Packet]], redactor: Redactor) -> Iterator[bytes]:
+    """The redacted capture in pieces; the two arguments are the same packets, read twice."""
+    for packets in passes:
+        redactor.learn(packets)
+    yield FILE_START
+    for packets in again:
+        yield redactor.rewrite(packets)
+    yield redactor.finish()

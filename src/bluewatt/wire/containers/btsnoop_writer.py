@@ -1,0 +1,72 @@
+"""Writing btsnoop (H4), as Wireshark, btmon and Bluewatt itself read it: a header, then a record per packet."""
+
+from __future__ import annotations
+
+from bluewatt.tables.gatt import COMPANY_ID
+from bluewatt.wire.ad_structures import COMPLETE_NAME, MANUFACTURER_DATA, SCAN_RESPONSE
+from bluewatt.wire.containers.btsnoop import EPOCH, MAGIC, RECORD
+from bluewatt.wire.containers.packets import FROM_CONTROLLER, Kind, Link
+from bluewatt.wire.hci import ADVERTISING_REPORT, LE_META
+
+FILE_START = MAGIC + (1).to_bytes(4, "big") + Link.BTSNOOP_H4.to_bytes(4, "big")
+"""The file header: magic, version, datalink."""
+
+LONGEST_LEGACY = 31
+"""Bytes of data in a legacy advertisement."""
+
+_COMMAND_OR_EVENT = 2
+_FLAGS = b"\x02\x01\x06"
+_UNKNOWN_RSSI = 127
+
+
+def record(at: float, kind: int, direction: int, data: bytes) -> bytes:
+    """One packet (without its packet indicator) as a record."""
+    flags = direction | (0 if kind == Kind.ACL else _COMMAND_OR_EVENT)
+    stamp = EPOCH + round(at * 1e6)
+    return RECORD.pack(len(data) + 1, len(data) + 1, flags, 0, stamp) + bytes([kind]) + data
+
+
+def air_order(address: str) -> bytes:
+    """An address as it stands in packets; zeros for what is none (macOS hides them)."""
+    digits = address.replace(":", "")
+    try:
+        raw = bytes.fromhex(digits)[::-1]
+    except ValueError:
+        raw = b""
+    return raw if len(raw) == 6 else bytes(6)
+
+
+def manufacturer_data(payload: bytes) -> bytes:
+    """The advertising data around manufacturer data of Victron: flags where there is room, then the structure."""
+    content = COMPANY_ID.to_bytes(2, "little") + payload
+    structure = bytes([len(content) + 1, MANUFACTURER_DATA]) + content
+    return structure if len(structure) + len(_FLAGS) > LONGEST_LEGACY else _FLAGS + structure
+
+
+def name_data(name: str) -> bytes:
+    """The advertising data of a scan response with a name, cut to what one holds."""
+    raw = name.encode()[: LONGEST_LEGACY - 2].decode("utf-8", "ignore").encode()
+    return bytes([len(raw) + 1, COMPLETE_NAME]) + raw
+
+
+def advertising_report(
+    address: str, data: bytes, *, rssi: int | None = None, event_type: int = 0, address_type: int = 1
+) -> bytes:
+    """The HCI event a controller makes of one legacy advertisement (without packet indicator)."""
+    strength = (_UNKNOWN_RSSI if rssi is None else rssi) & 0xFF
+    body = bytes([ADVERTISING_REPORT, 1, event_type, address_type]) + air_order(address) + bytes([len(data)]) + data
+    return bytes([LE_META, len(body) + 1]) + body + bytes([strength])
+
+
+def advertisement_records(
+    at: float, address: str, payload: bytes | None, name: str | None, rssi: int | None, *, address_type: int = 1
+) -> bytes:
+    """The records of an advertisement and of the scan response with its name, whichever are there."""
+    events = []
+    if payload is not None:
+        data = manufacturer_data(payload)
+        events.append(advertising_report(address, data, rssi=rssi, address_type=address_type))
+    if name is not None:
+        data = name_data(name)
+        events.append(advertising_report(address, data, rssi=rssi, event_type=SCAN_RESPONSE, address_type=address_type))
+    return b"".join(record(at, Kind.EVENT, FROM_CONTROLLER, event) for event in events)

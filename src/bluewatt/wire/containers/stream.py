@@ -7,6 +7,8 @@ from a slow pipe, so a cut is told by `finish`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from bluewatt.errors import CaptureError
 from bluewatt.wire.containers.packets import Packet
 
@@ -17,7 +19,7 @@ _TAIL = 0x10000
 """How much is kept while looking for the next header, so that one that stands across two blocks is found."""
 
 
-class PacketReader:
+class PacketReader(ABC):
     """Turns the bytes of one capture into packets; the subclasses know the containers.
 
     `problems` collects what was wrong on the way (the caller takes them out); none of them ended the reading.
@@ -91,14 +93,14 @@ class PacketReader:
         end = self._end(buffer, position)
         return end >= 0 and (end == len(buffer) or self._end(buffer, end) >= 0)
 
+    @abstractmethod
     def _scan(self, buffer: bytes, position: int, packets: list[Packet]) -> tuple[int, str]:
         """Append the whole packets from `position` on; return where it stopped and what is wrong there, if anything."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _end(self, buffer: bytes, position: int) -> int:
         """Where the record at `position` ends, -1 where its header is not believable or reaches past the buffer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _anchor(self) -> bytes:
         """Bytes a good header holds at `anchor_at`, b"" where nothing is known yet."""
-        raise NotImplementedError

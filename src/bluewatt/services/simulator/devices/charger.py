@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from bluewatt.schema import Record
@@ -24,7 +25,7 @@ CABLE = 0.002
 """Ohm from a charger to the battery: its own voltage is a little higher."""
 
 
-class Charger(SimulatedDevice):
+class Charger(SimulatedDevice, ABC):
     """Anything that charges a bank. `device_mode` switches it, its voltages and its limit are obeyed at once."""
 
     rated_current: float = 30.0
@@ -102,9 +103,9 @@ class Charger(SimulatedDevice):
         """W into the bank."""
         return self.charger_voltage * self.charger_current
 
+    @abstractmethod
     def possible(self, moment: Moment) -> float:
         """A the source behind it could give now; 0 where there is no source."""
-        raise NotImplementedError
 
     def prepare(self, moment: Moment) -> None:
         """Offer what the source gives and the limit allows."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bluewatt.app import open_source as open_source
+    from bluewatt.app.connect import connect as connect
     from bluewatt.errors import BluewattError as BluewattError
     from bluewatt.model.keys import KeyRing as KeyRing
     from bluewatt.model.reading import Frame as Frame
@@ -45,6 +46,7 @@ _ROOMS = {
     "Message": "wire.vreg",
     "build_message": "wire.vreg",
     "parse_messages": "wire.vreg",
+    "connect": "app.connect",
     "open_source": "app",
     "decode_record": "wire.records",
     "encode_record": "wire.records",

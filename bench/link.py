@@ -27,9 +27,12 @@ async def around(family: str) -> AsyncIterator[tuple[object, str]]:
     from bluewatt.transports.virtual import VirtualRadio
     from bluewatt.transports.virtual_bleak import VirtualAdapter
 
-    async with VirtualRadio(seed=1) as radio, VirtualAdapter(radio) as adapter:
-        async with Emulator([Plan(family=family, pin=PIN)], radio=radio, seed=5) as emulator:
-            yield Central(virtual=adapter), emulator.running[0].device.address
+    async with (
+        VirtualRadio(seed=1) as radio,
+        VirtualAdapter(radio) as adapter,
+        Emulator([Plan(family=family, pin=PIN)], radio=radio, seed=5) as emulator,
+    ):
+        yield Central(virtual=adapter), emulator.running[0].device.address
 
 
 async def visit() -> float:

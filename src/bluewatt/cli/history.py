@@ -78,7 +78,8 @@ def command(
 
 
 async def _read(link: BleLink, central: Central) -> tuple[Device, History]:
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task("history", total=None)
 
         def on_day(read: int, days: int) -> None:

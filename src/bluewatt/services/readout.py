@@ -25,9 +25,6 @@ DAYS = 31
 
 _TOTAL, _DAY = "history_total", "history_day"
 _EMPTY_DAYS = frozenset({4, 255})  # section 13: the version byte of a day that never was
-_COUNTERS = {
-    "smartshunt": "monitor", "bmv": "monitor", "phoenix": "inverter",
-}  # fmt: skip
 _OPERATING = ("history_operating_time", "history_energy")
 _TREND = "_trend"
 
@@ -150,7 +147,8 @@ async def read_history(link: Link, *, today: date, on_day: Callable[[int, int], 
     Only the days the device says it has are read, a request each, which is what its firmware bears best; empty days are
     left out. `on_day` hears (days read, days to read). DeviceRefused for a device that keeps none.
     """
-    if by_key(_TOTAL, link.family) is None or link.family in _COUNTERS:
+    total = by_key(_TOTAL, link.family)
+    if total is None or total.borrowed:
         return await _read_counters(link)
     totals = (await link.get(_TOTAL)).value
     available = min(int(totals.get("days_available") or 0), DAYS)

@@ -147,6 +147,9 @@ class BleLink:
         self._nearby = await self._central.find(self._wanted, seconds=self._find_seconds, nearest=self._nearest_seconds)
         self._product_id = self._nearby.product_id
         bonded = await self._pairing.bonded(self._nearby)
+        if not bonded and self._pin is None:
+            # Not even dialled: BlueZ would try to pair without an agent and take twenty seconds to give up.
+            raise pin_needed(self._nearby.label)
         try:
             await self._connect_once(bonded=bonded)
         except PairingFailed as error:

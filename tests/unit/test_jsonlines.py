@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bluewatt.model.jsonlines import json_line, json_object, utc_text
+from bluewatt.model.jsonlines import json_line, utc_text
 from bluewatt.model.reading import ADVERTISEMENT, Device, Frame, Reading, Undecoded
 from bluewatt.schema import Record
 from bluewatt.tables.enums import AlarmReason, AuxMode, BmsIoStatus, ChargerError, DeviceState
@@ -39,6 +39,14 @@ def test_the_form_of_a_reading() -> None:
     assert line["values"]["battery_voltage"] == 12.53
     assert line["values"]["pv_power"] is None
     assert line["rejected"] == {"pv_power": 1}
+    assert list(line) == ["at", "source", "kind", "device", "record_type", "record", "rssi", "values", "rejected"]
+
+
+def test_a_strength_that_is_not_known_and_a_name_with_quotes() -> None:
+    frame = Frame(FRAME.at, 'capture:"a"\n', ADVERTISEMENT, DEVICE.address, b"", None)
+    line = json.loads(json_line(Reading(Device("1", DEVICE.address, 'Böe "2"'), frame.at, frame, SolarCharger())))
+    assert (line["source"], line["device"]["name"], line["rssi"]) == ('capture:"a"\n', 'Böe "2"', None)
+    assert "product_id" not in line["device"]
 
 
 def test_equal_numbers_of_different_enumerations_keep_their_own_names() -> None:
@@ -66,7 +74,7 @@ def test_an_unnamed_state_shows_its_number() -> None:
 
 
 def test_what_gave_no_values_says_why() -> None:
-    line = json_object(Undecoded(DEVICE, FRAME.at, FRAME, "KeyMissing", "no key", 0x01))
+    line = json.loads(json_line(Undecoded(DEVICE, FRAME.at, FRAME, "KeyMissing", "no key", 0x01)))
     assert (line["kind"], line["reason"], line["detail"], line["raw"]) == ("undecoded", "KeyMissing", "no key", "1002")
 
 

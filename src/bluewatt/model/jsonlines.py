@@ -12,7 +12,6 @@ from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
-from msgspec.structs import astuple
 
 from bluewatt.model.reading import Device, Reading, Undecoded
 from bluewatt.schema import Code, Flags, Groups, Record
@@ -22,12 +21,13 @@ KEPT = 4096
 """So many devices and enumeration values are kept as JSON."""
 
 _encode = msgspec.json.Encoder().encode
+_THOUSANDTHS = tuple(f".{number:03d}Z" for number in range(1000))
 
 
 def utc_text(at: float) -> str:
     """POSIX seconds as "2026-11-20T18:00:00.123Z"."""
-    milliseconds = round(at * 1000)
-    return f"{_second_text(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+    second, thousandth = divmod(round(at * 1000), 1000)
+    return _second_text(second) + _THOUSANDTHS[thousandth]
 
 
 @lru_cache(maxsize=64)
@@ -58,15 +58,16 @@ class _Written(dict[Any, Any]):
 
 
 @cache
-def _values_of(cls: type[Record]) -> Callable[[tuple[Any, ...]], dict[str, Any]]:
-    """The function from the values of a record to its JSON object, one expression made from the rows."""
-    shown = [(index, row) for index, row in enumerate(cls.rows) if not row.hidden]
+def _values_of(cls: type[Record]) -> Callable[[Record], dict[str, Any]]:
+    """The function from a record to the JSON object of its values, one expression made from the rows."""
+    shown = [row for row in cls.rows if not row.hidden]
     # Each row has its own words: a state 3 and an error 3 are equal as numbers.
-    words: dict[str, Any] = {f"w{index}": _Written() for index, row in shown if row.named is not None or row.raw}
+    words: dict[str, Any] = {f"w_{row.name}": _Written() for row in shown if row.named is not None or row.raw}
     parts = [
-        f"{row.name!r}: {f'w{index}[v[{index}]]' if f'w{index}' in words else f'v[{index}]'}" for index, row in shown
+        f"{row.name!r}: " + (f"w_{row.name}[r.{row.name}]" if f"w_{row.name}" in words else f"r.{row.name}")
+        for row in shown
     ]
-    made: Callable[[tuple[Any, ...]], dict[str, Any]] = eval(f"lambda v: {{{', '.join(parts)}}}", words)
+    made: Callable[[Record], dict[str, Any]] = eval(f"lambda r: {{{', '.join(parts)}}}", words)
     return made
 
 
@@ -80,34 +81,43 @@ def device_object(device: Device) -> dict[str, Any]:
     return known
 
 
-def json_object(outcome: Reading | Undecoded) -> dict[str, Any]:
-    """One reading, or one frame that gave none, as a JSON object."""
-    head: dict[str, Any] = {
-        "at": utc_text(outcome.at),
-        "source": outcome.frame.origin,
-        "kind": outcome.frame.medium,
-        "device": device_object(outcome.device),
-    }
+def json_line(outcome: Reading | Undecoded) -> bytes:
+    """One reading, or one frame that gave none, as a line of JSON Lines, without the line end."""
     if isinstance(outcome, Undecoded):
-        return head | _why(outcome)
-    record = outcome.record
-    if record.record_type is not None:
-        head["record_type"] = type_text(record.record_type)
-    head["record"] = record.record_name
-    head["rssi"] = outcome.frame.rssi
-    head["values"] = _values_of(type(record))(astuple(record))
-    if outcome.rejected:
-        head["rejected"] = {name: json_value(value) for name, value in outcome.rejected.items()}
-    return head
+        return _encode(_undecoded(outcome))
+    frame, record = outcome.frame, outcome.record
+    kind = record.__class__
+    # Put together by hand: all but the time, the strength and the values is the same in all readings of a device.
+    between = _between(outcome.device, frame.origin, frame.medium, kind)
+    values = _encode(_values_of(kind)(record))
+    line = b'{"at":"%b",%b,"rssi":%b,"values":%b' % (
+        utc_text(outcome.at).encode(),
+        between,
+        _encode(frame.rssi),
+        values,
+    )
+    return line + (_rejected(outcome) if outcome.rejected else b"}")
 
 
-def _why(outcome: Undecoded) -> dict[str, Any]:
-    why: dict[str, Any] = {"kind": "undecoded", "reason": outcome.reason, "detail": outcome.detail}
+@lru_cache(maxsize=KEPT)
+def _between(device: Device, origin: str, medium: str, kind: type[Record]) -> bytes:
+    """What stands between the time and the strength of a reading."""
+    between: dict[str, Any] = {"source": origin, "kind": medium, "device": device_object(device)}
+    if kind.record_type is not None:
+        between["record_type"] = type_text(kind.record_type)
+    return _encode(between | {"record": kind.record_name})[1:-1]
+
+
+def _rejected(reading: Reading) -> bytes:
+    return b',"rejected":%b}' % _encode({name: json_value(value) for name, value in reading.rejected.items()})
+
+
+def _undecoded(outcome: Undecoded) -> dict[str, Any]:
+    frame = outcome.frame
+    why: dict[str, Any] = {
+        "at": utc_text(outcome.at), "source": frame.origin, "kind": "undecoded",
+        "device": device_object(outcome.device), "reason": outcome.reason, "detail": outcome.detail,
+    }  # fmt: skip
     if outcome.record_type is not None:
         why["record_type"] = type_text(outcome.record_type)
-    return why | {"rssi": outcome.frame.rssi, "raw": outcome.frame.payload.hex()}
-
-
-def json_line(outcome: Reading | Undecoded) -> bytes:
-    """One reading as a line of JSON Lines, without the line end."""
-    return _encode(json_object(outcome))
+    return why | {"rssi": frame.rssi, "raw": frame.payload.hex()}

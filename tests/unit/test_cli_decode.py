@@ -18,6 +18,7 @@ from bluewatt.cli import main
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.services.simulator import Site, frames
 from bluewatt.tables.enums import AlarmReason, AuxMode
+from bluewatt.tables.records.ac_charger import AcCharger
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.transports.recording import encode_frame
 from bluewatt.wire.cipher import Key
@@ -215,6 +216,21 @@ def test_capture_and_recording_and_gzip_and_pipe_agree(
         outputs.append([(line["device"]["address"], line["rssi"], line["values"]) for line in lines])
     assert outputs[0]
     assert outputs[1:] == [outputs[0]] * 3
+
+
+@pytest.mark.parametrize("cut", [0, 5])
+@pytest.mark.parametrize("command", [("decode",), ("watch",), ("scan", "--seconds", "5")])
+def test_what_still_waits_at_the_end_of_a_recording_is_not_lost(
+    command: tuple[str, ...], cut: int, tmp_path: Path, capfd: Captured
+) -> None:
+    """One advertisement of this record is not enough to prove a key while more may come."""
+    data = build_advertisement(AcCharger(battery_voltage_1=13.4), product_id=0xA339, key=KEY, nonce=7)
+    line = encode_frame(Frame(1.7e9, "ble:", ADVERTISEMENT, ADDRESS, data))
+    path = tmp_path / "one.jsonl"
+    path.write_bytes(line + line[:cut])
+    where = str(path) if command == ("decode",) else f"capture:{path}"
+    assert main([*command, where, "--json", "--key", f"{ADDRESS}={KEY.hex()}"]) == (7 if cut else 0)
+    assert json.loads(capfd.readouterr().out)["values"]["battery_voltage_1"] == 13.4
 
 
 def test_a_capture_as_a_table(capture: Path, keys: str, site: Site, capfd: Captured) -> None:

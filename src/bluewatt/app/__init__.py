@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 from urllib.parse import parse_qsl
 
-from bluewatt.errors import ConfigError
+from bluewatt.errors import CaptureError, ConfigError
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.ports import Source
 from bluewatt.model.reading import Frame, Reading, Undecoded
@@ -107,16 +107,25 @@ class OpenSource:
                 yield outcome
 
     async def outcomes(self) -> AsyncGenerator[Reading | Undecoded, None]:
-        """The readings, and the frames that gave none."""
-        async for frame in self.source:
-            self.frames += 1
-            self._latest = max(self._latest, frame.at)
-            if self._on_frame:
-                self._on_frame(frame)
-            self.roster.heard(frame)
-            for outcome in self.receiver.feed(frame):
-                self.roster.told(outcome)
-                yield outcome
+        """The readings, and the frames that gave none; what waits for proof is judged when the source ends."""
+        damage: CaptureError | None = None
+        try:
+            async for frame in self.source:
+                self.frames += 1
+                self._latest = max(self._latest, frame.at)
+                if self._on_frame:
+                    self._on_frame(frame)
+                self.roster.heard(frame)
+                for outcome in self.receiver.feed(frame):
+                    self.roster.told(outcome)
+                    yield outcome
+        except CaptureError as error:
+            damage = error
+        for outcome in self.receiver.flush():
+            self.roster.told(outcome)
+            yield outcome
+        if damage:
+            raise damage
 
     def now(self) -> float:
         """The present as the frames count it: of a capture the time of its last frame, else the source's clock."""

@@ -124,8 +124,13 @@ def _found(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
 
 def _recording(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
     receiver = NetworkAwareReceiver(Receiver(secrets.ring()), secrets.networks)
-    for frame in source.frames(tally.problem):
-        yield frame, receiver.feed(frame)
+    try:
+        for frame in source.frames(tally.problem):
+            yield frame, receiver.feed(frame)
+    except CaptureError:
+        yield None, receiver.flush()
+        raise
+    yield None, receiver.flush()
 
 
 def _capture(source: Input, blocks: Iterable[bytes], transcript: Transcript, tally: Tally) -> Iterator[Step]:

@@ -95,8 +95,8 @@ def _parsed(text: str, place: str) -> NamedKey:
 
 
 def _unquoted(error: KeyProblem) -> str:
-    """The message of an error; where it quotes an address, that could be a key in the wrong place: not repeated."""
-    return re.sub(r"^'[^']{18,}' is", "this is", str(error))
+    """The message of an error; what it quotes as an address could be a key in the wrong place: not repeated."""
+    return re.sub(r"^(['\"]).*\1 is", "this is", str(error), flags=re.DOTALL)
 
 
 def load_keys(path: Path) -> list[NamedKey]:

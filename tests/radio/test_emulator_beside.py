@@ -12,15 +12,24 @@ from pathlib import Path
 import pytest
 from bleak import BleakClient, BleakScanner
 from bleak.exc import BleakGATTProtocolError
+from bumble.device import Device
 
 from bluewatt.app.emulate import Emulator, Plan, feed_values
-from bluewatt.errors import BrokerError, ConfigError
+from bluewatt.errors import AdapterUnavailable, BrokerError, ConfigError
 from bluewatt.services.emulator.networking import SHARED
-from bluewatt.tables.gatt import COMPANY_ID, SHUNT_SERVICE
+from bluewatt.tables.gatt import (
+    CHARACTERISTIC_HANDLES,
+    COMPANY_ID,
+    DATA_SERVICE,
+    SECOND_DATA_SERVICE,
+    SHUNT_SERVICE,
+    Characteristic,
+)
 from bluewatt.tables.registers import by_key
 from bluewatt.tables.shunt_gatt import CHARACTERISTICS, MEASUREMENTS
 from bluewatt.transports.mqtt_values import Topic, messages
 from bluewatt.transports.virtual_bleak import VirtualAdapter
+from bluewatt.wire.advert import decode_advertisement
 from bluewatt.wire.shunt_gatt import BY_METRIC, decode_characteristic
 from bluewatt.wire.vesmart import Network, is_vesmart
 from bluewatt.wire.vesmart_network import ContentHeard, NetworkReceiver
@@ -73,6 +82,21 @@ async def test_only_a_smartshunt_has_it(radio, adapter, emulator) -> None:
         BleakClient(running.running[0].device.address, backend=adapter.client, timeout=5) as client,
     ):
         assert client.services.get_service(SHUNT_SERVICE) is None
+
+
+@pytest.mark.parametrize(
+    ("family", "layout"), [("smartshunt", "smartshunt"), ("mppt", "smartshunt"), ("orion", "orion")]
+)
+async def test_the_handles_are_those_of_real_devices(radio, adapter, emulator, family: str, layout: str) -> None:
+    services = (DATA_SERVICE, SECOND_DATA_SERVICE)
+    known = {role.uuid_in(service): role for service in services for role in Characteristic}
+    async with (
+        emulator(radio, Plan(family=family)) as running,
+        BleakClient(running.devices[0].address, backend=adapter.client, timeout=5) as client,
+    ):
+        listed = [characteristic for service in client.services for characteristic in service.characteristics]
+        handles = {one.handle: known[one.uuid] for one in listed if one.uuid in known}
+    assert handles == CHARACTERISTIC_HANDLES[layout]
 
 
 # VE.Smart networking
@@ -203,3 +227,59 @@ async def test_two_hosts_one_after_the_other(radio, emulator) -> None:
 
 def _text(address) -> str:
     return address.to_string(False)
+
+
+# radios
+
+
+async def test_an_adapter_that_is_reached_by_hci_is_one_device_and_its_broadcasts(radio, adapter, talk) -> None:
+    """The way to real adapters, but for the adapter: a controller behind a socket, this process its host."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    await radio.attach(f"tcp-server:127.0.0.1:{port}")
+    heard: set[int] = set()
+    where = f"tcp-client:127.0.0.1:{port}"
+    plan = Plan(family="mppt", name="Roof")
+    async with Emulator([plan], where, seed=5, network=NETWORK, transmit=True, speed=5) as running:
+        device = running.running[0].device
+
+        def hear(found, data) -> None:
+            if found.address == device.address:
+                heard.add(data.manufacturer_data[COMPANY_ID][0])
+
+        async with BleakScanner(hear, backend=adapter.scanner):
+            for _ in range(40):
+                await asyncio.sleep(0.1)
+                if {0x10, 0x02} <= heard:
+                    break
+        assert {0x10, 0x02} <= heard
+        async with talk(adapter, device.address) as session:
+            assert await session.get(0, 0x010C) == [b"Roof"]
+            assert await session.get(0, 0xEC12) == [NETWORK.network_id]
+            assert await session.set(0, 0x010C, b"Bow") == b"Bow"
+        async with BleakClient(device.address, backend=adapter.client, timeout=5) as client:
+            assert await client.read_gatt_char("00002a00-0000-1000-8000-00805f9b34fb") == b"Bow"
+    with pytest.raises(AdapterUnavailable):
+        async with Emulator([plan, plan], where, seed=5):
+            pass
+
+
+async def test_an_old_adapter_without_advertising_sets(radio, adapter, emulator, monkeypatch) -> None:
+    monkeypatch.setattr(Device, "supports_le_extended_advertising", property(lambda self: False))
+    async with emulator(radio, Plan(family="smartshunt"), fed=True) as running:
+        device = running.running[0].device
+        payloads: list[bytes] = []
+
+        def hear(found, data) -> None:
+            payloads.append(data.manufacturer_data[COMPANY_ID])
+
+        async with BleakScanner(hear, backend=adapter.scanner):
+            await asyncio.sleep(0.4)
+            running.feed({"battery_voltage": 12.5})
+            await asyncio.sleep(0.8)
+        voltages = {decode_advertisement(one, device.key).as_dict()["battery_voltage"] for one in payloads}
+        assert voltages == {None, 12.5}
+        for _ in range(2):
+            async with BleakClient(device.address, backend=adapter.client, timeout=5, pair=True) as client:
+                assert client.is_connected

@@ -14,11 +14,12 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from bumble.att import ATT_Error, ErrorCode
 from bumble.core import UUID, AdvertisingData, BaseBumbleError
 from bumble.device import Connection, Device
+from bumble.gatt import GATT_DEVICE_NAME_CHARACTERISTIC
 from bumble.gatt import Characteristic as GattCharacteristic
 from bumble.hci import HCI_LE_Set_Advertising_Data_Command
 
@@ -27,7 +28,7 @@ from bluewatt.tables.gatt import Characteristic
 from bluewatt.transports.peripheral_gatt import Handlers, protect_subscriptions, services
 from bluewatt.transports.peripheral_link import Answering, Link
 from bluewatt.transports.peripheral_pairing import forget_bonds, prepare_pairing
-from bluewatt.transports.virtual import advertising_data, scan_response_data
+from bluewatt.transports.virtual import advertising_data, scan_response_data, uuid_text
 from bluewatt.wire.control import build_header
 
 _POWER_ON_TIME = 5.0  # seconds an adapter may take for its first answer
@@ -93,6 +94,8 @@ class Peripheral:
         self._bonds = bonds
         self._link: Link | None = None
         self._timer: asyncio.TimerHandle | None = None
+        # Emptied at once, since bumble takes whatever it is given; what may be on its way to the client is bounded
+        # by the credits of the session, and by one notification for each measurement of the documented service.
         self._outbox: asyncio.Queue[tuple[Connection, str, bytes] | None] = asyncio.Queue()
         self._news = asyncio.Event()
         self._on_air: tuple[bytes, bytes] | None = None
@@ -111,7 +114,8 @@ class Peripheral:
         self.radio.on(Device.EVENT_CONNECTION, self._on_connection)
         self.device.pin_changed = self._forget_bonds
         self.device.changed = self._news.set
-        self._news.set()
+        # The first time here: bumble gives two advertising sets that are made at once the same number.
+        await self._advertise()
         self._tasks = [
             asyncio.create_task(self._keep_advertising(), name=f"advertise {self.device.address}"),
             asyncio.create_task(self._send_notifications(), name=f"notify {self.device.address}"),
@@ -159,7 +163,7 @@ class Peripheral:
         for service in listed:
             self.radio.add_service(service)
             for characteristic in service.characteristics:
-                self._by_uuid[_text(characteristic.uuid)] = characteristic
+                self._by_uuid[uuid_text(characteristic.uuid)] = characteristic
         protect_subscriptions(self.radio.gatt_server.attributes)
 
     def _linked(self, connection: Connection) -> Link:
@@ -268,12 +272,19 @@ class Peripheral:
                 self._on_air = None
 
     async def _advertise(self) -> None:
+        self._show_name()
         data, response = self._advertised()
         if self._on_air is None or self._on_air[1] != response:
             await self._start(data, response)
         elif self._on_air[0] != data:
             await self._replace(data)
         self._on_air = data, response
+
+    def _show_name(self) -> None:
+        """The generic access service shows the local name too."""
+        for attribute in self.radio.gatt_server.attributes:
+            if attribute.type == GATT_DEVICE_NAME_CHARACTERISTIC:
+                attribute.value = self.device.name.encode()
 
     def _advertised(self) -> tuple[bytes, bytes]:
         device = self.device
@@ -303,7 +314,3 @@ class Peripheral:
         if self._on_air is not None:
             self._on_air = None
             await self.radio.stop_advertising()
-
-
-def _text(uuid: Any) -> str:
-    return str(UUID.from_bytes(uuid.to_bytes(force_128=True))).lower()

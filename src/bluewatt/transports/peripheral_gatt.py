@@ -150,9 +150,13 @@ def shunt_service(handlers: Handlers) -> Service:
 
 
 def services(handlers: Handlers, *, second: bool, shunt: bool) -> list[Service]:
-    """All services in the order of real handles (section 2)."""
+    """All services in the order of real devices, which gives their handles too (section 2).
+
+    A device with two data services, an Orion, was seen without the one for firmware.
+    """
     data = [DATA_SERVICE, SECOND_DATA_SERVICE] if second else [DATA_SERVICE]
-    found = [firmware_service(), base_service(handlers), *(data_service(uuid, handlers) for uuid in data)]
+    first = [] if second else [firmware_service()]
+    found = [*first, base_service(handlers), *(data_service(uuid, handlers) for uuid in data)]
     return [*found, shunt_service(handlers)] if shunt else found
 
 

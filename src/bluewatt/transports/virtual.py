@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import uuid as uuid_lib
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Protocol, Self
 
-from bumble.core import AdvertisingData
+from bumble.core import UUID, AdvertisingData
 from bumble.device import Device, DeviceConfiguration
 from bumble.hci import Address
 from bumble.host import Host
@@ -49,6 +50,11 @@ def scan_response_data(name: str) -> bytes:
     """The complete local name as a scan response, cut at the 29 bytes that fit."""
     text = name.encode()[:29].decode(errors="ignore").encode()
     return bytes(AdvertisingData([(AdvertisingData.Type.COMPLETE_LOCAL_NAME, text)])) if text else b""
+
+
+def uuid_text(uuid: UUID) -> str:
+    """The 128 bits of any UUID as lower-case text, as bleak and the tables write them; bumble shortens its own."""
+    return str(uuid_lib.UUID(bytes=uuid.to_bytes(force_128=True)[::-1]))
 
 
 class Advertiser(Protocol):

@@ -34,6 +34,7 @@ from bumble.keys import JsonKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from bluewatt.transports.peripheral_pairing import Passkey
+from bluewatt.transports.virtual import uuid_text
 
 ADAPTER_ADDRESS = "F0:00:00:00:00:01"
 """Random static address of the virtual adapter, where the caller does not choose one."""
@@ -178,12 +179,7 @@ _UUID_LISTS = (
 
 def _service_uuids(data: AdvertisingData) -> list[str]:
     lists: list[list[UUID]] = [uuids for kind in _UUID_LISTS for uuids in data.get_all(kind)]  # type: ignore[misc]
-    return [_long(uuid) for uuids in lists for uuid in uuids]
-
-
-def _long(uuid: UUID) -> str:
-    """The 128-bit text form bleak uses."""
-    return str(UUID.from_bytes(uuid.to_bytes(force_128=True))).lower()
+    return [uuid_text(uuid) for uuids in lists for uuid in uuids]
 
 
 class _Client(BaseBleakClient):
@@ -327,7 +323,7 @@ async def _translated(action: Awaitable[_T]) -> _T:
 async def _discover(peer: Peer) -> BleakGATTServiceCollection:
     found = BleakGATTServiceCollection()
     for service in await peer.discover_services():
-        theirs = BleakGATTService(service, service.handle, _long(service.uuid))
+        theirs = BleakGATTService(service, service.handle, uuid_text(service.uuid))
         found.add_service(theirs)
         for characteristic in await _characteristics(service):
             await _add_characteristic(found, theirs, characteristic, peer)
@@ -345,11 +341,11 @@ async def _add_characteristic(
     theirs = BleakGATTCharacteristic(
         characteristic,
         characteristic.handle,
-        _long(characteristic.uuid),
+        uuid_text(characteristic.uuid),
         properties,
         lambda: peer.connection.att_mtu - 3,
         service,
     )
     found.add_characteristic(theirs)
     for descriptor in await characteristic.discover_descriptors():
-        found.add_descriptor(BleakGATTDescriptor(descriptor, descriptor.handle, _long(descriptor.type), theirs))
+        found.add_descriptor(BleakGATTDescriptor(descriptor, descriptor.handle, uuid_text(descriptor.type), theirs))

@@ -82,6 +82,8 @@ class EmulatedDevice:
         self._nonce = secrets.randbelow(NONCES)
         self._advertised: Record | None = None
         self.registers = RegisterStore(family, Outlook(self._shown, self._set, self._act))
+        self.network = network
+        """The VE.Smart network it belongs to; its key is in no register that can be read."""
         self._add_radio_registers()
         self.member = NetworkMember(network, self.serial, memory, family.table) if network else None
         for key, value in content.values.items():
@@ -219,8 +221,14 @@ class EmulatedDevice:
             "capabilities_ble": lambda: ["ble_mode", "advertisement_key", *self._gatt_service()],
             "ble_mac_address": lambda: address,
             "pin_code_status": lambda: "default" if self.pin == "000000" else "changed",
-            "network_in_range_count": lambda: int(self.member is not None),
-        }
+            "network_in_range_count": lambda: int(self.network is not None),
+        } | self._network_facts()
+
+    def _network_facts(self) -> dict[str, Callable[[], Any]]:
+        network = self.network
+        if network is None:
+            return {}
+        return {"network_id": lambda: network.network_id, "network_name": lambda: network.name}
 
     def _gatt_service(self) -> list[str]:
         return ["vereg_service"] if self.family.shunt_service else []

@@ -275,9 +275,9 @@ async def test_an_old_adapter_without_advertising_sets(radio, adapter, emulator,
             payloads.append(data.manufacturer_data[COMPANY_ID])
 
         async with BleakScanner(hear, backend=adapter.scanner):
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(1)
             running.feed({"battery_voltage": 12.5})
-            await asyncio.sleep(0.8)
+            await asyncio.sleep(1)
         voltages = {decode_advertisement(one, device.key).as_dict()["battery_voltage"] for one in payloads}
         assert voltages == {None, 12.5}
         for _ in range(2):

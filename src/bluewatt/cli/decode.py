@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
-import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bluewatt.cli.explain import NOWHERE, Opened, explain, open_one
 from bluewatt.cli.options import json_option, keys_options
-from bluewatt.cli.pasted import Pasted, bare_hex, find_pasted
-from bluewatt.errors import CaptureError, KeyMismatch, KeyMissing, KeyProblem, Malformed, WireError
-from bluewatt.model.reading import ADVERTISEMENT, Frame, Undecoded
-from bluewatt.services.keys import NamedKey, named_keys, ring_of
+from bluewatt.cli.pasted import bare_hex
+from bluewatt.errors import ConfigError
+from bluewatt.services.keys import NamedKey, named_keys
 
 if TYPE_CHECKING:
     from bluewatt.cli.steps import Secrets
 
-PASTED = "pasted"
-"""The source of advertisements given as text."""
-
 _LONGEST_NAME = 256
-_KEY_REASONS = {KeyMissing.__name__, KeyMismatch.__name__, "KeyUnproven"}
 
 
 @click.command("decode")
@@ -76,10 +69,14 @@ def command(
     texts = [text for text in _words(inputs) if not _is_file(text)]
     files = [text for text in inputs if _is_file(text)]
     if texts and form in ("table", "json"):
-        _decode_texts(texts, named, as_json=form == "json", output=output)
+        from bluewatt.cli.texts import decode_texts
+
+        decode_texts(texts, named, as_json=form == "json", output=output)
     elif texts:
         raise click.UsageError(f"--format {form} is for files; {texts[0]!r} is none")
-    if files:
+    if files and form == "parquet" and not (number or redact or report):
+        _to_parquet(files, named, output)
+    elif files:
         from bluewatt.cli.steps import Secrets
         from bluewatt.services.keys import gather_networks
 
@@ -119,6 +116,19 @@ def _decode_files(
         decode_files(files, secrets, form, output, follow=follow)
 
 
+def _to_parquet(files: Sequence[str], named: Sequence[NamedKey], output: str | None) -> None:
+    if output is None:
+        raise click.UsageError("--format parquet needs --output FILE")
+    # Read when numpy is imported: its threads for linear algebra find no work here, starting them costs.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        from bluewatt.cli.parquet import to_parquet
+    except ModuleNotFoundError as missing:
+        hint = "run: pip install 'bluewatt[batch]'"
+        raise ConfigError(f"Parquet needs the library {missing.name}", hint=hint) from missing
+    to_parquet(Path(output), files, named)
+
+
 def _is_file(text: str) -> bool:
     """Whether an input names a file rather than being an advertisement; a name that is not there still is a name."""
     looks_like_text = bare_hex(text) is not None or any(character in text for character in " :'\n")
@@ -130,68 +140,3 @@ def _words(inputs: Sequence[str]) -> Sequence[str]:
     if len(inputs) > 1 and all(re.fullmatch(r"(?:0x)?[0-9a-fA-F]{2},?", word) for word in inputs):
         return [" ".join(inputs)]
     return inputs
-
-
-def _decode_texts(texts: Sequence[str], named: Sequence[NamedKey], *, as_json: bool, output: str | None) -> None:
-    found = [pasted for text in texts for pasted in read_text(text)]
-    opener = PastedOpener(named)
-    opened = [opener.open(opener.frame(pasted)) for pasted in found]
-    lines = _json(opened) if as_json else _explained(opened)
-    if output:
-        Path(output).write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    else:
-        for line in lines:
-            click.echo(line)
-    undecoded = [one.outcome for one in opened if isinstance(one.outcome, Undecoded)]
-    if len(undecoded) == len(opened):
-        raise why_nothing(Counter(one.reason for one in undecoded), undecoded[0].detail)
-
-
-def read_text(text: str) -> list[Pasted]:
-    """The advertisements in a pasted text; Malformed where there is none."""
-    found = list(find_pasted(text.splitlines()))
-    bare = bare_hex(text)
-    if not found and bare is not None:
-        return [Pasted(bare, None)]
-    if not found:
-        raise Malformed(f"no advertisement in {text[:40]!r}: it takes hex bytes that begin with 10, or E1 02 10")
-    return found
-
-
-class PastedOpener:
-    """Opens advertisements found in text, each alone; where the text tells no address, every key is tried."""
-
-    def __init__(self, named: Sequence[NamedKey]) -> None:
-        self._by_address = ring_of(named)
-        self._all_loose = ring_of([(None, key) for _, key in named])
-
-    def frame(self, pasted: Pasted) -> Frame:
-        """The frame of an advertisement found in text, heard now."""
-        return Frame(time.time(), PASTED, ADVERTISEMENT, pasted.address or NOWHERE, pasted.payload)
-
-    def open(self, frame: Frame) -> Opened:
-        """What the advertisement is."""
-        return open_one(frame, self._all_loose if frame.address == NOWHERE else self._by_address)
-
-
-def _json(opened: Iterable[Opened]) -> list[str]:
-    from bluewatt.model.jsonlines import json_line
-
-    return [json_line(one.outcome).decode() for one in opened]
-
-
-def _explained(opened: Sequence[Opened]) -> list[str]:
-    lines: list[str] = []
-    for one in opened:
-        lines += ["", *explain(one)] if lines else explain(one)
-        if isinstance(one.outcome, Undecoded) and len(opened) > 1:
-            lines.append(f"Not decoded: {one.outcome.detail}")
-    return lines
-
-
-def why_nothing(reasons: Counter[str], detail: str) -> KeyProblem | WireError | CaptureError:
-    """The error that ends a decoding without one reading; its class is the exit code's: keys, or the input."""
-    if set(reasons) & _KEY_REASONS:
-        wrong = KeyMismatch.__name__ in reasons
-        return KeyMismatch(detail) if wrong else KeyMissing(detail)
-    return Malformed(detail)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +23,9 @@ from bluewatt.transports.capture_frames import (
 from bluewatt.transports.gunzip import Gunzip
 from bluewatt.transports.unzip import MAGIC as ZIP_MAGIC
 from bluewatt.transports.unzip import Unzip
+
+WORTH_A_BAR = 4 << 20
+"""A file of so many bytes gets a progress bar."""
 
 _TEXT_SAMPLE = 2048
 _LONGEST_LINE = 1 << 20
@@ -116,6 +121,21 @@ class Input:
         while not (block := read_block(self._file, self.path, self._block)) and self.follow:
             time.sleep(_PATIENCE)
         return block
+
+
+@contextmanager
+def progress(source: Input) -> Iterator[None]:
+    """A bar on standard error, where that is a terminal and the file is large."""
+    if source.size is None or source.size < WORTH_A_BAR or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(Path(source.path).name, total=source.size)
+        source.on_progress = lambda done: bar.update(task, completed=done)
+        yield
 
 
 def split_lines(blocks: Iterable[bytes]) -> Iterator[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from bluewatt.cli.inputs import Input
+from bluewatt.cli.inputs import Input, progress
+from bluewatt.cli.tally import NOTHING, Tally, why_nothing
 from bluewatt.errors import CaptureError
 from bluewatt.faces.columns import ParquetWriter
 from bluewatt.services.keys import NamedKey
@@ -19,13 +19,29 @@ from bluewatt.wire.columns import BLOCK, Columns, pack, read_columns
 _FRAMES_AT_ONCE = 8192
 _BLUETOOTH_ADDRESS = 17  # characters; on macOS a device has a UUID instead, which captures do not know
 
-Progress = Callable[[Input], AbstractContextManager[None]]
+
+def to_parquet(output: Path, files: Sequence[str], named: Sequence[NamedKey]) -> None:
+    """Write the advertisements of all files to one Parquet file; raises the reason when there was not one reading."""
+    tally = Tally()
+    try:
+        counts = _write_files(output, files, named, tally.problem)
+    except OSError as error:
+        raise CaptureError(f"cannot write {output}: {error.strerror}", path=str(output)) from error
+    tally.readings = counts.pop(Status.DECODED)
+    tally.reasons = +Counter({_reason(status): count for status, count in counts.items()})
+    tally.report()
+    if not tally.readings:
+        detail = f"every advertisement ended as {' or '.join(tally.reasons)}" if tally.reasons else NOTHING
+        raise why_nothing(tally.reasons, f"{', '.join(files)}: {detail}")
 
 
-def write_files(
-    output: Path, files: Sequence[str], named: Sequence[NamedKey], progress: Progress, on_problem: ProblemCallback
-) -> tuple[int, Counter[str]]:
-    """Write the advertisements of all files to one Parquet file; (readings, frames without values by reason)."""
+def _reason(status: Status) -> str:
+    return status.error.__name__ if status.error else "NoRecord"
+
+
+def _write_files(
+    output: Path, files: Sequence[str], named: Sequence[NamedKey], on_problem: ProblemCallback
+) -> dict[Status, int]:
     keys: dict[int, bytes | str] = {_number(address): key for address, key in named if _is_number(address)}
     loose = [key for address, key in named if address is None]
     with ParquetWriter(output, keys, loose=loose) as writer:
@@ -33,10 +49,7 @@ def write_files(
             with Input(path, block=BLOCK) as source, progress(source):
                 for columns in _columns(source, on_problem):
                     writer.add(columns)
-    counts = dict(writer.counts)
-    readings = counts.pop(Status.DECODED, 0)
-    reasons = {status.error.__name__ if status.error else "NoRecord": count for status, count in counts.items()}
-    return readings, +Counter(reasons)
+    return writer.counts
 
 
 def _is_number(address: str | None) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import click
 
-from bluewatt.cli.captures import open_output, progress
-from bluewatt.cli.inputs import Input
+from bluewatt.cli.captures import open_output
+from bluewatt.cli.inputs import Input, progress
 from bluewatt.cli.steps import Secrets, packet_batches
 from bluewatt.errors import CaptureError
 from bluewatt.model.redaction import Redactor, redacted

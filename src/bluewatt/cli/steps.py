@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-import click
-
-from bluewatt.cli.decode import PastedOpener
 from bluewatt.cli.inputs import Input, split_lines
 from bluewatt.cli.pasted import find_pasted
+from bluewatt.cli.tally import Tally
+from bluewatt.cli.texts import PastedOpener
 from bluewatt.errors import CaptureError
 from bluewatt.model.conversation import DAMAGED, LINK, Line
 from bluewatt.model.keys import KeyRing
@@ -25,8 +23,6 @@ from bluewatt.transports.unzip import MAGIC as ZIP_MAGIC
 from bluewatt.wire.containers import LONGEST_HEADER, Packet, is_capture, read_packets
 from bluewatt.wire.containers.btsnooz import BEGIN, find_logs, read_log
 from bluewatt.wire.vesmart import Network
-
-NOTHING = "no advertisement of a Victron device in it, and no connection to one"
 
 
 @dataclass(frozen=True)
@@ -46,69 +42,32 @@ class Secrets:
         return Transcript(origin, self.ring(), self.networks)
 
 
-class Tally:
-    """What decoding met: counted for the last line and the exit code."""
-
-    def __init__(self) -> None:
-        self.readings = 0
-        self.lines = 0
-        self.reasons: Counter[str] = Counter()
-        self.detail = NOTHING
-        self.damaged = 0
-        self.notes: list[str] = []
-
-    def note(self, entry: Entry) -> None:
-        """Count one thing found."""
-        if isinstance(entry, Line):
-            self._line(entry)
-        elif isinstance(entry, Reading | RegisterReading):
-            self.readings += 1
-        else:
-            if not self.reasons:
-                self.detail = entry.detail
-            self.reasons[entry.reason] += 1
-
-    def _line(self, line: Line) -> None:
-        if line.kind == DAMAGED:
-            self.reasons[line.message] += 1
-        elif line.kind != LINK:
-            self.lines += 1
-
-    def problem(self, error: CaptureError) -> None:
-        """Say a damage the reading survived; the first few in full."""
-        self.damaged += 1
-        if self.damaged <= _TOLD:
-            click.echo(f"bluewatt: {error}", err=True)
-
-    def report(self) -> None:
-        """Say on standard error what gave no values."""
-        parts = [f"{count} x {reason}" for reason, count in self.reasons.most_common()]
-        if self.damaged:
-            parts.append(f"{self.damaged} x damaged")
-        found = f"{self.readings} readings" + (f", {self.lines} messages" if self.lines else "")
-        if parts:
-            click.echo(f"bluewatt: {found}; without values: {', '.join(parts)}", err=True)
-        for note in self.notes:
-            click.echo(f"bluewatt: {note}", err=True)
-
-
-_TOLD = 5
-"""So many damages are told in full; the others are counted."""
-
-
 def steps(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
     """Everything in an input, in its order, counted on the way."""
-    note, readings = tally.note, 0
+    readings = 0
     try:
         for step in _found(source, secrets, tally):
             for entry in step[1]:
                 if entry.__class__ is Reading:
                     readings += 1
                 else:
-                    note(entry)
+                    _note(entry, tally)
             yield step
     finally:
         tally.readings += readings
+
+
+def _note(entry: Entry, tally: Tally) -> None:
+    """Count one thing found."""
+    if isinstance(entry, Line):
+        if entry.kind == DAMAGED:
+            tally.reasons[entry.message] += 1
+        elif entry.kind != LINK:
+            tally.lines += 1
+    elif isinstance(entry, Reading | RegisterReading):
+        tally.readings += 1
+    else:
+        tally.miss(entry.reason, entry.detail)
 
 
 def _found(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:

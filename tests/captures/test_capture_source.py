@@ -245,9 +245,27 @@ def test_a_frame_survives_its_line() -> None:
     assert parse_frame(encode_frame(bare)) == bare
 
 
+REST = '"source":"x","medium":"advertisement","address":"AA:BB:CC:DD:EE:FF","payload":"10"'
+
+
 def test_a_line_may_give_its_time_in_words() -> None:
-    line = b'{"at":"2026-11-20T18:00:00.250Z","source":"x","medium":"advertisement","address":"A","payload":"10"}'
+    line = f'{{"at":"2026-11-20T18:00:00.250Z",{REST}}}'.encode()
     assert parse_frame(line).at == 1795197600.25
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'{{"at":1e20,{REST}}}',
+        f'{{"at":-1e20,{REST}}}',
+        f'{{"at":1,"rssi":1000,{REST}}}',
+        f'{{"at":1,{REST}}}'.replace("AA:BB", r"\u001b[2J"),
+    ],
+    ids=["no calendar's time", "before the calendar", "no signal strength", "no address"],
+)
+def test_a_line_with_impossible_numbers_is_none_of_a_recording(line: str) -> None:
+    with pytest.raises(CaptureError, match="not a line of a recording"):
+        parse_frame(line.encode())
 
 
 def test_a_recording_is_read_back(capture: Path, tmp_path: Path) -> None:

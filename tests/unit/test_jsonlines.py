@@ -81,3 +81,11 @@ def test_what_gave_no_values_says_why() -> None:
 @pytest.mark.parametrize(("at", "text"), [(0.0, "1970-01-01T00:00:00.000Z"), (1.9996, "1970-01-01T00:00:02.000Z")])
 def test_times_round_to_milliseconds(at: float, text: str) -> None:
     assert utc_text(at) == text
+
+
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [(9.2e12, "9999-12-31"), (1.8e19, "9999-12-31"), (-6.2168e10, "0001-01-01"), (-6.2e10, "0005-04-19")],
+)
+def test_times_that_no_calendar_has_stay_within_it(at: float, day: str) -> None:
+    assert utc_text(at)[:10] == day

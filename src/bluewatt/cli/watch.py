@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from datetime import datetime
 
 import click
 from rich.console import Console, Group, RenderableType
@@ -14,6 +14,7 @@ from bluewatt.cli.options import keys_options, live_options
 from bluewatt.cli.terminal import device_panel, status_line
 from bluewatt.cli.words import label, printable, shown, value_text
 from bluewatt.errors import KeyProblem
+from bluewatt.model.jsonlines import calendar_second
 from bluewatt.model.keys import normal_address
 from bluewatt.model.reading import Device, Reading
 from bluewatt.model.receiver import Outcome
@@ -103,7 +104,7 @@ class LineScreen:
 
     def put(self, outcome: Outcome) -> None:
         """Print it."""
-        at = datetime.fromtimestamp(outcome.at).astimezone().strftime("%H:%M:%S")
+        at = time.strftime("%H:%M:%S", time.localtime(calendar_second(outcome.at)))
         click.echo(f"{at}  {printable(outcome.device.name or outcome.device.address)}  {_said(outcome)}")
 
     def tick(self, source: OpenSource) -> None:

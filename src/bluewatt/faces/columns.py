@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from bluewatt.model.jsonlines import FIRST_SECOND, LAST_SECOND
 from bluewatt.schema import Code, Flags, Groups, Row
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.records import record_class, record_classes
@@ -220,7 +221,7 @@ def _part(columns: Columns, part: slice) -> Columns:
 
 def _frame(columns: Columns, batch: Batch) -> list[pa.Array]:
     """The columns every advertisement has, in the order of `_FRAME`."""
-    at = np.rint(columns.at * 1e6).astype(np.int64)
+    at = np.rint(np.clip(columns.at, FIRST_SECOND, LAST_SECOND) * 1e6).astype(np.int64)
     # Below the product id the container holds nothing; below a record there is no type and no nonce.
     unread = np.isin(batch.status, (Status.UNKNOWN_TYPE, Status.MALFORMED)) & (batch.product_id == 0)
     bare = unread | (batch.status == Status.PRODUCT_ONLY) | (batch.status == Status.MALFORMED)

@@ -20,6 +20,9 @@ from bluewatt.tables.products import product_name
 KEPT = 4096
 """So many devices and enumeration values are kept as JSON."""
 
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
+"""The first second of the year 1 and the last of 9999, POSIX seconds."""
+
 _encode = msgspec.json.Encoder().encode
 _THOUSANDTHS = tuple(f".{number:03d}Z" for number in range(1000))
 
@@ -30,9 +33,15 @@ def utc_text(at: float) -> str:
     return _second_text(second) + _THOUSANDTHS[thousandth]
 
 
+def calendar_second(at: float) -> int:
+    """The whole second of a time, within the years 1 to 9999: a damaged capture may tell times no calendar has."""
+    return int(min(max(at, FIRST_SECOND), LAST_SECOND))
+
+
 @lru_cache(maxsize=64)
 def _second_text(second: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+    moment = time.gmtime(calendar_second(second))
+    return f"{moment.tm_year:04d}" + time.strftime("-%m-%dT%H:%M:%S", moment)
 
 
 def type_text(record_type: int) -> str:

@@ -10,13 +10,17 @@ encrypted: a recording holds no key.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Annotated, BinaryIO, Self
 
 import msgspec
+from msgspec import Meta
 
-from bluewatt.errors import CaptureError
+from bluewatt.errors import CaptureError, KeyProblem
+from bluewatt.model.jsonlines import FIRST_SECOND, LAST_SECOND
+from bluewatt.model.keys import normal_address
 from bluewatt.model.reading import Frame
 
 MAX_LINE = 0x10000
@@ -26,15 +30,16 @@ MAX_LINE = 0x10000
 class _Line(msgspec.Struct, gc=False, omit_defaults=True):
     """One line of a recording."""
 
-    at: float | datetime
+    at: Annotated[float, Meta(ge=FIRST_SECOND, le=LAST_SECOND)] | datetime
     source: str
     medium: str
     address: str
     payload: str
-    rssi: int | None = None
+    rssi: Annotated[int, Meta(ge=-128, le=127)] | None = None
     name: str | None = None
 
 
+_normal_address = lru_cache(maxsize=4096)(normal_address)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Line).decode
 
@@ -50,12 +55,13 @@ def parse_frame(line: bytes) -> Frame:
     try:
         fields = _decode(line)
         payload = bytes.fromhex(fields.payload)
-    except (msgspec.MsgspecError, ValueError) as error:
+        address = _normal_address(fields.address)
+    except (msgspec.MsgspecError, ValueError, KeyProblem) as error:
         raise CaptureError(f"not a line of a recording: {error}") from error
     at = fields.at
     if isinstance(at, datetime):
         at = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    return Frame(at, fields.source, fields.medium, fields.address, payload, fields.rssi, fields.name)
+    return Frame(at, fields.source, fields.medium, address, payload, fields.rssi, fields.name)
 
 
 class RecordingReader:

@@ -140,14 +140,29 @@ def notice(sentence: str) -> None:
     click.echo(f"bluewatt: {sentence}", err=True)
 
 
-def with_link(target: Target, work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]]) -> _T:
-    """Open the radio and the link, do the work, close both; what ends the work early is raised."""
-    return quiet_run(_with_link(target, work))
+def with_link(
+    target: Target,
+    work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]],
+    *,
+    client_class: type[Any] | None = None,
+) -> _T:
+    """Open the radio and the link, do the work, close both; what ends the work early is raised.
+
+    `client_class` dials in place of bleak's own, to record what passes.
+    """
+    return quiet_run(_with_link(target, work, client_class))
 
 
-async def _with_link(target: Target, work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]]) -> _T:
-    async with open_central(target.radio) as central, open_link(target, central) as link:
-        return await work(link, central)
+async def _with_link(
+    target: Target,
+    work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]],
+    client_class: type[Any] | None,
+) -> _T:
+    async with open_central(target.radio) as central:
+        if client_class is not None:
+            central.client_class = client_class
+        async with open_link(target, central) as link:
+            return await work(link, central)
 
 
 def open_link(target: Target, central: Central) -> AbstractAsyncContextManager[BleLink]:

@@ -293,7 +293,8 @@ class Conversation:
     ) -> Line:
         self._lines += 1
         self.counts[message] += 1
+        known = link.device, link.family
         return Line(
-            self._lines, at, link.number, link.device, link.family, direction, kind, message, content, raw, part, offset,
+            self._lines, at, link.number, *known, direction, kind, message, content, raw, part, offset,
             link.asked_secret,
         )  # fmt: skip

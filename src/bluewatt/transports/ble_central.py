@@ -112,6 +112,8 @@ class Central:
         self.dialling = asyncio.Lock()
         """One connection is set up at a time."""
         self.origin = f"ble:{adapter or ''}" if virtual is None else "virtual:"
+        self.client_class: type[BleakClient] = BleakClient
+        """What dials; another class records what passes."""
 
     async def find(self, wanted: Wanted, *, seconds: float = FIND, nearest: float = NEAREST) -> Nearby:
         """The device wanted, as soon as it is heard, or the strongest of `nearest` seconds.
@@ -153,12 +155,12 @@ class Central:
             return await self._dial_virtual(nearby, lost)
         bluez = BlueZClientArgs(adapter=self.adapter) if self.adapter else BlueZClientArgs()
         return await establish_connection(
-            BleakClient, nearby.handle, nearby.label, lost, TRIES, use_services_cache=False, bluez=bluez
+            self.client_class, nearby.handle, nearby.label, lost, TRIES, use_services_cache=False, bluez=bluez
         )
 
     async def _dial_virtual(self, nearby: Nearby, lost: Callable[[BleakClient], None]) -> BleakClient:
         assert self.virtual
-        client = BleakClient(
+        client = self.client_class(
             nearby.handle, disconnected_callback=lost, backend=self.virtual.client, timeout=DIAL / TRIES
         )
         for left in reversed(range(TRIES)):

@@ -59,12 +59,13 @@ def page(report: Report) -> str:
 
 
 def _head(report: Report, devices: Sequence[DeviceReport]) -> Iterator[str]:
-    yield f"<h1>{escape(report.source)}</h1>"
+    yield f"<h1>{escape(report.source.rpartition('/')[2])}</h1>"
     if devices:
         first, last = min(one.first for one in devices), max(one.last for one in devices)
+        count = f"{len(devices)} device{'s' if len(devices) != 1 else ''}"
         frames, messages = sum(one.frames for one in devices), sum(one.messages for one in devices)
         yield (
-            f'<p class="soft">{utc_text(first)} to {utc_text(last)} · {len(devices)} devices · {frames} advertisements'
+            f'<p class="soft">{utc_text(first)} to {utc_text(last)} · {count} · {frames} advertisements'
             f" · {messages} lines of conversation</p>"
         )
 
@@ -106,7 +107,8 @@ def _devices(devices: Sequence[DeviceReport]) -> Iterator[str]:
 def _timeline(devices: Sequence[DeviceReport]) -> Iterator[str]:
     lanes = [Lane(_name(one), one.connections, one.moments) for one in devices]
     if lanes:
-        yield '<h2>Timeline</h2><p class="soft">Bars are connections, strokes advertisements.</p>'
+        yield '<h2>Timeline</h2><p class="soft">Bars are connections, strokes advertisements.'
+        yield "The charts below leave out long silences.</p>"
         yield timeline(lanes, min(one.first for one in devices), max(one.last for one in devices))
 
 

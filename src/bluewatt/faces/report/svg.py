@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -28,30 +28,41 @@ class Lane(NamedTuple):
 
 
 def line_chart(series: Series) -> str:
-    """The chart of a series with its lowest and highest value and its times."""
+    """The chart of a series with its lowest and highest value and its times; long silences are drawn short."""
     low, high = series.lowest, series.highest
-    first, last = series.points[0][0], series.points[-1][0]
     pad = (high - low) * 0.05 or max(abs(high) * 0.02, 0.5)
-    bottom, top, span = low - pad, high + pad, (last - first) or 1.0
-
-    def place(point: Point) -> str:
-        x = _LEFT + (point[0] - first) / span * (WIDTH - _LEFT - _RIGHT)
-        y = _TOP + (top - point[1]) / (top - bottom) * (HEIGHT - _TOP - _BOTTOM)
-        return f"{x:.1f},{y:.1f}"
-
-    lines = "".join(
-        f'<polyline points="{" ".join(map(place, run))}"/>' if len(run) > 1 else _dot(place(run[0]))
-        for run in _runs(series.points)
-    )
+    bottom, top = low - pad, high + pad
+    drawn = []
+    for run, left, width in _placed(_runs(series.points)):
+        first, span = run[0][0], (run[-1][0] - run[0][0]) or 1.0
+        places = [
+            f"{left + (at - first) / span * width:.1f},"
+            f"{_TOP + (top - value) / (top - bottom) * (HEIGHT - _TOP - _BOTTOM):.1f}"
+            for at, value in run
+        ]
+        drawn.append(f'<polyline points="{" ".join(places)}"/>' if len(places) > 1 else _dot(places[0]))
     label = f"{series.name} from {_number(low)} to {_number(high)} {series.unit}".rstrip()
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">'
         f'<path class="axis" d="M{_LEFT} {_TOP}V{HEIGHT - _BOTTOM}H{WIDTH - _RIGHT}"/>'
         f'<text x="{_LEFT - 6}" y="{_TOP + 8}" text-anchor="end">{_number(high)}</text>'
         f'<text x="{_LEFT - 6}" y="{HEIGHT - _BOTTOM}" text-anchor="end">{_number(low)}</text>'
-        f'<text x="{_LEFT}" y="{HEIGHT - 5}">{_clock(first)}</text>'
-        f'<text x="{WIDTH - _RIGHT}" y="{HEIGHT - 5}" text-anchor="end">{_clock(last)}</text>{lines}</svg>'
+        f'<text x="{_LEFT}" y="{HEIGHT - 5}">{_clock(series.points[0][0])}</text>'
+        f'<text x="{WIDTH - _RIGHT}" y="{HEIGHT - 5}" text-anchor="end">{_clock(series.points[-1][0])}</text>'
+        f"{''.join(drawn)}</svg>"
     )
+
+
+def _placed(runs: list[list[Point]]) -> Iterator[tuple[list[Point], float, float]]:
+    """Each run with its left edge and width: as wide as it is long, side by side."""
+    lengths = [max(run[-1][0] - run[0][0], 0.0) for run in runs]
+    gap = min(8.0, (WIDTH - _LEFT - _RIGHT) / (2 * len(runs)))
+    room, total = WIDTH - _LEFT - _RIGHT - gap * (len(runs) - 1), sum(lengths)
+    left = float(_LEFT)
+    for run, length in zip(runs, lengths, strict=True):
+        width = room * length / total if total else room / len(runs)
+        yield run, left, width
+        left += width + gap
 
 
 def _dot(place: str) -> str:

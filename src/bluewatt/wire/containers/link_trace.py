@@ -1,0 +1,91 @@
+"""The traffic of a link of ours as HCI packets, so that a capture of it reads like one made by the system.
+
+A program sees characteristics, not packets: the packets written here carry the same values under the same handles; the
+discovery is written as one question and answer per characteristic, with the UUIDs the system found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from bluewatt.wire.att import (
+    MTU_REQUEST,
+    MTU_RESPONSE,
+    NOTIFICATION,
+    READ_REQUEST,
+    READ_RESPONSE,
+    READ_TYPE_REQUEST,
+    READ_TYPE_RESPONSE,
+    WRITE_COMMAND,
+    WRITE_REQUEST,
+)
+from bluewatt.wire.containers.btsnoop_writer import air_order, record
+from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind
+
+_CONNECTED = b"\x3e\x13\x01\x00"
+_PARAMETERS = bytes((12, 0, 0, 0, 0x90, 1, 0))
+_DISCONNECTED = b"\x05\x04\x00"
+_BY_US = 0x16
+_ATT = b"\x04\x00"
+_DECLARATION = b"\x03\x28"
+_WRITE_RESPONSE, _READ_WRITE_NOTIFY = 0x13, 0x1A
+
+
+class LinkTrace:
+    """Writes one connection at a time; `write` takes records, `now` gives POSIX seconds."""
+
+    def __init__(self, write: Callable[[bytes], object], now: Callable[[], float]) -> None:
+        self._write = write
+        self._now = now
+        self._handle = 0x003F
+        self._open = False
+
+    def connected(self, address: str, uuids: Mapping[int, str], mtu: int) -> None:
+        """A connection to a device with these characteristics (value handle → UUID) began."""
+        self._handle += 1
+        self._open = True
+        place = self._handle.to_bytes(2, "little")
+        self._event(_CONNECTED + place + b"\x00\x01" + air_order(address) + _PARAMETERS)
+        self._att(TO_CONTROLLER, bytes([MTU_REQUEST]) + mtu.to_bytes(2, "little"))
+        self._att(FROM_CONTROLLER, bytes([MTU_RESPONSE]) + mtu.to_bytes(2, "little"))
+        for handle, uuid in sorted(uuids.items()):
+            self._declare(handle, bytes.fromhex(uuid.replace("-", ""))[::-1])
+
+    def _declare(self, handle: int, uuid: bytes) -> None:
+        declaration, value = (handle - 1).to_bytes(2, "little"), handle.to_bytes(2, "little")
+        self._att(TO_CONTROLLER, bytes([READ_TYPE_REQUEST]) + declaration + b"\xff\xff" + _DECLARATION)
+        answer = declaration + bytes([_READ_WRITE_NOTIFY]) + value + uuid
+        self._att(FROM_CONTROLLER, bytes([READ_TYPE_RESPONSE, len(answer)]) + answer)
+
+    def wrote(self, handle: int, data: bytes, *, response: bool) -> None:
+        """A value was written, with or without an answer."""
+        opcode = WRITE_REQUEST if response else WRITE_COMMAND
+        self._att(TO_CONTROLLER, bytes([opcode]) + handle.to_bytes(2, "little") + data)
+        if response:
+            self._att(FROM_CONTROLLER, bytes([_WRITE_RESPONSE]))
+
+    def read(self, handle: int, data: bytes) -> None:
+        """A value was read."""
+        self._att(TO_CONTROLLER, bytes([READ_REQUEST]) + handle.to_bytes(2, "little"))
+        self._att(FROM_CONTROLLER, bytes([READ_RESPONSE]) + data)
+
+    def notified(self, handle: int, data: bytes) -> None:
+        """The device notified a value."""
+        self._att(FROM_CONTROLLER, bytes([NOTIFICATION]) + handle.to_bytes(2, "little") + data)
+
+    def disconnected(self) -> None:
+        """The connection ended; once is enough."""
+        if self._open:
+            self._open = False
+            self._event(_DISCONNECTED + self._handle.to_bytes(2, "little") + bytes([_BY_US]))
+
+    def _event(self, event: bytes) -> None:
+        self._write(record(self._now(), Kind.EVENT, FROM_CONTROLLER, event))
+
+    def _att(self, direction: int, data: bytes) -> None:
+        if not self._open:
+            return
+        packet = len(data).to_bytes(2, "little") + _ATT + data
+        boundary = 0x2000 if direction == FROM_CONTROLLER else 0
+        head = (self._handle | boundary).to_bytes(2, "little") + len(packet).to_bytes(2, "little")
+        self._write(record(self._now(), Kind.ACL, direction, head + packet))

@@ -30,6 +30,7 @@ COMMANDS = {
     "history": "The days or counters a device keeps.",
     "mode": "Switch a charger or an inverter.",
     "set": "Change what may safely be changed, and prove it.",
+    "wireshark": "Write the Wireshark dissector.",
     "reference": "Print a page of the reference.",
 }
 """Command → what `bluewatt --help` says of it; each is the function `command` of the module of its name."""

@@ -28,7 +28,7 @@ local V = {{}}
 
 
 def dissector() -> str:
-    """The whole dissector as one Lua file, in ASCII."""
+    """The whole dissector as one Lua file."""
     parts = [_HEAD.format(version=__version__), lua_tables(), *map(_part, RUNTIME)]
     return "\n".join(parts)
 

@@ -13,6 +13,18 @@ local function address()
   return #found > 0 and found[#found].range:raw() or nil
 end
 
+-- Who sends what, once for each product and key seen: looking for the address of every packet would cost too much.
+local seen = {}
+function V.forget_products() seen = {} end
+
+local function note_product(data)
+  local mark = data:sub(3, 4) .. data:sub(8, 8)
+  if seen[mark] or #data < 4 then return end
+  seen[mark] = true
+  local from = address()
+  if from then V.learn_product(V.address_text(from), V.little(data, 3, 4)) end
+end
+
 -- In Wireshark's window bytes are marked; tshark draws nothing, and every range costs time.
 local marks = gui_enabled and gui_enabled()
 
@@ -146,6 +158,7 @@ function V.protocol.dissector(tvb, pinfo, tree)
   if data == "" then return 0 end
   local first = byte(data, 1)
   local name, number = name_of(data, first)
+  if first == PRODUCT and not pinfo.visited then note_product(data) end
   if tree.visible or tree:referenced(V.handle) then show(tvb, tree, data, first, name, number) end
   pinfo.cols.info:append(IN_LIST[name])
   return #data

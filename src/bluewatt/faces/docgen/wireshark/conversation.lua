@@ -50,12 +50,34 @@ local function device_of(pinfo, from_device)
   return tostring(from_device and pinfo.src or pinfo.dst):match("^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x")
 end
 
+local function peer_of(name)
+  devices[name] = devices[name] or { handles = {} }
+  return devices[name]
+end
+
+-- The product a device has told in its advertisements (address as people write it): its registers mean what they mean
+-- in that family.
+function V.learn_product(address, product)
+  local peer = peer_of(address:lower())
+  peer.family = peer.family or T.families[product]
+end
+
+-- What goes both ways through one copy of the data service: credits, and what is not complete.
+local function stream_of(connection, copy)
+  connection.streams[copy] = connection.streams[copy] or {
+    credit = { client = 0, device = 0 },
+    client = { data = "", frames = {} }, device = { data = "", frames = {} },
+  }
+  return connection.streams[copy]
+end
+
 -- The layers below do not tell when a connection begins. Its first request is for the MTU, once; a client that never
 -- asks begins with its limits.
 local function begins(connection, opcode, data)
   if opcode == ASK_MTU then return true end
   local handle = VALUES[opcode] and #data >= 5 and byte(data, 4) == T.control.LIMITS and V.little(data, 2, 3)
-  return handle and connection.handles[handle] == "control" and connection.limits and not connection.asked_mtu
+  local place = handle and connection.peer.handles[handle]
+  return place and place.role == "control" and connection.limits[place.copy] and not connection.asked_mtu
 end
 
 local function connection_of(pinfo, opcode, data)
@@ -64,11 +86,7 @@ local function connection_of(pinfo, opcode, data)
   local found = connections[name]
   if not found or begins(found, opcode, data) then
     local device = device_of(pinfo, from_device)
-    devices[device or name] = devices[device or name] or {}
-    found = {
-      device = device, handles = devices[device or name], credit = { client = 0, device = 0 },
-      inbox = { client = { data = "", frames = {} }, device = { data = "", frames = {} } },
-    }
+    found = { device = device, peer = peer_of(device or name), streams = {}, limits = {} }
     connections[name] = found
   end
   found.asked_mtu = found.asked_mtu or opcode == ASK_MTU
@@ -85,7 +103,7 @@ end
 
 local function learn(connection, handle, raw)
   connection.discovered = true
-  connection.handles[handle] = T.characteristics[uuid_text(raw)]
+  connection.peer.handles[handle] = T.characteristics[uuid_text(raw)]
 end
 
 -- Characteristic declarations with UUIDs of 128 bits: handle, properties, value handle, UUID.
@@ -97,8 +115,8 @@ end
 local function learn_information(connection, data)
   if byte(data, 2) ~= 2 then return end
   for at = 3, #data - 17, 18 do
-    local role = T.characteristics[uuid_text(data:sub(at + 2, at + 17))]
-    if role then connection.handles[V.little(data, at, at + 1)] = role end
+    local place = T.characteristics[uuid_text(data:sub(at + 2, at + 17))]
+    if place then connection.peer.handles[V.little(data, at, at + 1)] = place end
   end
 end
 
@@ -107,24 +125,47 @@ function V.wanted_handles(text)
   if T.handles[text] then return T.handles[text] end
   local control, last, bulk = text:match("^%s*0?x?(%x+)%s*,%s*0?x?(%x+)%s*,%s*0?x?(%x+)%s*$")
   if not control then return nil end
-  return { [tonumber(control, 16)] = "control", [tonumber(last, 16)] = "last", [tonumber(bulk, 16)] = "bulk" }
+  return {
+    [tonumber(control, 16)] = { role = "control", copy = 0 },
+    [tonumber(last, 16)] = { role = "last", copy = 0 },
+    [tonumber(bulk, 16)] = { role = "bulk", copy = 0 },
+  }
 end
 
--- The first thing a client writes is its limits, on the control characteristic: that tells the other two.
-local function guess(connection, opcode, handle, value)
-  local limits = byte(value, 1) == T.control.LIMITS and (#value == 2 or #value == 3)
-  if not limits or connection.discovered or VALUES[opcode][1] ~= "client" then return nil end
-  if next(connection.handles) then return nil end
-  connection.handles[handle] = "control"
-  connection.handles[handle + SPACING] = "last"
-  connection.handles[handle + 2 * SPACING] = "bulk"
-  return "control"
+-- Handles of a control, a last and a bulk characteristic for the copy of the data service that is not known yet.
+local function assume(connection, handles)
+  local known = 0
+  for _, place in pairs(connection.peer.handles) do
+    if place.role == "last" then known = known + 1 end
+  end
+  for handle, role in pairs(handles) do
+    connection.peer.handles[handle] = { role = role, copy = math.min(known, 1) }
+  end
 end
 
-local function role_of(connection, opcode, handle, value)
+-- The first thing a client writes is its limits, on the control characteristic: that tells the other two. A device that
+-- has called itself Victron's may have one of the layouts that are known.
+local function guess(connection, sender, handle, value)
+  if connection.discovered then return end
+  local first = byte(value, 1)
+  if sender == "client" and first == T.control.LIMITS and (#value == 2 or #value == 3) then
+    assume(connection, { [handle] = "control", [handle + SPACING] = "last", [handle + 2 * SPACING] = "bulk" })
+  elseif connection.peer.family and next(connection.peer.handles) == nil and (sender == "device" or #value ~= 2) then
+    local like_control = (#value == 2 or #value == 3) and T.enums.control[first] ~= nil
+    for _, layout in pairs(T.handles) do
+      if layout[handle] and (layout[handle].role == "control") == like_control then
+        for known, place in pairs(layout) do connection.peer.handles[known] = place end
+        return
+      end
+    end
+  end
+end
+
+local function place_of(connection, sender, handle, value)
   local wanted = V.wanted_handles(V.protocol.prefs.handles or "")
-  return wanted and wanted[handle] or connection.handles[handle]
-    or VALUES[opcode] and guess(connection, opcode, handle, value)
+  if wanted and wanted[handle] then return wanted[handle] end
+  if not connection.peer.handles[handle] then guess(connection, sender, handle, value) end
+  return connection.peer.handles[handle]
 end
 
 -- messages
@@ -136,16 +177,18 @@ end
 local function note_value(connection, message)
   local register, content = message.register.value, message.value.value
   if register == T.product_register and #content >= 3 then
-    connection.family = T.families[V.little(content, 2, 3)] or connection.family
+    local product = V.little(content, 2, 3)
+    if product ~= T.no_product then connection.peer.family = connection.peer.family or T.families[product] end
   elseif register == T.key_register and #content == 16 and connection.device then
     V.learn_key(connection.device, content)
   end
 end
 
-local function receive_chunk(connection, entry, value, number)
-  local inbox = connection.inbox[entry.sender]
-  entry.inbox = inbox
-  if #inbox.data + #value > T.longest_message then inbox.overflown = true end
+local function receive_chunk(connection, stream, entry, value, number)
+  local inbox = stream[entry.sender]
+  if #inbox.data + #value > T.longest_message and (entry.role == "bulk" or inbox.data ~= "") then
+    inbox.overflown = true
+  end
   if not inbox.overflown then inbox.data = inbox.data .. value end
   if entry.role == "bulk" then
     inbox.frames[#inbox.frames + 1] = number
@@ -156,47 +199,54 @@ local function receive_chunk(connection, entry, value, number)
     for _, earlier in ipairs(entries[frame]) do earlier.completed_in = number end
   end
   clear(inbox)
-  connection.credit[entry.sender] = connection.credit[entry.sender] - 1
+  stream.credit[entry.sender] = stream.credit[entry.sender] - 1
+  entry.family = connection.peer.family
   if not entry.overflown then
     for _, message in ipairs((V.messages(entry.whole))) do
       if message.register and message.value then note_value(connection, message) end
     end
   end
-  entry.family = connection.family
 end
 
-local function receive_control(connection, entry, value)
+local function receive_control(connection, stream, entry, value)
   local opcode = byte(value, 1)
   if opcode == T.control.GRANT and #value > 1 then
     local other = OTHER[entry.sender]
-    connection.credit[other] = connection.credit[other] + byte(value, 2)
+    stream.credit[other] = stream.credit[other] + byte(value, 2)
   elseif opcode == T.control.LIMITS then
-    connection.limits = true
+    connection.limits[entry.copy] = true
   elseif opcode == T.control.DROP then
-    entry.dropped = #connection.inbox[entry.sender].data
-    clear(connection.inbox[entry.sender])
+    entry.dropped = #stream[entry.sender].data
+    clear(stream[entry.sender])
   end
 end
 
--- What a packet carries for us: { sender, role, from (offset of the value), … }; nil where it is not ours.
-local function read_value(connection, opcode, data, number)
+-- The value in an ATT packet: handle, value, who sent it, offset; nil where there is none.
+local function value_in(connection, opcode, data)
   local row = VALUES[opcode]
-  local handle, value, sender, from
   if row and #data >= 3 + row[2] then
-    handle, value, sender, from = V.little(data, 2, 3), data:sub(4, #data - row[2]), row[1], 3
+    return V.little(data, 2, 3), data:sub(4, #data - row[2]), row[1], 3
   elseif opcode == READ_RESPONSE and connection.reading then
-    handle, value, sender, from = connection.reading, data:sub(2), "device", 1
+    return connection.reading, data:sub(2), "device", 1
   end
-  local role = handle and role_of(connection, opcode, handle, value)
-  if not role then return nil end
-  local entry = { sender = sender, role = role, from = from, size = #value, read = opcode == READ_RESPONSE }
+  return nil
+end
+
+-- What a packet carries for us: { sender, role, copy, from (offset of the value), … }; nil where it is not ours.
+local function read_value(connection, opcode, data, number)
+  local handle, value, sender, from = value_in(connection, opcode, data)
+  local place = handle and place_of(connection, sender, handle, value)
+  if not place then return nil end
+  local entry = { sender = sender, role = place.role, copy = place.copy, from = from, size = #value }
+  entry.read = opcode == READ_RESPONSE
   if entry.read then return entry end
-  if role == "control" then
-    receive_control(connection, entry, value)
-  elseif role == "last" or role == "bulk" then
-    receive_chunk(connection, entry, value, number)
+  local stream = stream_of(connection, place.copy)
+  if place.role == "control" then
+    receive_control(connection, stream, entry, value)
+  elseif place.role == "last" or place.role == "bulk" then
+    receive_chunk(connection, stream, entry, value, number)
   end
-  entry.credit_client, entry.credit_device = connection.credit.client, connection.credit.device
+  entry.credit_client, entry.credit_device = stream.credit.client, stream.credit.device
   return entry
 end
 

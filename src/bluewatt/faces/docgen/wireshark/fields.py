@@ -119,7 +119,7 @@ class Book:
         return name if name not in self._taken else f"{name}_{bit}"
 
     def rows(self) -> list[Sequence[Any]]:
-        """Every field as the Lua runtime takes it: type, name, label, about, value strings, mask, children, hexadecimal."""
+        """Every field for the runtime: type, name, label, about, value strings, mask, children, hexadecimal."""
         return [
             (field.type, field.name, field.title, field.about, _strings(field), field.mask or False,
              list(field.children), field.shape.kind in ("flags", "groups", "hex"))

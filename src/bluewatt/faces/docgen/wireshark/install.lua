@@ -26,6 +26,7 @@ end
 function V.protocol.init()
   V.handle = V.handle or Dissector.get("victron")
   V.forget()
+  V.forget_products()
   load_keys()
 end
 

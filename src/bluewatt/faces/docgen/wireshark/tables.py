@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_type_hints
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from bluewatt.faces.docgen.wireshark.fields import Book, Shape, label_of
 from bluewatt.faces.docgen.wireshark.lua import Raw, literal
 from bluewatt.schema import Code, Flags, Groups, Name, Record, Row, Scale
-from bluewatt.tables import advert, compounds, gatt, shunt_gatt, vesmart
+from bluewatt.tables import advert, compounds, gatt, gatt_handles, shunt_gatt, vesmart
 from bluewatt.tables.compounds import Layout
 from bluewatt.tables.enums import enumeration, enumeration_names
 from bluewatt.tables.products import products
@@ -37,8 +37,8 @@ def lua_tables() -> str:
         "shunt": {_index(row.uuid): _characteristic(book, row) for row in shunt_gatt.CHARACTERISTICS},
         "messages": {cls.opcode: _message(cls) for cls in get_args(vreg.Message) if cls is not vreg.Unknown},
         "characteristics": dict(_characteristics()),
-        "handles": {name: {handle: role.name.lower() for handle, role in roles.items()}
-                    for name, roles in gatt.CHARACTERISTIC_HANDLES.items()},
+        "handles": {name: _handles(layout) for name, layout in gatt.CHARACTERISTIC_HANDLES.items()},
+        "no_product": gatt_handles.NO_PRODUCT,
         "control": {opcode.name: int(opcode) for opcode in gatt.ControlOpcode},
         "cbor": {name: getattr(cbor, name) for name in _CBOR},
         "longest_message": reassembly.LONGEST_MESSAGE,
@@ -187,8 +187,8 @@ def _register(book: Book, number: int) -> dict[str, Any]:
 
 
 def _register_row(book: Book, row: Register) -> dict[str, Any]:
-    place = {"key": row.key, "type": row.type, "size": row.size, "none": row.not_available, "layout": row.layout or None,
-             "secret": row.secret}  # fmt: skip
+    place = {"key": row.key, "type": row.type, "size": row.size, "none": row.not_available,
+             "layout": row.layout or None, "secret": row.secret}  # fmt: skip
     return place | _register_meaning(book, row)
 
 
@@ -278,11 +278,21 @@ def _characteristic(book: Book, row: shunt_gatt.Characteristic) -> dict[str, Any
 
 def _characteristics() -> Iterator[tuple[Raw, Any]]:
     """UUID → what the characteristic is."""
-    for service in (gatt.DATA_SERVICE, gatt.SECOND_DATA_SERVICE):
+    for copy, service in enumerate((gatt.DATA_SERVICE, gatt.SECOND_DATA_SERVICE)):
         for role in gatt.Characteristic:
-            yield _index(role.uuid_in(service)), role.name.lower()
+            yield _index(role.uuid_in(service)), _place(role, copy)
     for row in shunt_gatt.CHARACTERISTICS:
-        yield _index(row.uuid), row.uuid
+        yield _index(row.uuid), {"role": row.uuid, "copy": 0}
+
+
+def _place(role: gatt.Characteristic, copy: int) -> dict[str, Any]:
+    return {"role": role.name.lower(), "copy": copy}
+
+
+def _handles(layout: Mapping[int, gatt.Characteristic]) -> dict[int, Any]:
+    """A known layout: three handles for each copy of the data service."""
+    return {handle: _place(role, number // len(gatt.Characteristic))
+            for number, (handle, role) in enumerate(sorted(layout.items()))}  # fmt: skip
 
 
 def _index(uuid: str) -> Raw:

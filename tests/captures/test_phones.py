@@ -123,9 +123,8 @@ def test_every_container_tells_the_same_conversation(
 def test_tshark_reads_the_packetlogger_file_alike(order: str, tmp_path: Path) -> None:
     path = tmp_path / "x.pklg"
     path.write_bytes(pklg(order))
-    shown = subprocess.run(
-        ["tshark", "-r", str(path), "-Y", "btatt", "-T", "fields", "-e", "frame.time_epoch"], capture_output=True, check=True
-    )  # fmt: skip
+    command = ["tshark", "-r", str(path), "-Y", "btatt", "-T", "fields", "-e", "frame.time_epoch"]
+    shown = subprocess.run(command, capture_output=True, check=True)
     times = [float(line) for line in shown.stdout.split()]
     assert len(times) == sum(packet[0] == 2 for _, packet in ROWS)
     assert times[0] == pytest.approx(talks.START + 0.01)

@@ -24,6 +24,8 @@ COMMANDS = {
     "scan": "The devices around, nearest first, and why one shows no values.",
     "watch": "All values of devices, as they come.",
     "decode": "Explain an advertisement, a line of another tool, or a capture file.",
+    "diff": "Which registers changed between two captures: what a setting does.",
+    "capture": "Record advertisements into a file that Wireshark opens.",
     "emulate": "Be a device that other people's software pairs with and reads.",
     "read": "Connect to a device, pair once, print what it knows.",
     "key": "Fetch a device's Instant Readout key, or import keys.",

@@ -1,0 +1,96 @@
+"""Whatever a client writes, an emulated device answers or refuses; it never breaks, and it remembers no nonsense."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Memory, SimulatedValues
+from bluewatt.services.simulator import DEFAULT_START, Site
+from bluewatt.tables.gatt import DATA_SERVICE, Characteristic
+from bluewatt.transports.peripheral_link import Link
+from bluewatt.wire.advert import decode_advertisement
+from bluewatt.wire.vreg import GetValues, SetValues, Subscribe, Value, build_message
+
+SITE = Site(3, devices=6, start=DEFAULT_START)
+
+
+def device(key: str) -> EmulatedDevice:
+    memory = Memory()
+    memory.content.seed = 5
+    family = FAMILIES[key]
+    return EmulatedDevice(family, SimulatedValues(SITE.device(family.place)), memory, clock=lambda: SITE.now)
+
+
+DEVICES = {key: device(key) for key in FAMILIES}
+REGISTERS = [(key, place, number) for key, one in DEVICES.items() for place, number in one.registers]
+
+
+@settings(max_examples=600, deadline=None)
+@given(where=st.sampled_from(REGISTERS), value=st.binary(max_size=40))
+def test_any_register_takes_any_bytes_or_refuses_them(where: tuple[str, int, int], value: bytes) -> None:
+    key, instance, number = where
+    one = DEVICES[key]
+    before = one.registers.get(instance, number)
+    answer = one.registers.set(instance, number, value)
+    assert answer in (1, 2, 3) or isinstance(answer, bytes)
+    after = one.registers.get(instance, number)
+    if isinstance(answer, int) and number != 0x0120:
+        assert after == before
+    assert type(after) is type(before)
+    assert decode_advertisement(one.advertisement(SITE.now), one.key) is not None
+    assert len(one.name.encode()) <= 29
+    assert len(one.pin) == 6
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    key=st.sampled_from(sorted(FAMILIES)),
+    chunks=st.lists(st.tuples(st.sampled_from(list(Characteristic)), st.binary(max_size=244)), max_size=8),
+)
+def test_any_chunks_are_answered_or_passed_over(key: str, chunks: list[tuple[Characteristic, bytes]]) -> None:
+    said: list[tuple[str, bytes]] = []
+    link = Link(DEVICES[key], lambda uuid, data: said.append((uuid, data)), 0.0)
+    link.receive(Characteristic.CONTROL, bytes.fromhex("fa80ff"), DATA_SERVICE, 0.0)
+    link.receive(Characteristic.CONTROL, bytes.fromhex("f980"), DATA_SERVICE, 0.0)
+    for role, data in chunks:
+        link.receive(role, data, DATA_SERVICE, 1.0)
+    link.publish(2.0)
+    assert link.deadline() > 0
+    assert all(len(data) <= 244 for _, data in said)
+
+
+@pytest.mark.parametrize("key", FAMILIES)
+def test_after_nonsense_a_client_is_understood_again(key: str) -> None:
+    said: list[bytes] = []
+    one = DEVICES[key]
+    link = Link(one, lambda uuid, data: said.append(data), 0.0)
+    instance, dialect = one.family.data_instance, key == "ip22"
+    for frame in ("fa80ff", "f980"):
+        link.receive(Characteristic.CONTROL, bytes.fromhex(frame), DATA_SERVICE, 0.0)
+    link.receive(Characteristic.BULK, b"\xff" * 20, DATA_SERVICE, 0.0)
+    link.receive(Characteristic.LAST, b"\x05\x03\x99", DATA_SERVICE, 0.0)
+    said.clear()
+    link.receive(Characteristic.LAST, build_message(Subscribe(instance)), DATA_SERVICE, 0.0)
+    link.receive(Characteristic.LAST, build_message(GetValues(instance, (0xED8D,), dialect)), DATA_SERVICE, 0.0)
+    content = one.registers.get(instance, 0xED8D)
+    assert isinstance(content, bytes)
+    assert any(data == build_message(Value(instance, 0xED8D, content)) for data in said)
+    link.receive(Characteristic.LAST, build_message(SetValues(0, ((0x010C, b"A"),), dialect)), DATA_SERVICE, 0.0)
+    assert one.name == "A"
+
+
+@settings(max_examples=100, deadline=None)
+@given(answer=st.binary(max_size=20), read_first=st.booleans())
+def test_the_second_authentication_takes_no_chance_answer(answer: bytes, read_first: bool) -> None:
+    said: list[bytes] = []
+    one = device("orion")
+    one.unlocked = False
+    link = Link(one, lambda uuid, data: said.append(data), 0.0)
+    if read_first:
+        link.nonce()
+    link.answer_puk(answer)
+    link.answer_pin(answer)
+    assert said == [b"\x03", b"\x03"]
+    assert not one.unlocked

@@ -16,7 +16,7 @@ CLIENT, DEVICE = 0, 1
 HANDLES = {Characteristic.CONTROL: 0x31, Characteristic.LAST: 0x34, Characteristic.BULK: 0x37}
 """Not those of any known layout, so that they have to be discovered."""
 KEY_REGISTER = 0xEC65
-KEY = bytes.fromhex("aa0102030405060708090a0b0c0d0e0f")
+KEY = bytes(range(0xAA, 0xBA))
 PRODUCT = bytes.fromhex("0089a3fe")
 SERIAL = b"HQ2101ABCDE"
 NAME = b"Aft battery"

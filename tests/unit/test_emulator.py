@@ -135,6 +135,14 @@ def test_settings_name_and_pin_survive_and_the_file_is_private(tmp_path: Path) -
     assert values.device.charger_on is False  # type: ignore[attr-defined]
 
 
+def test_neither_pin_nor_key_is_printed() -> None:
+    emulated = device("mppt")
+    emulated.change_pin("004711")
+    shown = f"{emulated.memory.content!r} {emulated.memory.content} {emulated.key!r} {emulated.identity!r}"
+    assert "004711" not in shown
+    assert emulated.key.hex() not in shown
+
+
 def test_a_synchronised_charge_and_a_blinking_lamp_are_not_settings(tmp_path: Path) -> None:
     path = tmp_path / "shunt.json"
     emulated = device("smartshunt", Memory(path))

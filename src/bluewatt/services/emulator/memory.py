@@ -35,6 +35,9 @@ class Content(msgspec.Struct):
     values: dict[str, Any] = {}
     """What was written to the device's settings, by register key."""
 
+    def __repr__(self) -> str:
+        return f"Content(name={self.name!r})"  # neither PIN nor key
+
 
 class Memory:
     """The remembered things as `content`; `save` after a change. Raises ConfigError for a file that is none of ours."""

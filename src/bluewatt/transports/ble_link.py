@@ -44,6 +44,9 @@ from bluewatt.wire.session_client import ClientSide
 RADIO_INSTANCE = KEEP_ALIVE_INSTANCE
 """The instance of the Bluetooth part: names, key, networking."""
 
+DROPS = 3
+"""Connections with a bond that end while they are set up, before the bond is taken for lost."""
+
 INDEFINITE_FIRST = frozenset({"charger"})
 """Families asked in the indefinite array dialect first: some of their devices are silent to the other (section 0, fact
 9, single source), and silence costs seconds. The session tries the other one where this guess is wrong."""
@@ -96,6 +99,9 @@ class BleLink:
         self._serial: str | None = None
         self._closing = False
         self._lost: LinkLost | None = None
+        self._dialling: asyncio.Task[BleakClient] | None = None
+        self._drops = 0
+        self._bonded = False
         self._streams: list[Stream] = []
 
     # who it is
@@ -175,14 +181,27 @@ class BleLink:
         await self._let_in(bonded=bonded)
 
     async def _dial(self, *, bonded: bool) -> None:
-        self._lost = None
+        self._lost, self._drops, self._bonded = None, 0, bonded
+        self._dialling = asyncio.create_task(self._central.dial(self.nearby, self._on_disconnected), name="dial")
         try:
-            self._client = await self._central.dial(self.nearby, self._on_disconnected)
+            self._client = await self._dialling
+        except asyncio.CancelledError:
+            if not self._bond_refused or _asked_to_end():
+                raise
+            raise bond_lost(self.nearby.label) from None
         except LinkErrors as error:
             # It was heard a moment ago; that a connection with a bond fails most likely means that the bond is lost.
             if bonded and not isinstance(error, TimeoutError):
                 raise bond_lost(self.nearby.label) from error
             raise not_connected(self.nearby.label, error) from error
+
+    @property
+    def _bond_refused(self) -> bool:
+        """Whether the device dropped connection after connection while it was dialled with the bond.
+
+        BlueZ would go on trying for a minute: to it, this looks like bad reception.
+        """
+        return self._bonded and self._drops >= DROPS
 
     async def _let_in(self, *, bonded: bool) -> None:
         """The first protected read shows whether the device lets us in."""
@@ -236,7 +255,11 @@ class BleLink:
             stream.end(LinkLost(f"the connection to {self._wanted} was closed"))
 
     def _on_disconnected(self, client: BleakClient) -> None:
-        if self._closing or (self._client is not None and client is not self._client):
+        if self._client is None:
+            self._drops += 1
+            if self._bond_refused and self._dialling:
+                self._dialling.cancel()
+        if self._closing or client is not self._client:
             return
         self._lost = link_lost(self.nearby.label)
         if self._channel:
@@ -358,3 +381,9 @@ async def _disconnect(client: BleakClient | None) -> None:
     with contextlib.suppress(*LinkErrors):
         if client:
             await client.disconnect()
+
+
+def _asked_to_end() -> bool:
+    """Whether the running task was cancelled itself, not just what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

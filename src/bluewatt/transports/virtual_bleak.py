@@ -33,6 +33,7 @@ from bumble.hci import Address, HCI_LE_Create_Connection_Cancel_Command
 from bumble.keys import JsonKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
+from bluewatt.errors import AdapterUnavailable
 from bluewatt.transports.peripheral_pairing import Passkey
 from bluewatt.transports.virtual import uuid_text
 
@@ -83,7 +84,10 @@ class VirtualAdapter:
         """One connection is set up at a time, as on a real adapter."""
 
     async def __aenter__(self) -> Self:
-        await self.device.power_on()
+        try:
+            await self.device.power_on()
+        except (BaseBumbleError, TimeoutError) as error:
+            raise AdapterUnavailable("the Bluetooth adapter does not answer", reason="missing") from error
         if self._key_store:
             self.device.keystore = JsonKeyStore(None, str(self._key_store))
         return self
@@ -94,9 +98,10 @@ class VirtualAdapter:
         for connection in list(self.device.connections.values()):
             with contextlib.suppress(BaseBumbleError):
                 await connection.disconnect()
-        if self.device.scanning:
-            await self.device.stop_scanning()
-        await self.device.power_off()
+        with contextlib.suppress(BaseBumbleError):  # a controller in another process may be gone
+            if self.device.scanning:
+                await self.device.stop_scanning()
+            await self.device.power_off()
 
     def _pairing_config(self, connection: Connection) -> PairingConfig:
         # The random identity files the bond under the address the adapter reconnects with.
@@ -138,13 +143,13 @@ class _Scanner(BaseBleakScanner):
         self.seen_devices = {}
         device = self.adapter.device
         device.on(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
-        await device.start_scanning(active=self._active, filter_duplicates=False)
+        await _translated(device.start_scanning(active=self._active, filter_duplicates=False))
 
     async def stop(self) -> None:
         device = self.adapter.device
         device.remove_listener(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
         if device.scanning:
-            await device.stop_scanning()
+            await _translated(device.stop_scanning())
 
     def _on_advertisement(self, heard: Advertisement) -> None:
         uuids = _service_uuids(heard.data)

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from bluewatt import __version__
-from bluewatt.errors import BluewattError
+from bluewatt.errors import BluewattError, ConfigError
 
 COMMANDS = {
     "demo": "A live table of a simulated site. Needs no Bluetooth.",
@@ -39,6 +39,11 @@ COMMANDS = {
 
 DEBUG = "BLUEWATT_DEBUG"
 """Set to 1, this environment variable brings tracebacks."""
+
+EXTRAS = {"bleak": "ble", "bleak_retry_connector": "ble", "dbus_fast": "ble", "bumble": "emulator"} | {
+    "aiomqtt": "mqtt", "numpy": "batch", "pyarrow": "batch",
+}  # fmt: skip
+"""Library that the core install does not bring → the extra that does."""
 
 
 class LazyGroup(click.Group):
@@ -119,6 +124,9 @@ def _told(error: Exception) -> int:
     if isinstance(cause, BluewattError):
         _say(str(cause))
         return cause.exit_code
+    if isinstance(cause, ModuleNotFoundError) and (extra := EXTRAS.get((cause.name or "").partition(".")[0])):
+        _say(f"this needs the library {cause.name} (run: pip install 'bluewatt[{extra}]')")
+        return ConfigError.exit_code
     _say(f"unexpected {type(cause).__name__}: this is a bug, please report it ({DEBUG}=1 shows the traceback)")
     return 1
 

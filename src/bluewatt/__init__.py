@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bluewatt.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from bluewatt.app import open_source as open_source
     from bluewatt.app.connect import connect as connect
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from bluewatt.wire.vreg import Message as Message
     from bluewatt.wire.vreg import build_message as build_message
     from bluewatt.wire.vreg import parse_messages as parse_messages
-
-__version__ = "0.1.0"
 
 _ROOMS = {
     "BluewattError": "errors",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from importlib import resources
 
-from bluewatt import __version__
 from bluewatt.faces.docgen.wireshark.tables import lua_tables
+from bluewatt.version import __version__
 
 FILE_NAME = "bluewatt.lua"
 """What the dissector is called in Wireshark's plug-in folder."""

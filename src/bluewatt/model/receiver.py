@@ -31,6 +31,7 @@ from bluewatt.wire.advert import (
     Advertisement,
     is_vesmart,
     mismatch,
+    open_at_once,
     open_bits,
     parse_advertisement,
 )
@@ -149,11 +150,25 @@ class Receiver:
             state = self._devices[frame.address] = _State()
         if frame.name:
             state.name = frame.name
+        if self._is_last_again(state, frame):
+            self.counts["duplicate"] += 1
+            return []
         usual = self._usual(state, frame)
         if usual is not None:
             self.counts["reading"] += 1
             return [usual]
         return self._counted(self._outcomes(state, frame))
+
+    def _is_last_again(self, state: _State, frame: Frame) -> bool:
+        """Whether the sample is a copy of the last one, as most are; `_is_copy` finds the others, more slowly."""
+        last = state.last
+        if last is None or frame.payload != last.frame.payload:
+            return False
+        seen = state.nonces.get(last.nonce)
+        if seen is None or seen[1] != frame.payload or abs(frame.at - seen[0]) >= NONCE_SECONDS:
+            return False
+        state.heard = frame.at
+        return True
 
     def _usual(self, state: _State, frame: Frame) -> Reading | None:
         """The usual case in one go: the next sample of a device whose key is certain, with nothing odd about it.
@@ -166,15 +181,14 @@ class Receiver:
         if not 0 <= frame.at - state.heard < JUMP_SECONDS or self.keys.of(frame.address) is not key:
             return None
         before, cls = last.frame.payload, type(last.record)
-        if len(payload) != len(before) or payload[:HEADER_FIXED] != before[:HEADER_FIXED]:
+        if len(payload) != HEADER_LENGTH + cls.length() or payload[:HEADER_FIXED] != before[:HEADER_FIXED]:
             return None
-        advertisement = parse_advertisement(payload)
-        nonce = advertisement.nonce
+        opened = open_at_once(payload, key)
+        if opened is None:
+            return None
+        nonce, bits = opened
         if nonce in state.nonces or not 0 < (nonce - last.nonce) % NONCES <= NONCE_LEAP:
             return None
-        if advertisement.key_check != key[0] or len(advertisement.body) != cls.length():
-            return None
-        bits = open_bits(advertisement, key)
         record = decoder(cls)(bits)
         values, ask = astuple(record), screen(cls)
         if bits >> cls.bits != cls.spare or not (ask.possible(values) and ask.steady(last.values, values)):

@@ -153,6 +153,20 @@ def open_bits(advertisement: Advertisement, key: Key | None) -> int:
     return bits ^ int.from_bytes(key_stream(key, advertisement.nonce), "little") & (1 << 8 * len(body)) - 1
 
 
+def open_at_once(data: bytes, key: Key) -> tuple[int, int] | None:
+    """(nonce, bits of the record) of sealed data with a whole header and a record of at most one cipher block.
+
+    None where the key does not fit or where the header is none; what `parse_advertisement` and `open_bits` say in two
+    steps, for streams of advertisements that are all alike.
+    """
+    manufacturer_record, _, _, record_type, nonce, key_check = _unpack_header(data)
+    if key_check != key[0] or manufacturer_record != PRODUCT_ADVERTISEMENT or not (record_type or nonce or key_check):
+        return None
+    body = data[HEADER_LENGTH:]
+    stream = key_stream(key, nonce)[: len(body)]
+    return nonce, int.from_bytes(body, "little") ^ int.from_bytes(stream, "little")
+
+
 def open_advertisement(advertisement: Advertisement, key: bytes | str | None) -> Record:
     """The record of a parsed advertisement; errors as in `decode_advertisement`, Malformed where there is no record."""
     if advertisement.record_type is None:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bench import talks
 from bluewatt import build_advertisement, decode_advertisement, decode_record, encode_record
 from bluewatt.errors import BluewattError, CaptureError, KeyProblem, WireError
+from bluewatt.model.conversation import Line
+from bluewatt.model.conversation_json import LineWriter
+from bluewatt.model.meaning import sentence
+from bluewatt.model.redaction import Redactor
+from bluewatt.model.transcript import Transcript
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.shunt_gatt import CHARACTERISTICS
 from bluewatt.wire import vreg
 from bluewatt.wire.advertising import AdvertisementReader
+from bluewatt.wire.att import Server
 from bluewatt.wire.containers import Kind, read_packets
+from bluewatt.wire.containers.btsnooz import find_logs, read_log
 from bluewatt.wire.control import parse_control, parse_header
 from bluewatt.wire.hci import advertising_reports
 from bluewatt.wire.linklayer import advertising_report, unwrap_air
@@ -91,6 +101,56 @@ def capture(data: bytes) -> None:
         reader.read(packets)
 
 
+def attribute(data: bytes) -> None:
+    """The ATT packets of one server, a length byte before each."""
+    server, position = Server(), 0
+    while position < len(data):
+        end = position + 1 + data[position]
+        list(server.receive(data[position + 1 : end]))
+        position = end
+    list(server.close())
+
+
+def conversation(data: bytes) -> None:
+    """Everything a capture holds, told in every way, and made safe to share."""
+    transcript, writer, redactor = Transcript("fuzz"), LineWriter("fuzz"), Redactor()
+    told = []
+    for packets in read_packets([data[:40], data[40:]]):
+        told += [entry for _, entries in transcript.feed(packets) for entry in entries]
+        redactor.learn(packets)
+        redactor.rewrite(packets)
+    redactor.finish()
+    for entry in (*told, *transcript.finish()):
+        if isinstance(entry, Line):
+            writer.line(entry)
+            sentence(entry)
+
+
+def phone_log(data: bytes) -> None:
+    for log in find_logs(data.decode("latin-1").splitlines()):
+        read_log(log)
+
+
+def packetlogger(rows: list[tuple[int, bytes]]) -> bytes:
+    """A small PacketLogger file."""
+    types = {(1, 0): 0, (4, 1): 1, (2, 0): 2, (2, 1): 3}
+    at = b"\x65\x50\x9a\x80" + bytes(4)
+    return b"".join(
+        (8 + len(packet)).to_bytes(4, "big") + at + bytes([types[packet[0], way]]) + packet[1:] for way, packet in rows
+    )
+
+
+def bug_report(rows: list[tuple[int, bytes]]) -> bytes:
+    """The text of a bug report with a small log in it."""
+    types = {(1, 0): 0x20, (4, 1): 0x10, (2, 0): 0x21, (2, 1): 0x11}
+    records = b"".join(
+        len(packet).to_bytes(2, "little") * 2 + bytes(4) + bytes([types[packet[0], way]]) + packet[1:]
+        for way, packet in rows
+    )
+    packed = b"\x02" + (1_795_000_000_000_000).to_bytes(8, "little") + zlib.compress(records)
+    return b"--- BEGIN:BTSNOOP_LOG_SUMMARY\n" + base64.b64encode(packed) + b"\n--- END:BTSNOOP_LOG_SUMMARY"
+
+
 def sealed() -> list[bytes]:
     """An advertisement of every record with all its values absent."""
     return [build_advertisement(cls(), product_id=0xA389, key=KEY, nonce=7) for cls in record_classes()]
@@ -138,6 +198,7 @@ MESSAGES: list[vreg.Message] = [
     vreg.ValueResponse(instance=3, register=0xED8E, code=1),
     vreg.NewPath(instance=0, index=4, path="/Dc/0/Voltage"),
 ]
+TALK = list(talks.packets(pushes=3, mtu=77, fragment=40))
 NETWORK = Network(b"\x12\x34", KEY)
 
 TARGETS = {
@@ -151,5 +212,8 @@ TARGETS = {
     "content": Target(content),
     "hci-event": Target(hci_event, seeds=EVENTS),
     "air": Target(air),
+    "attribute": Target(attribute, seeds=[b"".join(bytes([len(one.data)]) + one.data for one in talks.talk(pushes=3))]),
+    "conversation": Target(conversation, (CaptureError,), [talks.btsnoop(TALK), packetlogger(TALK)]),
+    "phone-log": Target(phone_log, (CaptureError,), [bug_report(TALK)]),
     "capture": Target(capture, (CaptureError,), [btsnoop(EVENTS[:3]), pcap(EVENTS[:3])]),
 }

@@ -130,6 +130,19 @@ def test_what_cannot_be_redacted_says_so(tmp_path: Path, capfd: Captured) -> Non
     assert main(["decode", "-", "--redact", str(tmp_path / "out")]) == 7
 
 
+def test_parquet_has_the_values_of_both(capture: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    out = tmp_path / "evening.parquet"
+    options = ["--format", "parquet", "-o", str(out), "--key", talks.KEY.hex()]
+    assert main(["decode", str(capture), *options]) == 0
+    assert parquet.read_table(out).num_rows == 40
+    rows = parquet.read_table(tmp_path / "evening.values.parquet").to_pylist()
+    volts = [row["value"] for row in rows if row["key"] == "battery_voltage"]
+    assert volts[:3] == [13.27, 12.0, 12.01]
+    secret = next(row for row in rows if row["register"] == talks.KEY_REGISTER)
+    assert (secret["raw"], secret["value"], secret["text"]) == (None, None, None)
+
+
 def test_the_report_holds_everything_and_needs_nothing(capture: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     assert main(["decode", str(capture), "--report", str(page)]) == 0

@@ -75,7 +75,7 @@ def command(
     elif texts:
         raise click.UsageError(f"--format {form} is for files; {texts[0]!r} is none")
     if files and form == "parquet" and not (number or redact or report):
-        _to_parquet(files, named, output)
+        _to_parquet(files, named, output, reveal=reveal)
     elif files:
         from bluewatt.cli.steps import Secrets
         from bluewatt.services.keys import gather_networks
@@ -116,7 +116,7 @@ def _decode_files(
         decode_files(files, secrets, form, output, follow=follow)
 
 
-def _to_parquet(files: Sequence[str], named: Sequence[NamedKey], output: str | None) -> None:
+def _to_parquet(files: Sequence[str], named: Sequence[NamedKey], output: str | None, *, reveal: bool) -> None:
     if output is None:
         raise click.UsageError("--format parquet needs --output FILE")
     # Read when numpy is imported: its threads for linear algebra find no work here, starting them costs.
@@ -126,7 +126,7 @@ def _to_parquet(files: Sequence[str], named: Sequence[NamedKey], output: str | N
     except ModuleNotFoundError as missing:
         hint = "run: pip install 'bluewatt[batch]'"
         raise ConfigError(f"Parquet needs the library {missing.name}", hint=hint) from missing
-    to_parquet(Path(output), files, named)
+    to_parquet(Path(output), files, named, reveal=reveal)
 
 
 def _is_file(text: str) -> bool:

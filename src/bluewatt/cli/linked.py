@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
@@ -20,9 +20,12 @@ from bluewatt.cli.live import quiet_libraries
 from bluewatt.config import config_folder
 from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.model.keys import normal_address
-from bluewatt.transports.ble_central import FIND, NEAREST, Central
-from bluewatt.transports.ble_link import BleLink
-from bluewatt.transports.ble_pairing import parse_pin
+from bluewatt.transports.ble_channel import FIND, NEAREST
+from bluewatt.transports.pins import parse_pin
+
+if TYPE_CHECKING:
+    from bluewatt.transports.ble_central import Central
+    from bluewatt.transports.ble_link import BleLink
 
 PIN = "BLUEWATT_PIN"
 """The environment variable with the PIN."""
@@ -175,7 +178,8 @@ def open_link(target: Target, central: Central) -> AbstractAsyncContextManager[B
 def quiet_run(main: Coroutine[Any, Any, _T]) -> _T:
     """Run a coroutine with what libraries log kept off the screen.
 
-    Ctrl-C and SIGTERM close the link, which the Bluetooth system would keep open otherwise; they end in KeyboardInterrupt.
+    Ctrl-C and SIGTERM close the link, which the Bluetooth system would keep open otherwise; they end in
+    KeyboardInterrupt.
     """
     quiet_libraries()
     return asyncio.run(_until_asked(main))

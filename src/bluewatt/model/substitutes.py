@@ -13,6 +13,7 @@ _SERIAL: Final = re.compile(rb"[A-Z]{2}[0-9]{4}[A-Z0-9]{5}")
 """A printed serial number, such as HQ2104VESU7."""
 _SERIAL_LENGTH = 11
 _RANDOM_STATIC = 0xC0
+_ADDRESS_SIZE = 6
 _SHORTEST_KNOWN = 4
 """Shorter texts are replaced where they stand as a value, but not searched for elsewhere."""
 
@@ -27,10 +28,12 @@ class Substitutes:
         self.numbers: dict[int, int] = {}
 
     def address(self, text: str) -> str:
-        """An address of the same kind (public or random) in place of one."""
+        """An address of the same kind (public or random) in place of one; what is no address stays."""
+        if len(text.split(":")) != _ADDRESS_SIZE:
+            return text
         if text not in self.addresses:
             number = len(self.addresses) + 1
-            first = int(text[:2], 16) & _RANDOM_STATIC if ":" in text else _RANDOM_STATIC
+            first = int(text[:2], 16) & _RANDOM_STATIC
             self.addresses[text] = f"{first:02X}:00:5E:00:{number >> 8 & 0xFF:02X}:{number & 0xFF:02X}"
         return self.addresses[text]
 

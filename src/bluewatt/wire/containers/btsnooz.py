@@ -9,7 +9,6 @@ packet indicator; the length counts one byte for that. Facts as the tools of the
 from __future__ import annotations
 
 import base64
-import binascii
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -71,7 +70,7 @@ def read_log(text: str) -> tuple[list[Packet], CaptureError | None]:
     """
     try:
         raw = base64.b64decode(text[: len(text) // 4 * 4])
-    except binascii.Error as error:
+    except ValueError as error:
         raise CaptureError(f"the Bluetooth log of the bug report is damaged: {error}") from None
     if len(raw) < _HEADER.size or raw[0] not in _RECORDS:
         version = f"version {raw[0]}" if raw else "no bytes"

@@ -106,16 +106,18 @@ class Peripheral:
     async def __aenter__(self) -> Self:
         """Switch the radio on and advertise; AdapterUnavailable where it does not answer."""
         self._list_services()
-        try:
-            await asyncio.wait_for(self.radio.power_on(), _POWER_ON_TIME)
-        except (TimeoutError, BaseBumbleError) as error:
-            raise AdapterUnavailable("the Bluetooth adapter does not answer", reason="missing") from error
-        prepare_pairing(self.radio, lambda: self.device.pin, self._bonds)
         self.radio.on(Device.EVENT_CONNECTION, self._on_connection)
         self.device.pin_changed = self._forget_bonds
         self.device.changed = self._news.set
-        # The first time here: bumble gives two advertising sets that are made at once the same number.
-        await self._advertise()
+        try:
+            async with asyncio.timeout(_POWER_ON_TIME):
+                await self.radio.power_on()
+                prepare_pairing(self.radio, lambda: self.device.pin, self._bonds)
+                # The first time here: bumble gives two advertising sets that are made at once the same number.
+                await self._advertise()
+        except (TimeoutError, BaseBumbleError) as error:
+            why = str(error) or "no answer"
+            raise AdapterUnavailable(f"the Bluetooth adapter cannot be a device: {why}", reason="missing") from error
         self._tasks = [
             asyncio.create_task(self._keep_advertising(), name=f"advertise {self.device.address}"),
             asyncio.create_task(self._send_notifications(), name=f"notify {self.device.address}"),

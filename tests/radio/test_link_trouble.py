@@ -18,7 +18,7 @@ from bluewatt.tables.gatt import Characteristic
 from bluewatt.transports.ble_central import Central, Wanted
 from bluewatt.transports.ble_channel import Clock
 from bluewatt.transports.ble_link import BleLink
-from bluewatt.transports.ble_pairing import parse_pin
+from bluewatt.transports.pins import parse_pin
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
 from bluewatt.wire.control import Header

@@ -14,14 +14,18 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bluewatt.config import state_folder
 from bluewatt.errors import ConfigError
-from bluewatt.transports.ble_central import FIND, NEAREST, Central, Wanted
-from bluewatt.transports.ble_link import BleLink
-from bluewatt.transports.ble_pairing import Notice, parse_pin
-from bluewatt.transports.ble_scan import BleSource
+from bluewatt.transports.ble_channel import FIND, NEAREST
+from bluewatt.transports.pins import parse_pin
+
+if TYPE_CHECKING:  # the libraries for Bluetooth are wanted when a radio is opened, not before
+    from bluewatt.transports.ble_central import Central
+    from bluewatt.transports.ble_link import BleLink
+    from bluewatt.transports.ble_pairing import Notice
+    from bluewatt.transports.ble_scan import BleSource
 
 SYSTEM, VIRTUAL = "ble", "virtual"
 VIRTUAL_PIN = "000000"
@@ -35,9 +39,10 @@ async def open_central(radio: str = "ble:", *, bonds: Path | None = None) -> Asy
     `bonds` is the file for bonds where the system keeps none: transports whose host we are.
     """
     kind, _, text = radio.partition(":")
+    (central,) = _rooms(_CENTRAL)
     async with AsyncExitStack() as stack:
         if kind == SYSTEM:
-            yield Central(text or None)
+            yield central.Central(text or None)
         elif kind == VIRTUAL:
             yield await _emulated(stack)
         else:
@@ -45,37 +50,42 @@ async def open_central(radio: str = "ble:", *, bonds: Path | None = None) -> Asy
 
 
 async def _emulated(stack: AsyncExitStack) -> Central:
-    emulate, virtual, bleak = _virtual_rooms("bluewatt.app.emulate", _RADIO, _BLEAK)
+    emulate, virtual, bleak, central = _rooms("bluewatt.app.emulate", _RADIO, _BLEAK, _CENTRAL)
     radio = await stack.enter_async_context(virtual.VirtualRadio())
     plans = [emulate.Plan(family=family, pin=VIRTUAL_PIN) for family in emulate.FAMILIES]
     await stack.enter_async_context(emulate.Emulator(plans, radio=radio, seed=1))
     adapter = await stack.enter_async_context(bleak.VirtualAdapter(radio))
-    return Central(virtual=adapter)
+    made: Central = central.Central(virtual=adapter)
+    return made
 
 
 async def _hosted(stack: AsyncExitStack, transport: str, bonds: Path) -> Central:
-    bleak, host = _virtual_rooms(_BLEAK, "bluewatt.transports.virtual_host")
+    bleak, host, central = _rooms(_BLEAK, "bluewatt.transports.virtual_host", _CENTRAL)
     if transport.partition(":")[0] not in host.KINDS:
         hint = f"write ble:, ble:hci1, virtual:, or {', '.join(host.KINDS)} with what follows the colon"
         raise ConfigError(f"no radio is called {transport!r}", hint=hint)
     _private(bonds)
     adapter = await stack.enter_async_context(host.HostedAdapter(transport))
-    central = Central(virtual=await stack.enter_async_context(bleak.VirtualAdapter(adapter, key_store=bonds)))
-    central.origin = transport
+    virtual = await stack.enter_async_context(bleak.VirtualAdapter(adapter, key_store=bonds))
+    made: Central = central.Central(virtual=virtual)
+    made.origin = transport
     stack.callback(_private, bonds)
-    return central
+    return made
 
 
+_CENTRAL, _LINK = "bluewatt.transports.ble_central", "bluewatt.transports.ble_link"
 _RADIO, _BLEAK = "bluewatt.transports.virtual", "bluewatt.transports.virtual_bleak"
 
 
-def _virtual_rooms(*names: str) -> list[Any]:
-    """Modules that need bumble; ConfigError where it is not installed."""
+def _rooms(*names: str) -> list[Any]:
+    """Modules that need the libraries for Bluetooth; ConfigError where those are not installed."""
     try:
         return [import_module(name) for name in names]
     except ModuleNotFoundError as missing:
-        hint = "run: pip install 'bluewatt[ble,emulator]'"
-        raise ConfigError(f"this radio needs the library {missing.name}", hint=hint) from missing
+        extras = "ble,emulator" if missing.name == "bumble" else "ble"
+        raise ConfigError(
+            f"this radio needs the library {missing.name}", hint=f"run: pip install 'bluewatt[{extras}]'"
+        ) from missing
 
 
 def _private(bonds: Path) -> None:
@@ -104,14 +114,18 @@ async def connect(
     `pin` is a text of six digits, wanted once per device: the bond serves afterwards. `central` shares an open adapter.
     """
     typed = parse_pin(pin) if pin is not None else None
+    link, dialled = _rooms(_LINK, _CENTRAL)
     async with AsyncExitStack() as stack:
         if central is None:
             central = await stack.enter_async_context(open_central(radio))
-        link = BleLink(central, Wanted.of(device), pin=typed, find=find, nearest=nearest, notice=notice)
-        yield await stack.enter_async_context(link)
+        wanted = dialled.Wanted.of(device)
+        made = link.BleLink(central, wanted, pin=typed, find=find, nearest=nearest, notice=notice)
+        yield await stack.enter_async_context(made)
 
 
 def frames_of(central: Central) -> BleSource:
     """The advertisements that a central's adapter hears."""
     backend = central.virtual.scanner if central.virtual else None
-    return BleSource(central.adapter, backend=backend, origin=central.origin)
+    (scan,) = _rooms("bluewatt.transports.ble_scan")
+    source: BleSource = scan.BleSource(central.adapter, backend=backend, origin=central.origin)
+    return source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -29,9 +29,11 @@ from bluewatt.model.reading import Device
 from bluewatt.services.readout import Day, History, read_history
 from bluewatt.tables.compounds import LAYOUTS
 from bluewatt.tables.metrics import spoken
-from bluewatt.transports.ble_central import Central
-from bluewatt.transports.ble_link import BleLink
 from bluewatt.wire.values import plain
+
+if TYPE_CHECKING:
+    from bluewatt.transports.ble_central import Central
+    from bluewatt.transports.ble_link import BleLink
 
 _DAY, _TOTAL = "history_day", "history_total"
 _HIDDEN = frozenset({"version", "error_database", "day_sequence", "rest"})

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,8 +16,10 @@ from bluewatt.cli.options import json_option
 from bluewatt.cli.shown import COLUMNS, csv_cells, json_reading, label, print_table, value_text, write_csv, write_json
 from bluewatt.model.registers import RegisterReading, RegisterValue
 from bluewatt.services.readout import GROUPS, read_group, read_named
-from bluewatt.transports.ble_central import Central
-from bluewatt.transports.ble_link import BleLink
+
+if TYPE_CHECKING:
+    from bluewatt.transports.ble_central import Central
+    from bluewatt.transports.ble_link import BleLink
 
 DEFAULT_GROUPS = ("facts", "live")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
@@ -15,8 +16,10 @@ from bluewatt.services.audit import Audit
 from bluewatt.services.commander import Commander, Plan
 from bluewatt.tables.controls import CONTROLS
 from bluewatt.tables.registers import by_key
-from bluewatt.transports.ble_central import Central
-from bluewatt.transports.ble_link import BleLink
+
+if TYPE_CHECKING:
+    from bluewatt.transports.ble_central import Central
+    from bluewatt.transports.ble_link import BleLink
 
 AUDIT_FILE = "audit.jsonl"
 """In the state folder."""

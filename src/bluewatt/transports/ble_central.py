@@ -26,16 +26,11 @@ from bluewatt.errors import DeviceNotFound, KeyProblem
 from bluewatt.model.keys import normal_address
 from bluewatt.tables.gatt import COMPANY_ID, DATA_SERVICE, SECOND_DATA_SERVICE, SHUNT_SERVICE
 from bluewatt.tables.products import product_name
+from bluewatt.transports.ble_channel import FIND, NEAREST
 from bluewatt.transports.ble_errors import AdapterErrors, adapter_unavailable
 
 if TYPE_CHECKING:  # the virtual adapter wants bumble, which who has a real one need not install
     from bluewatt.transports.virtual_bleak import VirtualAdapter
-
-FIND = 10.0
-"""Seconds to listen for a device; Victron devices advertise several times a second."""
-
-NEAREST = 3.0
-"""Seconds to listen before the strongest device is taken for the nearest."""
 
 DIAL = 20.0
 """Seconds one try to connect may take."""

@@ -13,6 +13,12 @@ import msgspec
 from bluewatt.errors import DeviceRefused, LinkLost, LinkTimeout
 from bluewatt.model.registers import RegisterReading
 
+FIND = 10.0
+"""Seconds to listen for a device; Victron devices advertise several times a second."""
+
+NEAREST = 3.0
+"""Seconds to listen before the strongest device is taken for the nearest."""
+
 QUEUE = 4096
 """Readings that wait for a slow reader of `subscribe`; then the oldest goes."""
 

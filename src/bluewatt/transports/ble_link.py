@@ -24,8 +24,8 @@ from bluewatt.model.registers import RegisterReading, RegisterValue, explain_reg
 from bluewatt.tables.gatt import DATA_INSTANCE, DEFAULT_DATA_INSTANCE, KEEP_ALIVE_INSTANCE, ResultCode
 from bluewatt.tables.products import product
 from bluewatt.tables.registers import by_key, by_metric, by_name
-from bluewatt.transports.ble_central import FIND, NEAREST, Central, Nearby, Wanted
-from bluewatt.transports.ble_channel import Answer, Channel, Clock, Stream
+from bluewatt.transports.ble_central import Central, Nearby, Wanted
+from bluewatt.transports.ble_channel import FIND, NEAREST, Answer, Channel, Clock, Stream
 from bluewatt.transports.ble_pairing import Notice, pairing_of
 from bluewatt.transports.ble_shunt import ShuntChannel
 from bluewatt.transports.ble_unlock import unlock

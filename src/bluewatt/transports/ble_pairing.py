@@ -24,7 +24,6 @@ from bluewatt.transports.ble_words import LinkErrors, wrong_pin
 if TYPE_CHECKING:  # see ble_central
     from bluewatt.transports.virtual_bleak import VirtualAdapter
 
-PIN_DIGITS = 6
 PAIRING = 30.0
 """Seconds a pairing may take; the Bluetooth specification ends a silent one after thirty."""
 
@@ -33,23 +32,6 @@ Notice = Callable[[str], None]
 
 _WRONG_PIN = ("CONFIRM_VALUE_FAILED", "DHKEY_CHECK_FAILED")
 _CANCELLED = ("PASSKEY_ENTRY_FAILED", "TIMEOUT")
-
-
-def parse_pin(text: str) -> str:
-    """A PIN as the text of six digits it is; PairingFailed (reason "pin") for anything else, without repeating it."""
-    pin = text.strip()
-    if not pin.isascii() or not pin.isdigit():
-        raise PairingFailed(f"a PIN is a text of {PIN_DIGITS} digits, such as 014916", reason="pin")
-    if len(pin) < PIN_DIGITS:
-        zeros = "0" * (PIN_DIGITS - len(pin))
-        raise PairingFailed(
-            f"a PIN has {PIN_DIGITS} digits and this one has {len(pin)}: if leading zeros were lost on the way"
-            f" (PINs are text, write them in quotes), it is {zeros}{'N' * len(pin)}, N being what you gave",
-            reason="pin",
-        )
-    if len(pin) > PIN_DIGITS:
-        raise PairingFailed(f"a PIN has {PIN_DIGITS} digits and this one has {len(pin)}", reason="pin")
-    return pin
 
 
 class Pairing(Protocol):

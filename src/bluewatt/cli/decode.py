@@ -119,8 +119,8 @@ def _decode_files(
 def _to_parquet(files: Sequence[str], named: Sequence[NamedKey], output: str | None, *, reveal: bool) -> None:
     if output is None:
         raise click.UsageError("--format parquet needs --output FILE")
-    # Read when they are imported: numpy's threads for linear algebra find no work here, and starting them costs; Arrow's
-    # own allocator keeps a sixth more memory than the system's and is no faster.
+    # Read when they are imported: numpy's threads for linear algebra find no work here, and starting them costs;
+    # Arrow's own allocator keeps a sixth more memory than the system's and is no faster.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:

@@ -22,10 +22,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bluewatt.model.jsonlines import FIRST_SECOND, LAST_SECOND
+from bluewatt.model.plausibility import judge
+from bluewatt.model.verdict import KeyState, KeyVerdict
 from bluewatt.schema import Code, Flags, Groups, Row
 from bluewatt.tables.metrics import metric
-from bluewatt.tables.records import record_class, record_classes
+from bluewatt.tables.records import EXTENDED_TYPE, record_class, record_classes
+from bluewatt.wire.advert import decode_advertisement
 from bluewatt.wire.batch import (
+    NO_KEY,
     Batch,
     Column,
     Indices,
@@ -45,6 +49,12 @@ ROW_GROUP = 32768
 _COMPRESSION = "zstd"
 _RISING = ("at", "nonce")
 """Columns in which each value is a little more than the one before: the differences are written."""
+
+_OPEN = EXTENDED_TYPE << 8
+"""From this record type on records are not encrypted."""
+
+_WEIGHED = 12
+"""So many advertisements of a device are weighed in a row group, until its key is proven."""
 
 _LOOKED_UP = 4096
 """Numbers below it are told apart by a table of them all."""
@@ -98,7 +108,8 @@ class ParquetWriter:
     """Decodes chunks of advertisements and writes them to a Parquet file; a context manager.
 
     `keys` are keys by address (AA:BB:CC:DD:EE:FF is 0xAABBCCDDEEFF), `loose` those whose device is not known;
-    KeyProblem for one that is none. OSError from the file passes through.
+    KeyProblem for one that is none. With `prove_keys`, what a key opens counts only if it makes sense: an advertisement
+    is `KEY_MISMATCH` where it does not. OSError from the file passes through.
     """
 
     def __init__(
@@ -108,12 +119,16 @@ class ParquetWriter:
         *,
         loose: Sequence[bytes | str] = (),
         row_group: int = ROW_GROUP,
+        prove_keys: bool = True,
     ) -> None:
         self.counts = dict.fromkeys(Status, 0)
         """How many advertisements met which fate."""
         self._keys = {address: Key.of(key) for address, key in keys.items()}
         self._loose = [Key.of(key) for key in loose]
         self._row_group = row_group
+        self._prove_keys = prove_keys
+        self._proven: set[int] = set()
+        """Devices with the key that was proven, as one number."""
         self._waiting: list[Columns] = []
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._writing: Future[None] | None = None
@@ -174,14 +189,51 @@ class ParquetWriter:
         keys, index = key_indices(columns.address, self._keys)
         if self._loose:
             keys, index = add_loose_keys(keys, index, self._loose, columns.payload)
-        return decode_batch(columns.payload, columns.length, keys, index)
+        batch = decode_batch(columns.payload, columns.length, keys, index)
+        refuted = self._refuted(columns, batch, keys, index) if self._prove_keys and keys else []
+        if refuted:
+            index[np.concatenate(refuted)] = NO_KEY
+            batch = decode_batch(columns.payload, columns.length, keys, index)
+            batch.status[np.concatenate(refuted)] = Status.KEY_MISMATCH
+        return batch
+
+    def _refuted(self, columns: Columns, batch: Batch, keys: Sequence[Key], index: NDArray[np.int16]) -> list[Indices]:
+        """What was opened with a key whose first byte fits and whose content does not, device by device."""
+        opened = np.flatnonzero((batch.status == Status.DECODED) & (batch.record_type < _OPEN) & (index != NO_KEY))
+        pairs = columns.address[opened] << np.uint64(16) | index[opened].astype(np.uint64)
+        found = []
+        for pair in _distinct(pairs)[0]:
+            if pair in self._proven:
+                continue
+            rows = opened[pairs == pair]
+            verdict = _weigh(columns, batch, rows, keys[index[rows[0]]])
+            if verdict.state is KeyState.RIGHT:
+                self._proven.add(pair)
+            elif verdict.score < 0:
+                found.append(rows)
+        return found
+
+
+def _weigh(columns: Columns, batch: Batch, rows: Indices, key: Key) -> KeyVerdict:
+    """The verdict about a key by some of the advertisements it opened, copies left out."""
+    some = {int(batch.nonce[row]): row for row in rows[:: -(-len(rows) // _WEIGHED)]}
+    verdict = KeyVerdict()
+    for row in some.values():
+        payload = columns.payload[row, : int(columns.length[row])].tobytes()
+        verdict.content(judge(decode_advertisement(payload, key)).evidence)
+    return verdict
 
 
 def write_parquet(
-    path: Path, chunks: Iterable[Columns], keys: Mapping[int, bytes | str], *, loose: Sequence[bytes | str] = ()
+    path: Path,
+    chunks: Iterable[Columns],
+    keys: Mapping[int, bytes | str],
+    *,
+    loose: Sequence[bytes | str] = (),
+    prove_keys: bool = True,
 ) -> dict[Status, int]:
     """Write all chunks to a Parquet file; return how many advertisements met which fate."""
-    with ParquetWriter(path, keys, loose=loose) as writer:
+    with ParquetWriter(path, keys, loose=loose, prove_keys=prove_keys) as writer:
         for chunk in chunks:
             writer.add(chunk)
     return writer.counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -16,7 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from bluewatt.app.connect import open_central
+from bluewatt.errors import LinkLost
 from bluewatt.services.emulator import FAMILIES
+from bluewatt.transports.ble_central import Wanted
+from bluewatt.transports.ble_channel import Clock
+from bluewatt.transports.ble_link import BleLink
+from bluewatt.wire.session_client import ClientSide
 
 PIN = "004711"
 BLUEWATT = (str(Path(sys.executable).with_name("bluewatt")),)
@@ -180,6 +187,23 @@ def test_a_stream_ends_well_on_request_and_badly_when_the_device_leaves(client: 
             emulator.terminate()
             assert stream.wait(20) == 3
             assert "disconnected in the middle" in stream.stderr.read()
+
+
+@pytest.mark.parametrize(("documented", "kept"), [(False, False), (False, True), (True, True)])
+async def test_a_minute_with_and_without_keep_alive(client: Client, documented: bool, kept: bool) -> None:
+    """The emulator's time runs forty times as fast; so does the link's, or it would be late with its keep-alive."""
+    with emulating(client, "smartshunt", "--speed", "40"):
+        async with open_central(client.radio, bonds=client.home / "bonds.json") as central:
+            clock = Clock(lambda: time.monotonic() * 40, 40)
+            side = ClientSide(keep_alive=10.0 if kept else None)
+            wanted = Wanted.of("SmartShunt")
+            async with BleLink(central, wanted, pin=PIN, documented=documented, side=side, clock=clock) as link:
+                await asyncio.sleep(1.8)  # 72 seconds of the shunt
+                if kept:
+                    assert (await link.get("battery_voltage")).value
+                else:
+                    with pytest.raises(LinkLost):
+                        await link.get("battery_voltage")
 
 
 def test_nobody_there(client: Client) -> None:

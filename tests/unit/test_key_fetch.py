@@ -113,6 +113,7 @@ async def test_an_advertisement_proves_the_key_and_strangers_do_not() -> None:
     [
         (frames(bytes(range(1, 17))), True, KeyMismatch, "does not open what it advertises: nothing was saved"),
         (frames(KEY, only_product=True), None, KeyProblem, "does not advertise its values"),
+        (frames(OTHER), True, KeyProblem, "saved"),
         ([], False, KeyProblem, "switch Instant Readout on"),
         ([], True, KeyProblem, "no advertisement of C2:00:00:00:00:07 was heard"),
     ],

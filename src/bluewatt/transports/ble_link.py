@@ -211,6 +211,8 @@ class BleLink:
                 await self._channel.read_header()
         except (Malformed, *LinkErrors) as error:
             name = self.nearby.label
+            if isinstance(error, TimeoutError):
+                raise not_connected(name, error) from error
             if is_unpaired(error) or isinstance(error, Malformed):
                 raise (bond_lost(name) if bonded else pin_needed(name)) from error
             raise (bond_lost(name) if bonded and self._lost else link_lost(name)) from error

@@ -50,8 +50,8 @@ class Substitutes:
             return text
         if text not in self.texts:
             number = len(self.texts) + 1
-            made = b"XX%04dXXXXX" % number if _SERIAL.fullmatch(text) else b"name %d" % number
-            self.texts[text] = made[: len(text)].ljust(len(text), b".")
+            made = b"XX%04dXXXXX" % number if _SERIAL.fullmatch(text) else b"Device %d" % number
+            self.texts[text] = made[: len(text)].ljust(len(text))
         return self.texts[text]
 
     def number(self, number: int) -> int:

@@ -29,7 +29,7 @@ max-width:1140px;padding:28px 24px 60px}h1{font-size:26px;margin:0}h2{font-size:
 h3{font-size:16px;margin:26px 0 8px}p{margin:6px 0}.soft{color:var(--soft)}table{border-collapse:collapse;width:100%;
 font-size:14px}th{text-align:left;color:var(--soft);font-weight:600}th,td{padding:5px 12px 5px 0;vertical-align:top;
 border-bottom:1px solid var(--line)}td.n,th.n{text-align:right}code{font:13px ui-monospace,monospace;
-overflow-wrap:anywhere}.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(330px,1fr));gap:14px}
+white-space:nowrap}code.long{white-space:normal;overflow-wrap:anywhere}.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(330px,1fr));gap:14px}
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:10px;padding:10px 12px 4px}
 figcaption{font-size:14px;font-weight:600}svg{width:100%;height:auto;display:block}svg text{font-size:10.5px;
 fill:var(--soft)}.timeline text{font-size:12px}.axis,.grid{stroke:var(--line);fill:none}polyline{fill:none;
@@ -155,7 +155,7 @@ def _unknown(devices: Sequence[DeviceReport]) -> Iterator[str]:
 
 def _unknown_row(one: DeviceReport, unknown: UnknownRegister) -> tuple[str, ...]:
     shown = unknown.changes[:_MOST_CHANGES]
-    changes = "<br>".join(f"{utc_text(at)[11:19]} <code>{raw.hex(' ') or 'empty'}</code>" for at, raw in shown)
+    changes = "<br>".join(f"{utc_text(at)[11:19]} <code class=long>{raw.hex(' ') or 'empty'}</code>" for at, raw in shown)
     more = len(unknown.changes) - len(shown)
     return (
         f"<code>0x{unknown.register:04X}</code>",

@@ -77,7 +77,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="bluewatt", message="%(prog)s %(version)s")
 def bluewatt() -> None:
-    """Hear Victron Energy's Bluetooth devices, live, from captures, or simulated."""
+    """Hear, talk to, imitate and explain the Bluetooth devices of Victron Energy."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -132,14 +132,17 @@ def _shape(reader: PacketReader) -> _Shape | None:
 
 
 def read_columns(
-    blocks: Iterable[bytes], on_problem: Callable[[CaptureError], None] | None = None
+    blocks: Iterable[bytes], on_problem: Callable[[CaptureError], None] | None = None, kinds: set[int] | None = None
 ) -> Iterator[Columns]:
-    """Yield the advertisements of a capture as columns, a chunk per block; errors as `read_packets` has them."""
+    """Yield the advertisements of a capture as columns, a chunk per block; errors as `read_packets` has them.
+
+    `kinds` gathers the kinds of packets that the capture holds.
+    """
     stream = iter(blocks)
     head = b""
     while len(head) < LONGEST_HEADER and (block := next(stream, None)) is not None:
         head += block
-    reader = ColumnReader(head, on_problem)
+    reader = ColumnReader(head, on_problem, kinds)
     yield reader.feed(reader.rest)
     for block in stream:
         yield reader.feed(block)
@@ -152,7 +155,14 @@ def read_columns(
 class ColumnReader:
     """Turns the bytes of one capture into columns; opened with its first bytes, `rest` of which is fed first."""
 
-    def __init__(self, head: bytes, on_problem: Callable[[CaptureError], None] | None = None) -> None:
+    def __init__(
+        self,
+        head: bytes,
+        on_problem: Callable[[CaptureError], None] | None = None,
+        kinds: set[int] | None = None,
+    ) -> None:
+        self.kinds: set[int] = set() if kinds is None else kinds
+        """The kinds of packets there were."""
         self._reader, self.rest = open_container(head)
         self._advertisements = AdvertisementReader()
         self._on_problem = on_problem
@@ -187,6 +197,7 @@ class ColumnReader:
 
     def _carefully(self, packets: list[Packet]) -> Columns:
         columns = pack(self._advertisements.read(packets))
+        self.kinds.update(packet[1] for packet in packets)
         self._tell()
         return columns
 
@@ -201,6 +212,7 @@ class ColumnReader:
         if not len(starts):
             return _NO_COLUMNS
         rows = _take(buffer, starts, shape.layout)
+        self.kinds.update(np.flatnonzero(np.bincount(rows["kind"])).tolist())
         sizes = ends - starts - (shape.header + shape.wrapping + 1)
         common = _common(rows, sizes)
         others = np.flatnonzero(~common & _worth_reading(rows, sizes))

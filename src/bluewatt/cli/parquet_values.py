@@ -1,0 +1,49 @@
+"""`bluewatt decode --format parquet`: the values told in the conversations of a capture, in a file of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from bluewatt.cli.inputs import Input
+from bluewatt.cli.steps import packet_batches
+from bluewatt.errors import CaptureError
+from bluewatt.faces.value_columns import ValueWriter
+from bluewatt.model.conversation import Conversation, Line
+from bluewatt.transports.capture_frames import STANDARD_INPUT
+from bluewatt.wire.acl import HciLinks, is_report
+
+
+def write_values(output: Path, files: Sequence[str], *, reveal: bool) -> int:
+    """Write the registers told in conversations beside `output`, if there are any; how many."""
+    with ValueWriter(values_path(output), reveal=reveal) as writer:
+        for path in files:
+            if path == STANDARD_INPUT:
+                continue  # was read to its end for the advertisements
+            with Input(path) as source:
+                for line in _lines(source):
+                    writer.add(line)
+    if writer.count:
+        click.echo(f"bluewatt: {writer.count} values told in conversations are in {writer.path}", err=True)
+    return writer.count
+
+
+def values_path(output: Path) -> Path:
+    """Where the values told in conversations go: OUTPUT with ".values" before its suffix."""
+    return output.with_name(f"{output.stem}.values{output.suffix}")
+
+
+def _lines(source: Input) -> Iterator[Line]:
+    """The conversations of a capture; its damage was told with the advertisements."""
+    if source.is_recording:
+        return
+    links, conversation = HciLinks(), Conversation()
+    with suppress(CaptureError):
+        for packets in packet_batches(source):
+            for packet in packets:
+                if not is_report(packet[1], packet[3]) and (event := links.read(packet)):
+                    yield from conversation.receive(event)
+            links.problems.clear()

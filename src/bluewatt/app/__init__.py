@@ -8,7 +8,7 @@ a function from the text behind the colon to a `Source` (model/ports.py), import
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import TracebackType
@@ -17,14 +17,17 @@ from urllib.parse import parse_qsl
 
 from bluewatt.errors import CaptureError, ConfigError
 from bluewatt.model.keys import KeyRing
+from bluewatt.model.networks import NetworkAwareReceiver
 from bluewatt.model.ports import Source
 from bluewatt.model.reading import Frame, Reading, Undecoded
 from bluewatt.model.receiver import Receiver
+from bluewatt.model.registers import RegisterReading
 from bluewatt.model.roster import Roster
 from bluewatt.services.keys import gather_keys
 
 if TYPE_CHECKING:
     from bluewatt.transports.ble_scan import ScanCounters
+    from bluewatt.wire.vesmart import Network
 
 SOURCES: dict[str, str] = {
     "ble": "bluewatt.app:ble_source",
@@ -79,9 +82,19 @@ class OpenSource:
     `receiver` what became of the keys and of doubtful values.
     """
 
-    def __init__(self, source: Source, keys: KeyRing, *, on_frame: Callable[[Frame], None] | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        keys: KeyRing,
+        *,
+        networks: Iterable[Network] = (),
+        on_frame: Callable[[Frame], None] | None = None,
+        on_registers: Callable[[RegisterReading], None] | None = None,
+    ) -> None:
         self.source = source
         self.receiver = Receiver(keys)
+        self._listener = NetworkAwareReceiver(self.receiver, networks)
+        self._on_registers = on_registers
         self.roster = Roster()
         self.frames = 0
         """Frames of Victron devices heard so far."""
@@ -116,7 +129,10 @@ class OpenSource:
                 if self._on_frame:
                     self._on_frame(frame)
                 self.roster.heard(frame)
-                for outcome in self.receiver.feed(frame):
+                for outcome in self._listener.feed(frame):
+                    if isinstance(outcome, RegisterReading):
+                        self._network(outcome)
+                        continue
                     self.roster.told(outcome)
                     yield outcome
         except CaptureError as error:
@@ -126,6 +142,12 @@ class OpenSource:
             yield outcome
         if damage:
             raise damage
+
+    def _network(self, reading: RegisterReading) -> None:
+        """What a member of a VE.Smart network told the others."""
+        self.roster.networked(reading)
+        if self._on_registers:
+            self._on_registers(reading)
 
     def now(self) -> float:
         """The present as the frames count it: of a capture the time of its last frame, else the source's clock."""
@@ -143,15 +165,18 @@ def open_source(
     spec: str,
     *,
     keys: KeyRing | Mapping[str, bytes | str] | None = None,
+    networks: Iterable[Network] = (),
     on_frame: Callable[[Frame], None] | None = None,
+    on_registers: Callable[[RegisterReading], None] | None = None,
 ) -> OpenSource:
     """The source named by `spec`, to be entered with `async with`; iterating it gives readings.
 
     `keys` by address; left out, those of the key file and of the environment count. `on_frame` sees every frame before
-    it is opened (a recorder). ConfigError for a text that names no source, or one whose libraries are not installed.
+    it is opened (a recorder). Of the VE.Smart `networks` given, `on_registers` is
+    told what members tell. ConfigError for a text that names no source, or one whose libraries are not installed.
     """
     ring = gather_keys() if keys is None else keys if isinstance(keys, KeyRing) else KeyRing(keys)
-    return OpenSource(make_source(spec), ring, on_frame=on_frame)
+    return OpenSource(make_source(spec), ring, networks=networks, on_frame=on_frame, on_registers=on_registers)
 
 
 def make_source(spec: str) -> Source:

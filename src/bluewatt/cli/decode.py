@@ -61,8 +61,9 @@ def command(
     """Explain an advertisement, or decode everything in a capture.
 
     INPUT is an advertisement in hex digits (manufacturer data, with or without the company identifier E1 02), a line
-    copied from bluetoothctl, btmon, nRF Connect, bleak, ESPHome and others, or a file: btsnoop, pcap, pcapng (also
-    gzipped), a recording of --record, or another tool's log. "-" is standard input.
+    copied from bluetoothctl, btmon, nRF Connect, bleak, ESPHome and others, or a file: btsnoop, pcap, pcapng,
+    PacketLogger, an Android bug report (zip or text), any of them gzipped, a recording of --record, or another tool's
+    log. "-" is standard input. Of connections each message is shown, in both directions.
     """
     form = "json" if as_json else form
     named = named_keys(keys, keys_file)

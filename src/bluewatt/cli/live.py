@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from typing import Any, Protocol
 
@@ -18,10 +18,13 @@ from bluewatt.app import OpenSource, open_source
 from bluewatt.cli import DEBUG
 from bluewatt.cli.terminal import devices_table, status_line
 from bluewatt.errors import BluewattError, CaptureError, DeviceNotFound
+from bluewatt.model.conversation_json import LineWriter
 from bluewatt.model.jsonlines import json_line
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.receiver import Outcome
+from bluewatt.model.registers import RegisterReading
 from bluewatt.transports.recording import FrameRecorder
+from bluewatt.wire.vesmart import Network
 
 WITHOUT_TERMINAL = 10.0
 """Seconds a command runs where nobody can press Ctrl-C and none were named."""
@@ -111,7 +114,14 @@ def recorder(path: str | None) -> Iterator[FrameRecorder | None]:
 
 
 def listen(
-    spec: str, *, keys: KeyRing, screen: Callable[[], Screen], seconds: float | None, record: str | None
+    spec: str,
+    *,
+    keys: KeyRing,
+    screen: Callable[[], Screen],
+    seconds: float | None,
+    record: str | None,
+    networks: Sequence[Network] = (),
+    as_json: bool = False,
 ) -> OpenSource:
     """Open a source and show what is heard until it ends, `seconds` are over, or Ctrl-C; all of these end well.
 
@@ -119,11 +129,24 @@ def listen(
     """
     quiet_libraries()
     with recorder(record) as recording:
-        source = open_source(spec, keys=keys, on_frame=recording.write if recording else None)
+        source = open_source(
+            spec,
+            keys=keys,
+            networks=networks,
+            on_frame=recording.write if recording else None,
+            on_registers=print_registers if as_json else None,
+        )
         run(_listen(source, screen, seconds))
     if not source.frames:
         raise nothing_heard(source)
     return source
+
+
+def print_registers(reading: RegisterReading) -> None:
+    """Print what a member of a VE.Smart network told, a JSON object per register."""
+    for line in LineWriter(reading.origin).registers(reading):
+        sys.stdout.buffer.write(line + b"\n")
+    sys.stdout.buffer.flush()
 
 
 async def _listen(source: OpenSource, make_screen: Callable[[], Screen], seconds: float | None) -> None:

@@ -8,7 +8,7 @@ import click
 
 from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, overview
 from bluewatt.cli.options import keys_options, live_options
-from bluewatt.services.keys import gather_keys
+from bluewatt.services.keys import gather_keys, gather_networks
 
 
 @click.command("scan")
@@ -37,4 +37,7 @@ def command(
         return JsonScreen() if as_json else TableScreen(partial(overview, ending="" if limit else "Ctrl-C ends"))
 
     spec = f"ble:{adapter}" if adapter else source
-    listen(spec, keys=gather_keys(keys, keys_file), screen=screen, seconds=limit, record=record)
+    listen(
+        spec, keys=gather_keys(keys, keys_file), networks=gather_networks(keys_file), screen=screen,
+        seconds=limit, record=record, as_json=as_json,
+    )  # fmt: skip

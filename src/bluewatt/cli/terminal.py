@@ -23,6 +23,7 @@ from bluewatt.cli.words import (
     type_title,
     value_text,
 )
+from bluewatt.model.meaning import value_words
 from bluewatt.model.presence import PresenceState
 from bluewatt.model.roster import Entry, Roster
 from bluewatt.schema import Row
@@ -97,6 +98,9 @@ def _state(entry: Entry, now: float) -> Text:
 
 def _values(entry: Entry, now: float, room: int) -> Text:
     why = entry.why(now)
+    if entry.reading is None and entry.network:
+        told = (f"{value.key} {value_words(value)}" for value in entry.network.values())
+        return Text(_fitting(told, room) or "VE.Smart networking")
     if entry.reading is None:
         return Text(why or "the key is being checked", "yellow")
     stale = entry.presence.state(now) is not PresenceState.SEEN

@@ -18,7 +18,7 @@ from bluewatt.model.jsonlines import calendar_second
 from bluewatt.model.keys import normal_address
 from bluewatt.model.reading import Device, Reading
 from bluewatt.model.receiver import Outcome
-from bluewatt.services.keys import gather_keys
+from bluewatt.services.keys import gather_keys, gather_networks
 
 
 @click.command("watch")
@@ -47,7 +47,10 @@ def command(
             return Filtered(chosen, JsonScreen())
         return TableScreen(chosen.panels) if Console().is_terminal else Filtered(chosen, LineScreen())
 
-    listen(spec, keys=gather_keys(keys, keys_file), screen=screen, seconds=limit_of(seconds), record=record)
+    listen(
+        spec, keys=gather_keys(keys, keys_file), networks=gather_networks(keys_file), screen=screen,
+        seconds=limit_of(seconds), record=record, as_json=as_json,
+    )  # fmt: skip
 
 
 class Chosen:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bluewatt.model.presence import Presence, PresenceState
 from bluewatt.model.reading import Device, Frame, Reading, Undecoded
 from bluewatt.model.receiver import NO_RECORD, REJECTED, UNPROVEN, VESMART
+from bluewatt.model.registers import RegisterReading, RegisterValue
 
 RSSI_WEIGHT = 0.2
 """Of the newest signal strength in the running mean that orders the list."""
@@ -27,7 +28,7 @@ CONNECTED_ELSEWHERE = "silent: out of range, or connected to an app"
 class Entry:
     """One device of the roster."""
 
-    __slots__ = ("device", "frames", "presence", "reading", "rssi", "silent")
+    __slots__ = ("device", "frames", "network", "presence", "reading", "rssi", "silent")
 
     def __init__(self, device: Device) -> None:
         self.device = device
@@ -37,6 +38,8 @@ class Entry:
         self.frames = 0
         self.reading: Reading | None = None
         """The last values."""
+        self.network: dict[str, RegisterValue] = {}
+        """The last values it told its VE.Smart network, by key."""
         self.silent: Undecoded | None = None
         """Why the last frame gave no values, None while they come."""
 
@@ -78,6 +81,12 @@ class Roster:
         elif outcome.reason not in (VESMART, REJECTED) or entry.reading is None:
             entry.silent = outcome
         return entry
+
+    def networked(self, reading: RegisterReading) -> None:
+        """A member of a VE.Smart network told values; its frame was heard before."""
+        entry = self.entries.get(reading.device.address)
+        if entry is not None:
+            entry.network.update({value.key: value for value in reading.values})
 
     def nearest_first(self) -> list[Entry]:
         """All devices, the strongest signal first."""

@@ -90,16 +90,19 @@ class Transcript:
                 yield None, lines
 
     def _heard(self, packets: list[Packet]) -> Iterator[Step]:
-        feed, names = self.receiver.feed, self.conversation.names
+        feed, names, products = self.receiver.feed, self.conversation.names, self.conversation.products
+        last = self._last
         for at, address, _, rssi, _, payload, name in self._advertisements.read(packets):
-            self._clock(at)
+            if at < last:
+                self.backwards += 1
+            self._last = last = at
             if name is not None:
                 if len(names) >= _MOST_NAMES:
                     names.clear()
                 names[address] = name
             if payload is not None:
                 frame = Frame(at, self.origin, ADVERTISEMENT, address, payload, rssi, names.get(address))
-                if address not in self.conversation.products and len(self.conversation.products) < _MOST_NAMES:
+                if address not in products and len(products) < _MOST_NAMES:
                     self._introduce(address, payload)
                 yield frame, feed(frame)
 

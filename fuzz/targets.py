@@ -19,6 +19,7 @@ from bluewatt.tables.records import record_classes
 from bluewatt.tables.shunt_gatt import CHARACTERISTICS
 from bluewatt.wire import vreg
 from bluewatt.wire.advertising import AdvertisementReader
+from bluewatt.wire.airlinks import AirLinks
 from bluewatt.wire.att import Server
 from bluewatt.wire.containers import Kind, read_packets
 from bluewatt.wire.containers.btsnooz import find_logs, read_log
@@ -126,6 +127,15 @@ def conversation(data: bytes) -> None:
             sentence(entry)
 
 
+def sniffed(data: bytes) -> None:
+    """Link-layer packets of a sniffer, a length byte before each: one connection, plain and encrypted."""
+    links, position = AirLinks([KEY]), 0
+    while position < len(data):
+        end = position + 1 + data[position]
+        links.read((0.0, Kind.AIR, None, data[position + 1 : end], position, 0))
+        position = end
+
+
 def phone_log(data: bytes) -> None:
     for log in find_logs(data.decode("latin-1").splitlines()):
         read_log(log)
@@ -199,6 +209,13 @@ MESSAGES: list[vreg.Message] = [
     vreg.NewPath(instance=0, index=4, path="/Dc/0/Voltage"),
 ]
 TALK = list(talks.packets(pushes=3, mtu=77, fragment=40))
+ON_AIR = b"\xab\x5d\x65\x50"
+AIR_TALK = [
+    b"\xd6\xbe\x89\x8e\x05\x22" + bytes(range(12)) + ON_AIR + bytes(18) + bytes(3),
+    *(ON_AIR + bytes([2, len(one.data) + 4, len(one.data), 0, 4, 0]) + one.data + bytes(3) for one in talks.talk(pushes=2)),
+    *(ON_AIR + bytes([3, len(body)]) + body + bytes(3) for body in (b"\x03" + bytes(22), b"\x04" + bytes(12), b"\x05")),
+    ON_AIR + b"\x02\x09" + bytes(9) + bytes(3),
+]  # fmt: skip
 NETWORK = Network(b"\x12\x34", KEY)
 
 TARGETS = {
@@ -214,6 +231,7 @@ TARGETS = {
     "air": Target(air),
     "attribute": Target(attribute, seeds=[b"".join(bytes([len(one.data)]) + one.data for one in talks.talk(pushes=3))]),
     "conversation": Target(conversation, (CaptureError,), [talks.btsnoop(TALK), packetlogger(TALK)]),
+    "sniffed": Target(sniffed, seeds=[b"".join(bytes([len(one)]) + one for one in AIR_TALK)]),
     "phone-log": Target(phone_log, (CaptureError,), [bug_report(TALK)]),
     "capture": Target(capture, (CaptureError,), [btsnoop(EVENTS[:3]), pcap(EVENTS[:3])]),
 }

@@ -11,6 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from bench import talks
 from bluewatt.cli import main
@@ -19,6 +21,7 @@ from bluewatt.model.conversation_json import LineWriter
 from bluewatt.model.meaning import sentence
 from bluewatt.model.transcript import Transcript
 from bluewatt.tables.gatt import CHARACTERISTIC_HANDLES, Characteristic
+from bluewatt.wire.air_cipher import LinkCipher
 from bluewatt.wire.containers import Kind, read_packets
 from bluewatt.wire.containers.packets import Packet
 from bluewatt.wire.vreg import Value, parse_messages
@@ -211,8 +214,8 @@ def sniffed(*, direction: bool = True, encrypted: bool = False) -> list[tuple[fl
     return found
 
 
-def lines_on_air(rows: list[tuple[float, bytes]]) -> tuple[Transcript, list[Line]]:
-    made, lines = Transcript("capture:air"), []
+def lines_on_air(rows: list[tuple[float, bytes]], **options: object) -> tuple[Transcript, list[Line]]:
+    made, lines = Transcript("capture:air", **options), []  # type: ignore[arg-type]
     packets: list[Packet] = [(at, Kind.AIR_WITH_HEADER, None, data, 0, 0) for at, data in rows]
     for _, entries in made.feed(packets):
         lines += [entry for entry in entries if isinstance(entry, Line)]
@@ -231,10 +234,66 @@ def test_a_plain_connection_on_air_says_the_same(direction: bool) -> None:
 def test_an_encrypted_connection_on_air_says_so() -> None:
     made, lines = lines_on_air(sniffed(encrypted=True))
     assert [sentence(line) for line in lines if line.message == "encrypted"] == [
-        "encrypted from here on: a sniffer cannot read it"
+        "encrypted from here on: a sniffer cannot read it without its key (--ltk)"
     ]
     assert made.unreadable > 20
     assert not any(isinstance(line.content, Value) for line in lines)
+
+
+LTK = bytes(range(0x30, 0x40))
+REQUEST, ANSWER = bytes(range(1, 23)), bytes(range(101, 113))
+
+
+def encrypted_rows(lost: int = 0) -> list[tuple[float, bytes]]:
+    """The talk as a sniffer hears it when both sides encrypt, by the cipher of the library alone."""
+    halves = (REQUEST[10:18] + ANSWER[:8])[::-1]
+    session = Cipher(algorithms.AES(LTK), modes.ECB()).encryptor().update(halves)
+    cipher, start = AESCCM(session, tag_length=4), REQUEST[18:22] + ANSWER[8:12]
+    rows = sniffed(encrypted=True)[:1]
+    for central, body in ((True, b"\x03" + REQUEST), (False, b"\x04" + ANSWER), (False, b"\x05")):
+        rows.append((1.5, on_air(None, central=central, body=pdu(3, 0, body))))
+    counters, sequence = [0, 0], [1, 1]
+
+    def seal(side: int, kind: int, plain: bytes) -> None:
+        nonce = bytearray(counters[side].to_bytes(5, "little"))
+        nonce[4] |= 0x80 if side == talks.CLIENT else 0
+        sealed = cipher.encrypt(bytes(nonce) + start, plain, bytes([kind]))
+        counters[side] += 1
+        sequence[side] ^= 1
+        rows.append((2.0, on_air(None, central=side == talks.CLIENT, body=pdu(kind, sequence[side], sealed))))
+
+    seal(talks.CLIENT, 3, b"\x06")
+    seal(talks.DEVICE, 3, b"\x06")
+    counters[talks.DEVICE] += lost
+    for spoken in talks.talk(mtu=77):
+        whole = struct.pack("<HH", len(spoken.data), 4) + spoken.data
+        for at in range(0, len(whole), 27):
+            seal(spoken.side, 1 if at else 2, whole[at : at + 27])
+    return rows
+
+
+@pytest.mark.parametrize("key", [LTK, LTK[::-1]])
+def test_an_encrypted_connection_opens_with_its_key(key: bytes) -> None:
+    made, lines = lines_on_air(encrypted_rows(lost=3), long_term_keys=[bytes(16), key])
+    _, expected = transcript(talks.btsnoop(list(talks.packets(mtu=77))))
+    assert said(lines) == said(expected)
+    assert made.unreadable == 0
+
+
+def test_a_wrong_key_opens_nothing() -> None:
+    made, lines = lines_on_air(encrypted_rows(), long_term_keys=[bytes(16)])
+    assert said(lines) == []
+    assert made.unreadable > 60
+
+
+def test_the_sample_data_of_the_standard_opens() -> None:
+    """Bluetooth Core, volume 6, part C, section 1: both sides confirm encryption."""
+    request = bytes.fromhex("9078563412efcdab 7424 1302f1e0dfcebdac 24abdcba")
+    cipher = LinkCipher(
+        bytes.fromhex("4c68384139f574d836bcf34e9dfb01bf"), request, bytes.fromhex("7968574635241302 bebaafde")
+    )
+    assert cipher.open(0x0F, bytes.fromhex("9fcda7f448"), from_central=True) == b"\x06"
+    assert cipher.open(0x07, bytes.fromhex("a34c13a415"), from_central=False) == b"\x06"
 
 
 @pytest.mark.parametrize("which", [0, 1, 2, 3])

@@ -43,6 +43,10 @@ _LONGEST_NAME = 256
     "--report", type=click.Path(dir_okay=False), metavar="OUTPUT",
     help="Write an HTML report: devices, timeline, charts, and the registers nobody knows.",
 )  # fmt: skip
+@click.option(
+    "--ltk", "long_term_keys", multiple=True, metavar="KEY",
+    help="Long-term key (32 hex digits) of an encrypted connection that a sniffer heard. Repeatable.",
+)  # fmt: skip
 @click.option("--reveal", is_flag=True, help="Show keys and PINs that are in the capture. [default: hidden]")
 @click.option("--follow", is_flag=True, help="Wait for more at the end of a file that grows, until Ctrl-C.")
 def command(
@@ -55,6 +59,7 @@ def command(
     number: int | None,
     redact: str | None,
     report: str | None,
+    long_term_keys: tuple[str, ...],
     reveal: bool,
     follow: bool,
 ) -> None:
@@ -80,8 +85,10 @@ def command(
     elif files:
         from bluewatt.cli.steps import Secrets
         from bluewatt.services.keys import gather_networks
+        from bluewatt.wire.air_cipher import parse_long_term_key
 
-        secrets = Secrets(named, gather_networks(keys_file), reveal)
+        links = [parse_long_term_key(key) for key in long_term_keys]
+        secrets = Secrets(named, gather_networks(keys_file), reveal, links)
         _decode_files(files, secrets, form, output, number=number, redact=redact, report=report, follow=follow)
 
 

@@ -32,6 +32,8 @@ class Secrets:
     keys: Sequence[NamedKey] = ()
     networks: Sequence[Network] = ()
     reveal: bool = False
+    long_term_keys: Sequence[bytes] = ()
+    """Of encrypted connections that a sniffer heard."""
 
     def ring(self) -> KeyRing:
         """A new key ring of the keys."""
@@ -39,7 +41,7 @@ class Secrets:
 
     def transcript(self, origin: str) -> Transcript:
         """A transcript that knows them all."""
-        return Transcript(origin, self.ring(), self.networks)
+        return Transcript(origin, self.ring(), self.networks, self.long_term_keys)
 
 
 def steps(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
@@ -124,7 +126,7 @@ def _remarks(transcript: Transcript) -> Iterator[str]:
     if transcript.backwards:
         yield f"the time went backwards {transcript.backwards} times: the lines are in the order of the file"
     if transcript.unreadable:
-        yield f"{transcript.unreadable} packets belong to encrypted connections and cannot be read by a sniffer"
+        yield f"{transcript.unreadable} packets belong to encrypted connections: --ltk KEY opens them"
     if transcript.bad_crc:
         yield f"{transcript.bad_crc} packets were heard with a wrong checksum"
     seen = transcript.conversation.keys_seen

@@ -130,7 +130,7 @@ def _link_words(line: Line, change: Change) -> str:
     if line.message == MTU_AGREED:
         return f"packets of up to {change.number} bytes"
     if line.message == ENCRYPTED:
-        return "encrypted from here on: a sniffer cannot read it"
+        return "encrypted from here on: a sniffer cannot read it without its key (--ltk)"
     if line.message == NOTIFICATIONS:
         state = {0: "off", 1: "on", 2: "on (indications)"}.get(change.number, "?")
         return f"switches notifications of {uuid_name(change.uuid)} {state}"

@@ -39,7 +39,13 @@ Step = tuple[Frame | None, Sequence[Entry]]
 class Transcript:
     """Reads a capture; what is wrong with packets is told in `problems`, taken out by the caller."""
 
-    def __init__(self, origin: str, keys: KeyRing | None = None, networks: Iterable[Network] = ()) -> None:
+    def __init__(
+        self,
+        origin: str,
+        keys: KeyRing | None = None,
+        networks: Iterable[Network] = (),
+        long_term_keys: Iterable[bytes] = (),
+    ) -> None:
         self.origin = origin
         receiver = Receiver(keys)
         self.keys = receiver.keys
@@ -50,7 +56,7 @@ class Transcript:
         self.backwards = 0
         """How often a time stamp lay before the one of the packet before it."""
         self._advertisements = AdvertisementReader()
-        self._hci, self._air = HciLinks(), AirLinks()
+        self._hci, self._air = HciLinks(), AirLinks(long_term_keys)
         self._advertisements.problems = self._hci.problems = self._air.problems = self.problems
         self._last = 0.0
 

@@ -2,10 +2,12 @@
 
 A CONNECT_IND names both addresses and the access address under which the data packets follow. Layout: Bluetooth Core,
 volume 6, part B, sections 2.3.3 and 2.4. A packet sent again (same sequence bit) is dropped.
+Encrypted connections are opened where their long-term key is given.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from bluewatt.errors import CaptureError, Malformed
@@ -22,19 +24,21 @@ from bluewatt.wire.acl import (
     Reassembly,
 )
 from bluewatt.wire.ad_structures import AddressTexts
+from bluewatt.wire.air_cipher import LinkCipher
 from bluewatt.wire.att import CLIENT_OPCODES
 from bluewatt.wire.containers.packets import Packet
 from bluewatt.wire.linklayer import ADVERTISING_ACCESS_ADDRESS, Heard, unwrap_air
 
 _CONNECT, _CONNECT_LENGTH = 5, 34
 _CONTINUED, _FIRST, _CONTROL = 1, 2, 3
-_TERMINATE, _START_ENCRYPTION, _PAUSE_ENCRYPTION = 0x02, 0x05, 0x0A
+_TERMINATE, _ENCRYPTION_REQUEST, _ENCRYPTION_ANSWER, _START_ENCRYPTION, _PAUSE_ENCRYPTION = 0x02, 0x03, 0x04, 0x05, 0x0A
+_REQUEST_SIZE, _ANSWER_SIZE = 22, 12
 _SIGNALLING, _SECURITY = 5, 6
 _CHANNELS: Final = frozenset({ATT_CHANNEL, _SIGNALLING, _SECURITY})
 
 
 class _Link:
-    __slots__ = ("encrypted", "number", "sequence", "sides")
+    __slots__ = ("answer", "ciphers", "encrypted", "number", "request", "sequence", "sides")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -42,14 +46,20 @@ class _Link:
         self.sequence: list[bytes | None] = [None, None]
         """The last packet of each side, to know one that is sent again."""
         self.encrypted = False
+        self.request = b""
+        self.answer = b""
+        self.ciphers: list[LinkCipher] = []
+        """One per key that may be the right one; the first that opens a packet stays alone."""
 
 
 class AirLinks:
     """Follows the connections of a sniffer's capture, as `HciLinks` follows those of a host's."""
 
-    def __init__(self) -> None:
+    def __init__(self, long_term_keys: Iterable[bytes] = ()) -> None:
         self.problems: list[CaptureError] = []
         self.opened = 0
+        # Programs print a key either way round.
+        self._keys = [order for key in long_term_keys for order in (key, key[::-1])]
         self.unreadable = 0
         """Data packets passed over because they were encrypted."""
         self._links: dict[bytes, _Link] = {}
@@ -86,10 +96,11 @@ class AirLinks:
             if kind != _FIRST or not _believable(payload):
                 return None
             link = self._open(packet[:4])
-        if link.encrypted and not heard.decrypted:
+        secret = link.encrypted and not heard.decrypted and bool(payload)
+        if secret and not link.ciphers:
             self.unreadable += 1
             return None
-        side = _side(heard, kind, payload, link)
+        side = _side(heard, kind, b"" if secret else payload, link)
         # The sequence bit and the content; a lone empty packet says nothing.
         mark = bytes([packet[4] & 0x0B]) + payload
         if link.sequence[side] == mark:
@@ -97,6 +108,11 @@ class AirLinks:
         link.sequence[side] = mark
         if not payload:
             return None
+        if secret:
+            plain = self._opened(link, packet[4], payload, side)
+            if plain is None:
+                return None
+            payload = plain
         if kind == _CONTROL:
             return self._control(at, packet[:4], link, payload, offset)
         whole = link.sides[side].begin(payload) if kind == _FIRST else link.sides[side].go_on(payload)
@@ -104,14 +120,31 @@ class AirLinks:
             return None
         return Data(at, link.number, side, whole[2] | whole[3] << 8, whole[4:], offset)
 
+    def _opened(self, link: _Link, header: int, payload: bytes, side: int) -> bytes | None:
+        """The payload of an encrypted packet, by the key that fits."""
+        for cipher in link.ciphers:
+            plain = cipher.open(header, payload, from_central=side == NEAR)
+            if plain is not None:
+                link.ciphers = [cipher]
+                return plain
+        self.unreadable += 1
+        return None
+
     def _control(self, at: float, access: bytes, link: _Link, payload: bytes, offset: int) -> LinkEvent | None:
         if payload[0] == _TERMINATE:
             del self._links[access]
             return Disconnected(at, link.number, payload[1] if len(payload) > 1 else 0, offset)
-        if payload[0] == _START_ENCRYPTION:
+        if payload[0] == _ENCRYPTION_REQUEST and len(payload) > _REQUEST_SIZE:
+            link.request = payload[1:]
+        elif payload[0] == _ENCRYPTION_ANSWER and len(payload) > _ANSWER_SIZE:
+            link.answer = payload[1:]
+        elif payload[0] == _START_ENCRYPTION:
             link.encrypted = True
+            if link.request and link.answer and self._keys:
+                link.ciphers = [LinkCipher(key, link.request, link.answer) for key in self._keys]
+                return None
             return Encrypted(at, link.number, offset)
-        if payload[0] == _PAUSE_ENCRYPTION:
+        elif payload[0] == _PAUSE_ENCRYPTION:
             link.encrypted = False
         return None
 

@@ -212,7 +212,8 @@ TALK = list(talks.packets(pushes=3, mtu=77, fragment=40))
 ON_AIR = b"\xab\x5d\x65\x50"
 AIR_TALK = [
     b"\xd6\xbe\x89\x8e\x05\x22" + bytes(range(12)) + ON_AIR + bytes(18) + bytes(3),
-    *(ON_AIR + bytes([2, len(one.data) + 4, len(one.data), 0, 4, 0]) + one.data + bytes(3) for one in talks.talk(pushes=2)),
+    *(ON_AIR + bytes([2, len(one.data) + 4, len(one.data), 0, 4, 0]) + one.data + bytes(3)
+      for one in talks.talk(pushes=2)),
     *(ON_AIR + bytes([3, len(body)]) + body + bytes(3) for body in (b"\x03" + bytes(22), b"\x04" + bytes(12), b"\x05")),
     ON_AIR + b"\x02\x09" + bytes(9) + bytes(3),
 ]  # fmt: skip

@@ -23,7 +23,7 @@ from bluewatt.tables.gatt import Characteristic
 from bluewatt.tables.gatt_handles import DEVICE_NAME, NO_PRODUCT
 from bluewatt.tables.products import product
 from bluewatt.tables.registers import by_key, meanings
-from bluewatt.wire.acl import ATT_CHANNEL, FAR, NEAR, Connected, Data, Encrypted, LinkEvent
+from bluewatt.wire.acl import ATT_CHANNEL, FAR, MOST_LINKS, NEAR, Connected, Data, Encrypted, LinkEvent
 from bluewatt.wire.att import CLIENT_OPCODES, MTU_AGREED, READ, REFUSED, Operation, Server
 from bluewatt.wire.control import Control, Drop, Failure, Grant, Header, Limits, UnknownControl, parse_header
 from bluewatt.wire.observer import Observer
@@ -40,6 +40,7 @@ UNFINISHED = "Unfinished"
 CONNECTED, DISCONNECTED, ENCRYPTED, NOTIFICATIONS = "connected", "disconnected", "encrypted", "notifications"
 
 _KEY_SIZE = 16
+_MOST_DEVICES = 4096
 _SUBSCRIPTIONS = {b"\x00\x00": 0, b"\x01\x00": 1, b"\x02\x00": 2}
 _UNKNOWN = "unknown"
 
@@ -167,12 +168,18 @@ class Conversation:
         return [line for link in self._links.values() for line in self._ended(link, at, 0)]
 
     def _connected(self, event: Connected) -> list[Line]:
+        lines: list[Line] = []
+        if len(self._links) >= MOST_LINKS:
+            # Their ends were not captured.
+            lines = [*self._ended(self._links.pop(next(iter(self._links))), event.at, event.offset)]
         link = self._open(event.link, event.addresses[FAR] or event.addresses[NEAR] or _UNKNOWN)
-        return [self._line(event.at, link, None, LINK, CONNECTED, Change(), offset=event.offset)]
+        return [*lines, self._line(event.at, link, None, LINK, CONNECTED, Change(), offset=event.offset)]
 
     def _open(self, number: int, address: str) -> _Link:
         link = self._links[number] = _Link(number, Device(address, address, self.names.get(address)))
         if address != _UNKNOWN:
+            if len(self._known) >= _MOST_DEVICES:
+                self._known.clear()
             link.servers[FAR].uuids.update(self._known.get(address, {}))
             self._known[address] = link.servers[FAR].uuids
             self._identify(link, self.products.get(address))
@@ -253,6 +260,8 @@ class Conversation:
         self.names[link.device.address] = name
 
     def _found_key(self, address: str, key: bytes) -> None:
+        if len(self.keys_seen) >= _MOST_DEVICES:
+            self.keys_seen.clear()
         self.keys_seen[address] = key
         self.keys.add(address, key)
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 import msgspec
 
 from bluewatt.errors import WireError
-from bluewatt.model.conversation import Attribute, Conversation, Line
+from bluewatt.model.conversation import CONTROL, GATT, VREG, Attribute, Conversation, Line
 from bluewatt.model.handles import HandleMap
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.meaning import SECRET_ATTRIBUTES, holds_secret
@@ -74,6 +74,8 @@ class Redactor:
         self._learner, self._conversation = HciLinks(), Conversation(self._keys)
         self._advertisements, self._writer = AdvertisementReader(), HciLinks()
         self._links: dict[int, _Link] = {}
+        self._ours: set[int] = set()
+        """The connections to Victron devices; what others say is nobody's business."""
         self._queue: deque[_Held | bytes] = deque()
 
     @property
@@ -95,14 +97,17 @@ class Redactor:
             self.substitutes.key(key)
 
     def _learn_line(self, line: Line) -> None:
-        self.substitutes.address(line.device.address)
         content = line.content
+        named = isinstance(content, Attribute) and content.uuid == DEVICE_NAME
+        if line.kind in (VREG, CONTROL, GATT) and not named:
+            self._ours.add(line.link)
+            self.substitutes.address(line.device.address)
         pairs: tuple[tuple[int, bytes], ...] = ()
         if isinstance(content, Value):
             pairs = ((content.register, content.value),)
         elif isinstance(content, SetValues):
             pairs = content.writes
-        elif isinstance(content, Attribute) and content.uuid == DEVICE_NAME and line.message == READ:
+        elif named and isinstance(content, Attribute) and line.message == READ:
             self.substitutes.text(content.value)
         for register, raw in pairs:
             row = lookup(register, line.family)
@@ -152,7 +157,11 @@ class Redactor:
 
     def _connection(self, packet: Packet) -> None:
         event = self._writer.read(packet)
-        if isinstance(event, Connected):
+        if isinstance(event, Connected) and event.addresses[FAR] in self.substitutes.addresses:
+            self._ours.add(event.link)
+        if event is not None and event.link not in self._ours:
+            self.dropped["packets of connections with other devices"] += 1
+        elif isinstance(event, Connected):
             handle = int.from_bytes(packet[3][4:6], "little") & 0x0FFF
             self._links[event.link] = _Link(handle)
             self._queue.append(record(event.at, Kind.EVENT, FROM_CONTROLLER, self._connected(event, handle)))

@@ -340,7 +340,7 @@ def _metric(parts: Sequence[_Filled], kind: pa.DataType, count: int) -> pa.Array
     if pa.types.is_list(kind):
         return _list(parts[0], kind, count)
     if len(parts) == 1 and len(parts[0].rows) == count:
-        values, absent = parts[0].column.values, ~parts[0].column.valid
+        values, absent = parts[0].column.values.astype(kind.to_pandas_dtype(), copy=False), ~parts[0].column.valid
     else:
         values, absent = np.zeros(count, kind.to_pandas_dtype()), np.ones(count, np.bool_)
         for rows, column in parts:

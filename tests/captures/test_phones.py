@@ -118,6 +118,45 @@ def test_every_container_tells_the_same_conversation(
     assert found == decoded(expected, capfd)
 
 
+@pytest.mark.parametrize("form", ["pcap", "pcapng", "nsecpcap"])
+@pytest.mark.skipif(shutil.which("editcap") is None, reason="Wireshark's tools are not installed")
+def test_what_wireshark_converts_tells_the_same(form: str, expected: Path, tmp_path: Path, capfd: Captured) -> None:
+    path = tmp_path / "converted"
+    subprocess.run(["editcap", "-F", form, str(expected), str(path)], check=True, capture_output=True)
+    assert decoded(path, capfd) == decoded(expected, capfd)
+
+
+def monitor() -> bytes:
+    """As btmon writes it: the kind of packet in the flags, no packet indicator, notes about the adapter between."""
+    opcodes = {(1, 0): 2, (4, 1): 3, (2, 0): 4, (2, 1): 5}
+    file = b"btsnoop\0" + struct.pack(">II", 1, 2001)
+    for number, (direction, packet) in enumerate([(9, b"\x09note"), *ROWS]):
+        stamp = talks.EPOCH + round((talks.START + max(number - 1, 0) * 0.01) * 1e6)
+        opcode = opcodes.get((packet[0], direction), 12)
+        body = packet[1:]
+        file += struct.pack(">IIIIq", len(body), len(body), opcode, 0, stamp) + body
+    return file
+
+
+def h1() -> bytes:
+    """btsnoop without packet indicators: the flags tell commands and events from data."""
+    file = b"btsnoop\0" + struct.pack(">II", 1, 1001)
+    for number, (direction, packet) in enumerate(ROWS):
+        stamp = talks.EPOCH + round((talks.START + number * 0.01) * 1e6)
+        flags, body = direction | (0 if packet[0] == 2 else 2), packet[1:]
+        file += struct.pack(">IIIIq", len(body), len(body), flags, 0, stamp) + body
+    return file
+
+
+@pytest.mark.parametrize("content", [monitor(), h1()], ids=["monitor", "H1"])
+def test_the_other_kinds_of_btsnoop_tell_the_same(
+    content: bytes, expected: Path, tmp_path: Path, capfd: Captured
+) -> None:  # fmt: skip
+    path = tmp_path / "other"
+    path.write_bytes(content)
+    assert decoded(path, capfd) == decoded(expected, capfd)
+
+
 @pytest.mark.parametrize("order", "><")
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 def test_tshark_reads_the_packetlogger_file_alike(order: str, tmp_path: Path) -> None:

@@ -14,6 +14,10 @@ import bluewatt.cli
 from bluewatt import __version__
 from bluewatt.cli import COMMANDS, main
 from bluewatt.errors import BluewattError, DeviceNotFound, LinkLost
+from bluewatt.model.reading import ADVERTISEMENT, Frame
+from bluewatt.tables.records.solarsense import Solarsense
+from bluewatt.transports.recording import encode_frame
+from bluewatt.wire.advert import build_advertisement
 
 COMMAND = Path(sys.executable).with_name("bluewatt")
 Captured = pytest.CaptureFixture[str]
@@ -37,6 +41,44 @@ def test_help_imports_next_to_nothing() -> None:
 def test_decoding_one_advertisement_imports_no_terminal_and_no_loop() -> None:
     loaded = imported("decode", "10025ba0", "--json")
     assert not loaded & {"rich", "asyncio", "bleak", "bumble", "numpy", "tomllib"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("arguments", [("--help",), ("scan", "capture:RECORDING"), ("decode", "RECORDING", "--json")])
+def test_a_full_disk_is_told_in_one_line(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    given = [text.replace("RECORDING", recording(tmp_path)) for text in arguments]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([COMMAND, *given], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (7, "bluewatt: cannot write the output: No space left on device\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a descriptor as POSIX shells do")
+@pytest.mark.parametrize("closed", [0, 1])
+def test_a_closed_standard_stream_is_an_empty_one(closed: int, tmp_path: Path) -> None:
+    given = ["decode", "-", "--json"] if closed == 0 else ["decode", recording(tmp_path), "--json"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}>&-', "sh", COMMAND, *given], stderr=subprocess.PIPE, text=True
+    )
+    assert done.returncode == (7 if closed == 0 else 0)
+    assert "bug" not in done.stderr
+
+
+def test_a_terminal_without_our_characters_gets_question_marks(tmp_path: Path) -> None:
+    """Windows and containers without a locale."""
+    done = subprocess.run(
+        [COMMAND, "scan", f"capture:{recording(tmp_path)}"],
+        capture_output=True, text=True, check=True, env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert " W/m?" in done.stdout
+
+
+def recording(folder: Path) -> str:
+    """The path of a recording of one device that needs no key."""
+    data = build_advertisement(Solarsense(irradiance=812.3), product_id=0xC050, key=None, nonce=7)
+    frame = Frame(1.7e9, "ble:", ADVERTISEMENT, "AA:BB:CC:DD:EE:FF", data)
+    path = folder / "one.jsonl"
+    path.write_bytes(encode_frame(frame))
+    return str(path)
 
 
 def test_help_names_every_command(capfd: Captured) -> None:

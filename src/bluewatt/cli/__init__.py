@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ from typing import Any
 import click
 
 from bluewatt import __version__
-from bluewatt.errors import BluewattError, ConfigError
+from bluewatt.errors import BluewattError, CaptureError, ConfigError
 
 COMMANDS = {
     "demo": "A live table of a simulated site. Needs no Bluetooth.",
@@ -83,6 +85,7 @@ def bluewatt() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     _spare_the_collector()
+    _take_any_terminal()
     try:
         code = bluewatt.main(arguments, prog_name="bluewatt", standalone_mode=False)
         sys.stdout.flush()
@@ -94,6 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _told(error)
     return code if isinstance(code, int) else 0
+
+
+def _take_any_terminal() -> None:
+    """A character the terminal's encoding lacks becomes "?"; a stream that was closed before we began is empty."""
+    sys.stdin, sys.stdout = sys.stdin or open(os.devnull), sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _spare_the_collector() -> None:
@@ -127,6 +138,10 @@ def _told(error: Exception) -> int:
     if isinstance(cause, ModuleNotFoundError) and (extra := EXTRAS.get((cause.name or "").partition(".")[0])):
         _say(f"this needs the library {cause.name} (run: pip install 'bluewatt[{extra}]')")
         return ConfigError.exit_code
+    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+        _say(f"cannot write the output: {cause.strerror}")
+        _forget_output()
+        return CaptureError.exit_code
     _say(f"unexpected {type(cause).__name__}: this is a bug, please report it ({DEBUG}=1 shows the traceback)")
     return 1
 

@@ -17,12 +17,10 @@ end
 local seen = {}
 function V.forget_products() seen = {} end
 
-local function note_product(data)
-  local mark = data:sub(3, 4) .. data:sub(8, 8)
-  if seen[mark] or #data < 4 then return end
+local function note_product(mark, product)
   seen[mark] = true
   local from = address()
-  if from then V.learn_product(V.address_text(from), V.little(data, 3, 4)) end
+  if from then V.learn_product(V.address_text(from), product) end
 end
 
 -- In Wireshark's window bytes are marked; tshark draws nothing, and every range costs time.
@@ -89,14 +87,9 @@ local function show_sealed(tree, tvb, data, record)
   end
 end
 
--- The number of the record type, 0xFFnn for the extended ones; nil where there is no record. A dongle with an
--- unsupported device sends type, nonce and key check 0 and one byte over and over: no record.
-local function type_of(data)
-  if #data <= HEADER_LENGTH then return nil end
-  local kind, low, high, check = byte(data, 5, 8)
-  if kind == T.advert.extended then return kind * 256 + check end
-  local idle = kind + low + high + check == 0 and data:sub(9) == data:sub(9, 9):rep(#data - 8)
-  return not idle and kind or nil
+-- A dongle with an unsupported device sends type, nonce and key check 0 and one byte over and over: no record.
+local function is_idle(data)
+  return data:sub(5, 8) == "\0\0\0\0" and data:sub(9) == data:sub(9, 9):rep(#data - 8)
 end
 
 local function show_product(tree, tvb, data, number)
@@ -123,25 +116,23 @@ local function is_vesmart(first)
   return first == T.advert.counter or first == T.advert.data
 end
 
--- What the list shows of each kind, kept: making a text for every packet costs time.
-local NAMES = {}
-for number, record in pairs(T.records) do NAMES[number] = record.title end
+local HEAD = "Victron advertisement, "
+local LISTED = {} -- record type → what the list shows, kept: making a text for every packet costs time
+for number, record in pairs(T.records) do LISTED[number] = HEAD .. record.title end
+local WITHOUT_RECORD, UNKNOWN_RECORD = HEAD .. "no record", HEAD .. "record of unknown type"
+local VESMART, OTHER = "VE.Smart networking", HEAD .. "of unknown kind"
 
-local function name_of(data, first)
-  if first ~= PRODUCT then return is_vesmart(first) and "VE.Smart networking" or "Victron" end
-  local number = type_of(data)
-  if not number then return T.advert.title end
-  return NAMES[number] or "Record of unknown type", number
+-- The number of the record type (0xFFnn for the extended ones, nil where there is no record), and what the list shows.
+local function kind_of(data, first, kind, check)
+  if first ~= PRODUCT then return nil, is_vesmart(first) and VESMART or OTHER end
+  if #data <= HEADER_LENGTH or kind == 0 and is_idle(data) then return nil, WITHOUT_RECORD end
+  if kind == EXTENDED then kind = kind * 256 + check end
+  return kind, LISTED[kind] or UNKNOWN_RECORD
 end
 
-local IN_LIST = setmetatable({}, { __index = function(kept, name)
-  kept[name] = ", " .. name
-  return kept[name]
-end })
-
-local function show(tvb, tree, data, first, name, number)
+local function show(tvb, tree, data, first, number, listed)
   whole = tvb()
-  local item = tree:add(V.protocol, whole, "Victron Energy, " .. name)
+  local item = tree:add(V.protocol, whole, listed)
   if first == PRODUCT then
     show_product(item, tvb, data, number)
   elseif is_vesmart(first) then
@@ -152,14 +143,20 @@ local function show(tvb, tree, data, first, name, number)
   end
 end
 
--- Where nobody looks at the tree and no filter asks for it, the name in the list is all.
+local raw, referenced = Tvb.raw, TreeItem.referenced
+
+-- Where nobody looks at the tree and no filter asks for it, the name in the list is all. (A tree that is looked at
+-- refers to everything.)
 function V.protocol.dissector(tvb, pinfo, tree)
-  local data = tvb:raw()
-  if data == "" then return 0 end
-  local first = byte(data, 1)
-  local name, number = name_of(data, first)
-  if first == PRODUCT and not pinfo.visited then note_product(data) end
-  if tree.visible or tree:referenced(V.handle) then show(tvb, tree, data, first, name, number) end
-  pinfo.cols.info:append(IN_LIST[name])
+  local data = raw(tvb)
+  local first, _, low, high, kind, _, _, check = byte(data, 1, 8)
+  if not first then return 0 end
+  local number, listed = kind_of(data, first, kind, check)
+  if high and first == PRODUCT then
+    local mark = low + 256 * high + 65536 * (check or 0)
+    if not seen[mark] and not pinfo.visited then note_product(mark, mark % 65536) end
+  end
+  if referenced(tree, V.handle) then show(tvb, tree, data, first, number, listed) end
+  pinfo.cols.info = listed
   return #data
 end

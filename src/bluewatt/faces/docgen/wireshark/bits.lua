@@ -51,6 +51,11 @@ function V.float(data)
   return sign * (fraction + POWER[23]) * 2.0 ^ (exponent - 150)
 end
 
+-- A whole number as text, of any size, on every Lua.
+function V.whole(number)
+  return ("%.0f"):format(number)
+end
+
 function V.hex(data)
   return (data:gsub(".", function(letter) return ("%02x"):format(byte(letter)) end))
 end

@@ -73,16 +73,13 @@ local function elements_left(part, bits)
   return count > 0 and (part.upto or count == (part.count or 1)) and count or nil
 end
 
--- Show the parts between two bits of `data`; the bit behind the last, and the part that was missed (nil: none).
--- `whole` is the range of all of `data`.
+-- Show the parts from bit `start` on, as far as bit `stop` reaches; the bit behind the last. `whole` is the range of all
+-- of `data`.
 function show_parts(tree, whole, parts, data, start, stop)
   local at = start
   for _, part in ipairs(parts) do
     local count = elements_left(part, stop - at)
-    if not count then
-      if not part.optional then return at, part end
-      break
-    end
+    if not count then return at end
     if part.bits == TO_THE_END then
       tree:add(F[part.field], whole:range(floor(at / 8)))
       return stop
@@ -95,14 +92,28 @@ function show_parts(tree, whole, parts, data, start, stop)
   return at
 end
 
+-- The part that is missing in a content of so many bits; nil where all is there that has to be.
+local function missing(parts, bits)
+  for _, part in ipairs(parts) do
+    local count = elements_left(part, bits)
+    if not count then return not part.optional and part or nil end
+    if part.bits == TO_THE_END then return nil end
+    bits = bits - count * part.bits
+  end
+  return nil
+end
+
 function V.show_compound(tree, range, row, data)
   local layout = T.by_length[row.layout .. "_" .. #data] or T.layouts[row.layout]
-  local item = tree:add(range, row.label)
-  local at, missed = show_parts(item, range, layout, data, 0, 8 * #data)
+  local missed = missing(layout, 8 * #data)
   if missed then
-    item:add_proto_expert_info(E.malformed, ("%d bytes end before %s"):format(#data, missed.label))
-  elseif at < 8 * #data then
-    item:add(N.raw, range:range(floor(at / 8))):append_text(" (rest)")
+    local text = ("%d bytes end before %s"):format(#data, missed.label)
+    local item = #data > 0 and tree:add(N.raw, range) or tree
+    item:add_proto_expert_info(E.malformed, text)
+  else
+    local item = tree:add(range, row.label)
+    local at = show_parts(item, range, layout, data, 0, 8 * #data)
+    if at < 8 * #data then item:add(N.raw, range:range(floor(at / 8))):append_text(" (rest)") end
   end
   return V.hex(data:sub(1, 8)) .. (#data > 8 and "…" or "")
 end

@@ -5,14 +5,14 @@ local byte, concat = string.byte, table.concat
 
 local function add_number(tree, field, range, number, most)
   if number < 0 or number > (most or 4294967295) then
-    tree:add(range, ("%d"):format(number))
+    tree:add(range, V.whole(number))
     return nil
   end
   return tree:add(field, range, number)
 end
 
 local function register_name(number)
-  return T.enums.registers[number] or ("0x%04X"):format(number)
+  return T.enums.registers[number] or number < 65536 and ("0x%04X"):format(number) or V.whole(number)
 end
 
 local function add_register(tree, range, number)
@@ -32,12 +32,12 @@ function SHOW.uint(tree, at, name, found, message)
     return register_name(number)
   elseif name == "code" then
     local item = add_number(tree, N.code, range, number)
-    if item and number ~= 0 then item:add_proto_expert_info(E.refused, T.enums.codes[number]) end
-    return (T.enums.codes[number] or ("code %d"):format(number)):lower()
+    if item and number ~= 0 then item:add_proto_expert_info(E.refused, T.enums.codes[number] or "Code " .. V.whole(number)) end
+    return (T.enums.codes[number] or "code " .. V.whole(number)):lower()
   end
   add_number(tree, PLAIN[name], range, number)
-  if name == "request_opcode" then return "to " .. (T.enums.opcodes[number] or ("%d"):format(number)) end
-  return name == "instance" and "@" .. ("%d"):format(number) or nil
+  if name == "request_opcode" then return "to " .. (T.enums.opcodes[number] or V.whole(number)) end
+  return name == "instance" and "@" .. V.whole(number) or nil
 end
 
 local function content_range(at, item)
@@ -77,7 +77,7 @@ function SHOW.numbers(tree, at, name, found)
       names[#names + 1] = register_name(item.value)
     else
       add_number(tree, N.index, range, item.value)
-      names[#names + 1] = ("%d"):format(item.value)
+      names[#names + 1] = V.whole(item.value)
     end
   end
   return concat(names, " ")
@@ -90,7 +90,7 @@ SHOW["pairs"] = function(tree, at, name, found)
     local instance, kind = found.value[place], found.value[place + 1]
     add_number(tree, N.instance, at(instance.from, instance.to), instance.value)
     add_number(tree, N.device_kind, at(kind.from, kind.to), kind.value)
-    names[#names + 1] = ("@%d"):format(instance.value)
+    names[#names + 1] = "@" .. V.whole(instance.value)
   end
   return concat(names, " ")
 end
@@ -119,7 +119,7 @@ end
 
 -- One message; its line of text.
 local function show_message(tree, at, message, family)
-  local name = T.enums.opcodes[message.opcode] or ("Opcode %d"):format(message.opcode)
+  local name = T.enums.opcodes[message.opcode] or "Opcode " .. V.whole(message.opcode)
   message.family = family
   local item = tree:add(N.message, at(message.from, message.to), name)
   if math.abs(message.opcode) <= 2147483647 then

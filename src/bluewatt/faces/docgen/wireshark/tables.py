@@ -99,8 +99,6 @@ def _advert(book: Book) -> dict[str, Any]:
         "counter": advert.VESMART_COUNTER,
         "data": advert.VESMART_DATA,
         "extended": EXTENDED_TYPE,
-        "title": advert.ProductOnly.title,
-        "name": advert.ProductOnly.record_name,
     }
 
 

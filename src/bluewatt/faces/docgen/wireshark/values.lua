@@ -11,8 +11,7 @@ V.show_absent = absent
 
 -- A number as people read it: 13.27, not 13.269999999999999.
 local function number_text(number)
-  if number == floor(number) and math.abs(number) < 1e15 then return ("%d"):format(number) end
-  return ("%.10g"):format(number)
+  return number == floor(number) and V.whole(number) or ("%.10g"):format(number)
 end
 
 local function add_number(tree, range, meaning, number)
@@ -167,6 +166,8 @@ function V.show_register(tree, range, row, data)
       return '""'
     end
     if row.kind == "bytes" then return "" end
+    tree:add_proto_expert_info(E.malformed, "no bytes are no " .. row.type)
+    return ""
   end
   local text = BY_TYPE[row.kind](tree, range, row, data)
   if row.secret then

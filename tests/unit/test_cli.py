@@ -173,7 +173,7 @@ def test_a_missing_adapter_is_code_3(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "spec", ["nonsense", "nonsense:", "virtual:here", "virtual:?seed=x", "virtual:?speed=0", "ble:?mode=loud",
-             "virtual:?nonsense=1", "capture:", "capture:x?speed=no"],
+             "virtual:?speed=1e9", "virtual:?start=nan", "virtual:?nonsense=1", "capture:", "capture:x?speed=no"],
 )  # fmt: skip
 def test_a_source_that_makes_no_sense_is_code_6(spec: str, capfd: Captured) -> None:
     assert main(["scan", spec]) == 6

@@ -5,6 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 
+FASTEST = 10_000.0
+"""The fastest a site's time may run: the simulator computes all that happens on the way, an hour takes milliseconds."""
+LATEST = 4_000_000_000.0
+"""The last time a site may begin at, POSIX seconds: the year 2096."""
+
 
 class SiteClock:
     """The site's time: it began at `start` and runs `speed` times as fast as the world's."""

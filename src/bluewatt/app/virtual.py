@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bluewatt.app import split_options
-from bluewatt.app.clock import SiteClock
+from bluewatt.app.clock import FASTEST, LATEST, SiteClock
 from bluewatt.errors import AdapterUnavailable, ConfigError
 from bluewatt.model.reading import Frame
 from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
@@ -73,7 +73,7 @@ class VirtualSource:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Open what stands behind "virtual:" in a source string, such as "?seed=7&speed=60&devices=5"."""
-        known: dict[str, Callable[[str], Any]] = {"seed": int, "speed": _positive, "devices": _count, "start": float}
+        known: dict[str, Callable[[str], Any]] = {"seed": int, "speed": _speed, "devices": _count, "start": _start}
         what, options = split_options("virtual", text, known)
         if what:
             raise ConfigError(f"the source virtual:{what} is not known", hint="write virtual: or virtual:?seed=7")
@@ -149,9 +149,16 @@ async def serve(site: Site, transport: str, clock: SiteClock) -> None:
         await advertise(site, radio, clock)
 
 
-def _positive(text: str) -> float:
+def _speed(text: str) -> float:
     number = float(text)
-    if not 0 < number < float("inf"):
+    if not 0 < number <= FASTEST:
+        raise ValueError
+    return number
+
+
+def _start(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= LATEST:
         raise ValueError
     return number
 

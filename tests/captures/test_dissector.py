@@ -223,6 +223,8 @@ def test_keys_from_the_key_file(shark: Shark) -> None:
         "table": f'# ours\n["C0:11:22:33:44:55"]\nname = "Roof"\nkey = "{KEY.hex()}"\n',
         "bare": f'"c0-11-22-33-44-55" = "{KEY.hex().upper()}"\n',
         "inline": f'"C0:11:22:33:44:55" = {{ name = "Roof", key = "{KEY.hex()}" }}\n',
+        "networks": f'"C0:11:22:33:44:55" = "{KEY.hex()}"\n[networks."1A2B"]\nkey = "{bytes(16).hex()}"\n'
+        f'[networks]\n"1A2C" = "{bytes(16).hex()}"\n',
         "unassigned": f'unassigned = [\n  "{bytes(16).hex()}",\n  "{KEY.hex()}",\n]\n',
     }
     for name, text in texts.items():
@@ -230,6 +232,7 @@ def test_keys_from_the_key_file(shark: Shark) -> None:
         path.write_text(text)
         (root,) = shark.tree(capture, "-o", f"victron.key_file:{path}")
         assert "pv_power" in dict(leaves(root)), name
+        assert not experts(root), name
     default = shark.folder / ".config" / "bluewatt" / "keys.toml"
     default.parent.mkdir(parents=True)
     default.write_text(texts["table"])

@@ -52,8 +52,8 @@ local function take_toml(text)
       local rest = inside and bare or bare:gsub("^unassigned%s*=", "")
       for quoted in rest:gmatch("[\"']([^\"']*)[\"']") do take(nil, quoted) end
       inside = not rest:find("]", 1, true)
-    elseif table_name then
-      section = table_name
+    elseif bare:sub(1, 1) == "[" then
+      section = table_name ~= "networks" and table_name or nil -- keys of VE.Smart networks open something else
     else
       local name, value = bare:match("^[\"']?([%w:%-]+)[\"']?%s*=%s*(.*)$")
       local key = value and (value:match("^[\"']([^\"']*)[\"']") or value:match("^{.*key%s*=%s*[\"']([^\"']*)[\"']"))

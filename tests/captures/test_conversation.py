@@ -325,9 +325,11 @@ def test_packets_that_lie_are_told_with_their_offset_and_the_rest_is_read() -> N
 
 def test_time_that_goes_backwards_is_said(tmp_path: Path, capfd: Captured) -> None:
     path = tmp_path / "back.btsnoop"
-    path.write_bytes(talks.btsnoop(list(talks.packets()), step=-0.01))
+    rows = list(talks.packets())
+    path.write_bytes(talks.btsnoop(rows, step=-0.01))
     assert main(["decode", str(path)]) == 0
-    assert "backwards" in capfd.readouterr().err
+    first = len(talks.connected(0x40)) + 24 + 16
+    assert f"backwards {len(rows) - 1} times, first at byte {first}:" in capfd.readouterr().err
 
 
 def test_lines_are_written_the_same_whether_kept_or_not() -> None:

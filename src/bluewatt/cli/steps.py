@@ -124,7 +124,9 @@ def _tell(source: Input, transcript: Transcript, tally: Tally) -> None:
 def _remarks(transcript: Transcript) -> Iterator[str]:
     """What a person should know about a capture besides its content."""
     if transcript.backwards:
-        yield f"the time went backwards {transcript.backwards} times: the lines are in the order of the file"
+        times = f"{transcript.backwards} times" if transcript.backwards > 1 else "once"
+        where = f"first at byte {transcript.backwards_at}"
+        yield f"the time went backwards {times}, {where}: the lines are in the order of the file"
     if transcript.unreadable:
         yield f"{transcript.unreadable} packets belong to encrypted connections: --ltk KEY opens them"
     if transcript.bad_crc:

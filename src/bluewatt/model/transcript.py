@@ -54,7 +54,9 @@ class Transcript:
         self.problems: list[CaptureError] = []
         self.packets = 0
         self.backwards = 0
-        """How often a time stamp lay before the one of the packet before it."""
+        """How often a time stamp lay before the one of the packet before it …"""
+        self.backwards_at = 0
+        """… and where in the capture that was first."""
         self._advertisements = AdvertisementReader()
         self._hci, self._air = HciLinks(), AirLinks(long_term_keys)
         self._advertisements.problems = self._hci.problems = self._air.problems = self.problems
@@ -86,7 +88,9 @@ class Transcript:
     def _talk(self, packets: Iterable[Packet]) -> Iterator[Step]:
         receive, hci, air = self.conversation.receive, self._hci.read, self._air.read
         for packet in packets:
-            self._clock(packet[0])
+            if packet[0] < self._last:
+                self._went_back(packet[4])
+            self._last = packet[0]
             if packet[1] >= _AIR:
                 yield from self._heard([packet])
                 event: LinkEvent | None = air(packet)
@@ -100,7 +104,7 @@ class Transcript:
         last = self._last
         for at, address, _, rssi, _, payload, name in self._advertisements.read(packets):
             if at < last:
-                self.backwards += 1
+                self._went_back(next((packet[4] for packet in packets if packet[0] == at), 0))
             self._last = last = at
             if name is not None:
                 if len(names) >= _MOST_NAMES:
@@ -117,10 +121,9 @@ class Transcript:
         with suppress(WireError):
             self.conversation.products[address] = parse_advertisement(payload).product_id
 
-    def _clock(self, at: float) -> None:
-        if at < self._last:
-            self.backwards += 1
-        self._last = at
+    def _went_back(self, offset: int) -> None:
+        self.backwards_at = self.backwards_at or offset
+        self.backwards += 1
 
 
 def _is_talk(packet: Packet) -> bool:

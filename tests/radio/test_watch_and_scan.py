@@ -80,3 +80,9 @@ def test_a_missing_capture_is_code_7() -> None:
     done = run("watch", "capture:nowhere.btsnoop")
     assert done.returncode == 7
     assert done.stderr.count("\n") == 1
+
+
+def test_watching_a_device_that_is_not_there_says_so(recording: Path) -> None:
+    done = run("watch", f"capture:{recording}", "nobody")
+    assert done.returncode == 3
+    assert done.stderr == "bluewatt: nobody was not heard, 4 other devices were: `bluewatt scan` lists them\n"

@@ -65,7 +65,9 @@ def _import(source: Path, keys_file: Path) -> None:
         if address is None:
             raise KeyProblem(f"{source} has a key without an address: write ADDRESS@KEY")
         save_key(address, key, keys_file)
-    click.echo(f"{len(named)} keys saved in {keys_file}; watch and scan prove them on the air")
+    click.echo(
+        f"{len(named)} {'key' if len(named) == 1 else 'keys'} saved in {keys_file}; watch and scan prove them on the air"
+    )
 
 
 async def _fetch(target: Target, keys_file: Path) -> None:
@@ -84,7 +86,5 @@ async def _fetch(target: Target, keys_file: Path) -> None:
 def _report(name: str, fetched: Fetched, change: Change, path: Path, proof: Reading) -> None:
     screen = console()
     screen.print(Text(f"{name}  {fetched.addresses[0]}", "bold"))
-    screen.print(f"the key is {_CHANGES[change]}", highlight=False, markup=False)
-    screen.print(
-        f"proved by an advertisement of {proof.record.record_name}, saved in {path}", highlight=False, markup=False
-    )
+    click.echo(f"the key is {_CHANGES[change]}")
+    click.echo(f"proved by an advertisement of {proof.record.record_name}, saved in {path}")

@@ -13,7 +13,7 @@ from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen,
 from bluewatt.cli.options import keys_options, live_options
 from bluewatt.cli.terminal import device_panel, status_line
 from bluewatt.cli.words import label, printable, shown, value_text
-from bluewatt.errors import KeyProblem
+from bluewatt.errors import DeviceNotFound, KeyProblem
 from bluewatt.model.jsonlines import calendar_second
 from bluewatt.model.keys import normal_address
 from bluewatt.model.reading import Device, Reading
@@ -47,10 +47,15 @@ def command(
             return Filtered(chosen, JsonScreen())
         return TableScreen(chosen.panels) if Console().is_terminal else Filtered(chosen, LineScreen())
 
-    listen(
+    source = listen(
         spec, keys=gather_keys(keys, keys_file), networks=gather_networks(keys_file), screen=screen,
         seconds=limit_of(seconds), record=record, as_json=as_json,
     )  # fmt: skip
+    if not any(entry.device in chosen for entry in source.roster.entries.values()):
+        heard = len(source.roster.entries)
+        raise DeviceNotFound(
+            f"{' or '.join(given)} was not heard, {heard} other devices were: `bluewatt scan` lists them"
+        )
 
 
 class Chosen:

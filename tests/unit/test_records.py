@@ -103,6 +103,13 @@ def test_what_a_row_cannot_hold(record: bluewatt.Record, message: str) -> None:
         bluewatt.encode_record(record)
 
 
+@pytest.mark.parametrize("numbers", [{"nonce": 0x10000}, {"product_id": -1}, {"identifier": 256}])
+def test_what_the_header_cannot_hold(numbers: dict[str, int]) -> None:
+    given: dict[str, int] = {"product_id": 0xC050} | numbers
+    with pytest.raises(Unencodable, match="bits"):
+        bluewatt.build_advertisement(Solarsense(), **given)
+
+
 def test_the_sun_sensor_counts_in_three_slopes() -> None:
     for minutes in (0, 58, 60, 70, 710, 720, 750, 1620):
         plain = bluewatt.encode_record(Solarsense(time_since_last_sun=minutes))

@@ -1,7 +1,7 @@
 """The whole extension surface on one page: what a source, a sink and a link must be.
 
-Sources and sinks are named in the dicts of `bluewatt.app` and of the entry points `bluewatt.sources` and
-`bluewatt.sinks`; they are opened by a string such as "ble:hci0" or "capture:drive.pcapng?speed=10".
+Sources are named in the dict `SOURCES` of `bluewatt.app` and in the entry points `bluewatt.sources`; they are opened by
+a string such as "ble:hci0" or "capture:drive.pcapng?speed=10".
 """
 
 from __future__ import annotations

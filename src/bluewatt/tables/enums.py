@@ -1,7 +1,7 @@
 """The enumerations: enums.csv, read when the first name is asked for, and the classes the record rows use.
 
 The CSV has one line per named number: enumeration, number (bit number for masks, group number for two-bit groups),
-key for programs, label for people, source. Sources are named in docs/reference/sources.md.
+key for programs, label for people, source: files of the vendor and of other projects, or a protocol page and section.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def decode_advertisement(data: bytes, key: bytes | str | None = None) -> Record:
     """The record of an advertisement; `key` is 16 bytes or 32 hex digits, not needed for unsealed records.
 
     Without a record the result is a ProductOnly. Raises KeyMissing, KeyMismatch (told by the key's first byte alone:
-    a key that passes may still be wrong, see `bluewatt.model.quality`), UnknownType, Malformed.
+    a key that passes may still be wrong, see `bluewatt.model.verdict`), UnknownType, Malformed.
     """
     if len(data) <= HEADER_LENGTH or data[0] != PRODUCT_ADVERTISEMENT:
         return _decode_unusual(data, key)
@@ -192,6 +192,8 @@ def build_advertisement(
     """
     if not (0 <= product_id <= 0xFFFF and 0 <= nonce <= 0xFFFF):
         raise Unencodable(f"product id {product_id:#x} and nonce {nonce:#x} have 16 bits")
+    if identifier is not None and not 0 <= identifier <= 0xFF:
+        raise Unencodable(f"identifier {identifier:#x} has 8 bits")
     if record.record_type is None:
         return _HEADER.pack(PRODUCT_ADVERTISEMENT, identifier or 0, product_id, 0, 0, 0)[:PRODUCT_LENGTH]
     if identifier is None:

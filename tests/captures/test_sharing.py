@@ -16,14 +16,20 @@ import pytest
 from bench import talks
 from bluewatt import build_advertisement
 from bluewatt.cli import main
+from bluewatt.cli.byte_by_byte import explain_line
 from bluewatt.cli.capture import AirRecorder
 from bluewatt.faces.report.guesses import guesses
 from bluewatt.faces.report.series import Series, UnknownRegister
-from bluewatt.model.reading import ADVERTISEMENT, Frame
+from bluewatt.model.conversation import Attribute, Line
+from bluewatt.model.conversation_json import LineWriter
+from bluewatt.model.meaning import sentence
+from bluewatt.model.reading import ADVERTISEMENT, Device, Frame
+from bluewatt.tables.gatt import PIN_CODE, PUK_CODE
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.transports.capture_frames import read_frames
 from bluewatt.wire.containers.btsnoop_writer import FILE_START
 from bluewatt.wire.containers.link_trace import LinkTrace
+from bluewatt.wire.session_events import Role
 
 CAPTURE = "smartshunt_mtu23_sessions_00-09.btsnoop"
 ADDRESS = b"\x55\x44\x33\x22\x11\xc0"
@@ -235,6 +241,17 @@ def test_one_message_byte_by_byte(capture: Path, capfd: Captured) -> None:
         if line["kind"] == "vreg":
             assert main(["decode", str(capture), "--explain", str(line["number"])]) == 0
     assert main(["decode", str(capture), "--explain", "99999"]) == 7
+
+
+@pytest.mark.parametrize("uuid", [PIN_CODE, PUK_CODE])
+def test_a_pin_is_shown_nowhere(uuid: str) -> None:
+    device = Device("C0:11:22:33:44:55", "C0:11:22:33:44:55")
+    pin = b"\x01\x02\x03\x04\x05\x06\x07\x08\x39\x30\x00\x00"
+    line = Line(1, 1.0, 1, device, None, Role.CLIENT, "gatt", "write", Attribute(uuid, 0x18, pin), pin)
+    shown = [*explain_line(line), sentence(line), LineWriter("x").line(line).decode()]
+    assert not [text for text in shown if pin.hex() in text.replace(" ", "")]
+    assert pin.hex() in LineWriter("x", reveal=True).line(line).decode()
+    assert any(pin.hex(" ") in text for text in explain_line(line, reveal=True))
 
 
 def test_what_the_air_recorder_writes_is_what_was_heard(tmp_path: Path) -> None:

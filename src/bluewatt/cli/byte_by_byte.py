@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from bluewatt.errors import Malformed
-from bluewatt.model.conversation import CONTROL, VREG, Line
+from bluewatt.model.conversation import CONTROL, DAMAGED, VREG, Attribute, Line
 from bluewatt.model.jsonlines import utc_text
-from bluewatt.model.meaning import holds_secret, opcode_word, register_name, sentence, value_words, values_of
+from bluewatt.model.meaning import (
+    SECRET_ATTRIBUTES,
+    holds_secret,
+    opcode_word,
+    register_name,
+    sentence,
+    value_words,
+    values_of,
+)
 from bluewatt.model.registers import HIDDEN
 from bluewatt.model.transcript import Step
+from bluewatt.tables.registers import Register
 from bluewatt.wire import cbor, vreg
 from bluewatt.wire.control import Header
 
@@ -53,7 +62,7 @@ def explain_line(line: Line, *, reveal: bool = False) -> Iterator[str]:
     yield sentence(line, reveal=reveal)
     if line.raw:
         yield ""
-        if not reveal and (holds_secret(line.raw) or any(value.secret for value in values_of(line))):
+        if not reveal and _is_secret(line):
             yield f"Its {len(line.raw)} bytes are {HIDDEN}, because a key or PIN is in them: --reveal shows them"
             return
         yield from (f"{offset:4}  {_hex(raw):{_WIDEST}}  {text}".rstrip() for offset, raw, text in _rows(line))
@@ -62,11 +71,23 @@ def explain_line(line: Line, *, reveal: bool = False) -> Iterator[str]:
         yield f"{value.key}: {value_words(value, reveal=reveal)}"
         if value.meaning is not None:
             yield f"  {value.meaning.description}"
-            yield f"  {value.meaning.type}, {_scale(value.meaning.unit, str(value.meaning.scale))}"
+            yield f"  {value.meaning.type}, {_scale(value.meaning)}"
 
 
-def _scale(unit: str, scale: str) -> str:
-    return f"scale {scale}" + (f", unit {unit}" if unit else "")
+def _is_secret(line: Line) -> bool:
+    """Whether the bytes of a line open something, or may."""
+    content = line.content
+    if isinstance(content, Attribute):
+        return content.uuid in SECRET_ATTRIBUTES
+    unread = line.kind == DAMAGED or isinstance(content, vreg.Unknown)
+    return holds_secret(line.raw) or (unread and line.sensitive) or any(value.secret for value in values_of(line))
+
+
+def _scale(row: Register) -> str:
+    """How the number becomes the value."""
+    scale = row.scale
+    factor = f"{scale.factor / scale.divisor:g} {row.unit}".rstrip()
+    return f"counts of {factor}" + (f", shifted by {scale.shift}" if scale.shift else "")
 
 
 def _hex(raw: bytes) -> str:

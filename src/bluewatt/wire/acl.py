@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from bluewatt.errors import CaptureError
 from bluewatt.wire.ad_structures import AddressTexts
-from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
+from bluewatt.wire.containers.packets import TO_CONTROLLER, Kind, Packet
 
 NEAR, FAR = 0, 1
 """The two sides of a connection: the recording host (for a sniffer: the central), and its peer."""
@@ -227,7 +227,3 @@ class HciLinks:
 def is_report(kind: int, data: bytes) -> bool:
     """Whether a packet is an HCI event with advertising reports: of no interest here, and nearly all of a capture."""
     return kind == _EVENT and data[:1] == b"\x3e" and data[2:3] in (b"\x02", b"\x0d")
-
-
-__all__ = ["ATT_CHANNEL", "FAR", "FROM_CONTROLLER", "NEAR", "Connected", "Data", "Disconnected", "Encrypted",
-           "HciLinks", "LinkEvent", "Reassembly", "is_report"]  # fmt: skip

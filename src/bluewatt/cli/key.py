@@ -65,9 +65,8 @@ def _import(source: Path, keys_file: Path) -> None:
         if address is None:
             raise KeyProblem(f"{source} has a key without an address: write ADDRESS@KEY")
         save_key(address, key, keys_file)
-    click.echo(
-        f"{len(named)} {'key' if len(named) == 1 else 'keys'} saved in {keys_file}; watch and scan prove them on the air"
-    )
+    what = "1 key" if len(named) == 1 else f"{len(named)} keys"
+    click.echo(f"{what} saved in {keys_file}; watch and scan prove them on the air")
 
 
 async def _fetch(target: Target, keys_file: Path) -> None:

@@ -162,7 +162,7 @@ def test_keys_from_a_list(home: Path, capsys: pytest.CaptureFixture[str]) -> Non
     listed.write_text("C2:00:00:00:00:07@00112233445566778899aabbccddeeff\n")
     assert main(["key", "--import", str(listed)]) == 0
     told = capsys.readouterr().out
-    assert "1 keys saved" in told
+    assert "1 key saved" in told
     assert "00112233" not in told
     kept = home / "config" / "bluewatt" / "keys.toml"
     assert kept.stat().st_mode & 0o777 == 0o600

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -164,6 +165,30 @@ def test_the_inverter_to_eco_and_back(client: Client) -> None:
     audit = client.home / "state" / "bluewatt" / "audit.jsonl"
     assert audit.stat().st_mode & 0o777 == 0o600
     assert [json.loads(line)["event"] for line in audit.read_text().splitlines()] == ["intent", "result"] * 2
+
+
+def test_a_question_to_a_person_can_be_broken_off(client: Client) -> None:
+    """The loop runs on while a person thinks: else Ctrl-C does nothing, and the device misses its keep-alive."""
+    pty = pytest.importorskip("pty")
+    client.allow("inverter")
+    keyboard, terminal = pty.openpty()
+    with emulating(client, "phoenix"):
+        command = [*BLUEWATT, "mode", "Phoenix", "eco", "--radio", client.radio]
+        environ = client.environ | {"BLUEWATT_PIN": PIN}
+        with subprocess.Popen(command, env=environ, stdin=terminal, stderr=subprocess.PIPE) as run:
+            assert run.stderr
+            asked = b""
+            while not asked.endswith(b"change it: "):
+                asked += run.stderr.read(1)
+                assert run.poll() is None, asked
+            run.send_signal(signal.SIGINT)
+            assert run.wait(10) != 0
+        assert not (client.home / "state" / "bluewatt" / "audit.jsonl").exists()
+        with subprocess.Popen(command, env=environ, stdin=terminal, stdout=subprocess.PIPE, text=True) as run:
+            os.write(keyboard, b"yes\n")
+            assert "Inverter only → Eco" in run.communicate(timeout=30)[0]
+    os.close(keyboard)
+    os.close(terminal)
 
 
 def test_a_stream_ends_well_on_request_and_badly_when_the_device_leaves(client: Client) -> None:

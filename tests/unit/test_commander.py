@@ -83,8 +83,12 @@ def commander(link: Device0, audit: Audit, allowed: Iterable[str] = EVERYTHING) 
     return Commander(link, allowed=frozenset(allowed), audit=audit, clock=lambda: 1_000.0)
 
 
-def yes(plan: Plan) -> bool:
+async def yes(plan: Plan) -> bool:
     return True
+
+
+async def no(plan: Plan) -> bool:
+    return False
 
 
 def rows(audit: Audit) -> list[dict[str, Any]]:
@@ -166,7 +170,7 @@ async def test_nothing_is_written_without_permission_or_consent(audit: Audit) ->
         await commander(link, audit, allowed=[]).execute(sneaked, yes)
     one = commander(link, audit)
     with pytest.raises(Forbidden, match="no consent"):
-        await one.execute(await one.plan("charger", "off"), lambda plan: False)
+        await one.execute(await one.plan("charger", "off"), no)
     assert not link.written
     assert not audit.path.exists()
 

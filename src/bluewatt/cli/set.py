@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,7 @@ def change(target: Target, settings: Settings, wish: Wish, *, dry_run: bool, yes
         if dry_run:
             _print_plan(plan, link, settings)
             return
-        held = await commander.execute(plan, lambda planned: yes or _ask(planned, link))
+        held = await commander.execute(plan, lambda planned: _consent(planned, link, yes=yes))
         shown = "done" if held is None else f"{plain_text(plan.old)} → {plain_text(held.value)} {held.unit}".rstrip()
         click.echo(f"{plan.control.name}: {shown}")
 
@@ -111,14 +112,30 @@ def _print_plan(plan: Plan, link: BleLink, settings: Settings) -> None:
     click.echo("nothing was written" + ("" if allowed else "; the settings do not allow it to be written"))
 
 
-def _ask(plan: Plan, link: BleLink) -> bool:
+async def _consent(plan: Plan, link: BleLink, *, yes: bool) -> bool:
+    if yes:
+        return True
     if not sys.stdin.isatty():
         raise Forbidden(f"{plan.control.name} was not changed: nobody is there to consent; add --yes")
     click.echo(f"{link.device.name or link.device.address}: {plan.control.name}", err=True)
     click.echo(f"  {plain_text(plan.old)} → {plain_text(plan.new)} {plan.row.unit}".rstrip(), err=True)
     click.echo(f"  {plan.control.risk}", err=True)
-    typed: str = click.prompt("Type yes to change it", default="no", show_default=False, err=True)
-    return typed.strip().lower() == "yes"
+    click.echo("Type yes to change it: ", nl=False, err=True)
+    return (await _typed_line()).strip().lower() == "yes"
+
+
+async def _typed_line() -> str:
+    """A line from the terminal. The loop runs on meanwhile: it keeps the link alive, and Ctrl-C ends the wait."""
+    loop, typed = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        loop.add_reader(sys.stdin, typed.set)
+    except NotImplementedError:  # Windows
+        return await asyncio.to_thread(sys.stdin.readline)
+    try:
+        await typed.wait()
+    finally:
+        loop.remove_reader(sys.stdin)
+    return sys.stdin.readline()
 
 
 def _print_controls() -> None:

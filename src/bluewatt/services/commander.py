@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Any
 
@@ -26,8 +26,9 @@ from bluewatt.tables.registers import Register
 from bluewatt.wire.values import encode_value
 from bluewatt.wire.vreg import SetValues, build_message
 
-Consent = Callable[["Plan"], bool]
-"""Asked once, with everything known; True lets the write happen."""
+Consent = Callable[["Plan"], Awaitable[bool]]
+"""Asked once, with everything known; True lets the write happen. It is awaited, for the link must be kept alive while a
+person thinks."""
 
 _SYSTEM = ("battery_voltage_setting", "system_voltage", "battery_voltage")
 
@@ -115,7 +116,7 @@ class Commander:
         where the link ended first: in each case the audit rows say so.
         """
         self._check_allowed(plan.control)
-        if not consent(plan):
+        if not await consent(plan):
             raise Forbidden(f"{plan.control.name} of {self._name} was not changed: no consent")
         intent = self._intent(plan)
         self._audit.append(intent)

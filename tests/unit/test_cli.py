@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import bluewatt.cli
 from bluewatt import __version__
 from bluewatt.cli import COMMANDS, main
+from bluewatt.cli.live import limit_of
 from bluewatt.errors import BluewattError, DeviceNotFound, LinkLost
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.tables.records.solarsense import Solarsense
@@ -79,6 +81,11 @@ def recording(folder: Path) -> str:
     path = folder / "one.jsonl"
     path.write_bytes(encode_frame(frame))
     return str(path)
+
+
+def test_a_capture_is_heard_to_its_end_where_no_terminal_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert (limit_of(None, "capture:x?speed=1"), limit_of(3, "capture:x"), limit_of(None, "ble:")) == (None, 3, 10)
 
 
 def test_help_names_every_command(capfd: Captured) -> None:

@@ -193,9 +193,10 @@ def quiet_libraries() -> None:
     logging.basicConfig(level=level, stream=sys.stderr)
 
 
-def limit_of(seconds: float | None) -> float | None:
-    """How long to listen: as asked, for ever on a terminal, else WITHOUT_TERMINAL."""
-    return seconds if seconds is not None or sys.stdout.isatty() else WITHOUT_TERMINAL
+def limit_of(seconds: float | None, spec: str = "") -> float | None:
+    """How long to listen: as asked, for ever on a terminal or to a capture (it ends itself), else WITHOUT_TERMINAL."""
+    endless = sys.stdout.isatty() or spec.startswith("capture:")
+    return seconds if seconds is not None or endless else WITHOUT_TERMINAL
 
 
 def nothing_heard(source: OpenSource) -> BluewattError:

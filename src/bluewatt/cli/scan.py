@@ -31,12 +31,12 @@ def command(
     """
     if adapter and source != "ble:":
         raise click.UsageError("--adapter is for the source ble: alone")
-    limit = limit_of(seconds)
+    spec = f"ble:{adapter}" if adapter else source
+    limit = limit_of(seconds, spec)
 
     def screen() -> Screen:
         return JsonScreen() if as_json else TableScreen(partial(overview, ending="" if limit else "Ctrl-C ends"))
 
-    spec = f"ble:{adapter}" if adapter else source
     listen(
         spec, keys=gather_keys(keys, keys_file), networks=gather_networks(keys_file), screen=screen,
         seconds=limit, record=record, as_json=as_json,

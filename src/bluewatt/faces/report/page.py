@@ -155,7 +155,9 @@ def _unknown(devices: Sequence[DeviceReport]) -> Iterator[str]:
 
 def _unknown_row(one: DeviceReport, unknown: UnknownRegister) -> tuple[str, ...]:
     shown = unknown.changes[:_MOST_CHANGES]
-    changes = "<br>".join(f"{utc_text(at)[11:19]} <code class=long>{raw.hex(' ') or 'empty'}</code>" for at, raw in shown)
+    changes = "<br>".join(
+        f"{utc_text(at)[11:19]} <code class=long>{raw.hex(' ') or 'empty'}</code>" for at, raw in shown
+    )
     more = len(unknown.changes) - len(shown)
     return (
         f"<code>0x{unknown.register:04X}</code>",

@@ -167,6 +167,18 @@ def test_the_inverter_to_eco_and_back(client: Client) -> None:
     assert [json.loads(line)["event"] for line in audit.read_text().splitlines()] == ["intent", "result"] * 2
 
 
+def test_nothing_is_written_to_one_of_two_devices_of_a_name(client: Client) -> None:
+    client.allow("charger")
+    with emulating(client, "mppt", "mppt"):
+        done = client.run("mode", "SmartSolar", "off", "--yes", pin=PIN)
+        assert done.returncode == 3
+        assert "SmartSolar is a part of 2 names: SmartSolar HQ" in done.stderr
+        first = done.stderr.split("names: ")[1].split(" (")[0]
+        assert "→ Charger off" in client.ok("mode", first, "off", "--yes", pin=PIN)
+    bonds = client.home / "state" / "bluewatt" / "bonds.json"
+    assert bonds.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_question_to_a_person_can_be_broken_off(client: Client) -> None:
     """The loop runs on while a person thinks: else Ctrl-C does nothing, and the device misses its keep-alive."""
     pty = pytest.importorskip("pty")

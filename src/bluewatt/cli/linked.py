@@ -148,20 +148,25 @@ def with_link(
     work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]],
     *,
     client_class: type[Any] | None = None,
+    one_of_a_name: bool = False,
 ) -> _T:
     """Open the radio and the link, do the work, close both; what ends the work early is raised.
 
-    `client_class` dials in place of bleak's own, to record what passes.
+    `client_class` dials in place of bleak's own, to record what passes. `one_of_a_name` takes no part of a name that
+    fits several devices.
     """
-    return quiet_run(_with_link(target, work, client_class))
+    return quiet_run(_with_link(target, work, client_class, one_of_a_name=one_of_a_name))
 
 
 async def _with_link(
     target: Target,
     work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]],
     client_class: type[Any] | None,
+    *,
+    one_of_a_name: bool,
 ) -> _T:
     async with open_central(target.radio) as central:
+        central.one_of_a_name = one_of_a_name
         if client_class is not None:
             central.client_class = client_class
         async with open_link(target, central) as link:

@@ -92,7 +92,7 @@ def change(target: Target, settings: Settings, wish: Wish, *, dry_run: bool, yes
         shown = "done" if held is None else f"{plain_text(plan.old)} → {plain_text(held.value)} {held.unit}".rstrip()
         click.echo(f"{plan.control.name}: {shown}")
 
-    with_link(target, work)
+    with_link(target, work, one_of_a_name=True)
 
 
 def _tell_unfinished(audit: Audit, link: BleLink) -> None:

@@ -109,12 +109,26 @@ class Central:
         self.origin = f"ble:{adapter or ''}" if virtual is None else "virtual:"
         self.client_class: type[BleakClient] = BleakClient
         """What dials; another class records what passes."""
+        self.one_of_a_name = False
+        """Whether a part of a name that fits several devices names none of them: for who wants to write."""
 
     async def find(self, wanted: Wanted, *, seconds: float = FIND, nearest: float = NEAREST) -> Nearby:
         """The device wanted, as soon as it is heard, or the strongest of `nearest` seconds.
 
         DeviceNotFound with what may be the matter, AdapterUnavailable where nobody can listen.
         """
+        found = await self._listen(wanted, seconds, nearest)
+        same = [one for one in found if (one.name or "").casefold() == (wanted.name or "").casefold()]
+        if self._names_one(wanted) and len(found) > 1 and len(same) != 1:
+            names = ", ".join(sorted(f"{one.label} ({one.address})" for one in found))
+            raise DeviceNotFound(f"{wanted} is a part of {len(found)} names: {names}; write the address of one")
+        return max(same or found, key=lambda one: one.rssi)
+
+    def _names_one(self, wanted: Wanted) -> bool:
+        return self.one_of_a_name and wanted.name is not None
+
+    async def _listen(self, wanted: Wanted, seconds: float, nearest: float) -> list[Nearby]:
+        """All that fit: the first one heard, or those of `nearest` seconds where it matters who else there is."""
         found: dict[str, Nearby] = {}
         arrived = asyncio.Event()
         strangers = 0
@@ -130,13 +144,13 @@ class Central:
         try:
             async with self._scanner(heard):
                 await _wait(arrived, seconds)
-                if wanted.nearest and found:
+                if found and (wanted.nearest or self._names_one(wanted)):
                     await asyncio.sleep(nearest)
         except AdapterErrors as error:
             raise adapter_unavailable(error, self.adapter) from error
         if not found:
             raise DeviceNotFound(_not_heard(wanted, seconds, strangers))
-        return max(found.values(), key=lambda one: one.rssi)
+        return list(found.values())
 
     def _scanner(self, heard: Callable[[BLEDevice, AdvertisementData], None]) -> BleakScanner:
         if self.virtual:

@@ -30,11 +30,10 @@ from bumble.core import UUID, AdvertisingData, BaseBumbleError, ProtocolError
 from bumble.device import Advertisement, Connection, Device, Peer
 from bumble.gatt_client import CharacteristicProxy, ServiceProxy
 from bumble.hci import Address, HCI_LE_Create_Connection_Cancel_Command
-from bumble.keys import JsonKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from bluewatt.errors import AdapterUnavailable
-from bluewatt.transports.peripheral_pairing import Passkey
+from bluewatt.transports.peripheral_pairing import Bonds, Passkey
 from bluewatt.transports.virtual import uuid_text
 
 ADAPTER_ADDRESS = "F0:00:00:00:00:01"
@@ -89,7 +88,7 @@ class VirtualAdapter:
         except (BaseBumbleError, TimeoutError) as error:
             raise AdapterUnavailable("the Bluetooth adapter does not answer", reason="missing") from error
         if self._key_store:
-            self.device.keystore = JsonKeyStore(None, str(self._key_store))
+            self.device.keystore = Bonds(None, str(self._key_store))
         return self
 
     async def __aexit__(

@@ -259,6 +259,15 @@ def test_parquet(capture: Path, keys: str, heard: list[Frame], tmp_path: Path) -
     assert set(table.column("status").to_pylist()) == {"decoded"}
 
 
+def test_parquet_of_a_recording_without_bluetooth_addresses(tmp_path: Path, capfd: Captured) -> None:
+    pytest.importorskip("pyarrow.parquet")
+    path, out = tmp_path / "mac.jsonl", tmp_path / "out.parquet"
+    address = "6B3F2C1A-1F60-4F1E-8E6B-0A1B2C3D4E5F"
+    path.write_bytes(encode_frame(Frame(1.8e9, "ble:", ADVERTISEMENT, address, DATA)))
+    assert main(["decode", str(path), "--format", "parquet", "-o", str(out)]) == 7
+    assert "no Bluetooth addresses (macOS hides them): use json or csv" in capfd.readouterr().err
+
+
 def test_parquet_needs_a_file(capture: Path, capfd: Captured) -> None:
     assert main(["decode", str(capture), "--format", "parquet"]) == 2
     assert "--output" in capfd.readouterr().err

@@ -337,18 +337,28 @@ def _arranged(columns: Columns, order: Indices) -> Columns:
 
 
 def pack(advertisements: Iterable[Advertisement]) -> Columns:
-    """Return the columns of advertisements read carefully; those without a payload (names) are left out."""
+    """Return the columns of advertisements read carefully; those without a payload (names) are left out.
+
+    CaptureError where a sender has no Bluetooth address.
+    """
     rows = [row for row in advertisements if row[5] is not None]
     if not rows:
         return _NO_COLUMNS
     payloads = [(row[5] or b"")[:WIDTH] for row in rows]
     return Columns(
         np.array([row[0] for row in rows], np.float64),
-        np.array([int(row[1].replace(":", ""), 16) for row in rows], np.uint64),
+        _addresses(row[1] for row in rows),
         np.array([NO_STRENGTH if row[3] is None else row[3] for row in rows], np.int8),
         np.frombuffer(b"".join(payload.ljust(WIDTH, b"\0") for payload in payloads), np.uint8).reshape(-1, WIDTH),
         np.array([len(payload) for payload in payloads], np.uint8),
     )
+
+
+def _addresses(texts: Iterable[str]) -> NDArray[np.uint64]:
+    try:
+        return np.array([int(text.replace(":", ""), 16) for text in texts], np.uint64)
+    except ValueError:
+        raise CaptureError("this recording has no Bluetooth addresses (macOS hides them): use json or csv") from None
 
 
 def concatenate(parts: Iterable[Columns]) -> Columns:

@@ -320,8 +320,24 @@ def test_a_recording_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         def write(self, _: object) -> int:
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(CaptureError, match="No space"):
-        FrameRecorder(Full()).write(Frame(1.0, "x", "advertisement", "A", b""))
+    with pytest.raises(CaptureError, match=r"drive\.jsonl cannot go on: No space"):
+        FrameRecorder(Full(), "drive.jsonl").write(Frame(1.0, "x", "advertisement", "A", b""))
+
+
+def test_a_file_of_another_kind_is_not_appended_to(capture: Path) -> None:
+    before = capture.read_bytes()
+    with pytest.raises(CaptureError, match=f"{capture.name} is no recording"):
+        FrameRecorder.open(capture)
+    assert capture.read_bytes() == before
+
+
+def test_a_recording_cut_in_a_line_goes_on_in_the_next(capture: Path, tmp_path: Path) -> None:
+    frames = list(itertools.islice(read_frames(capture), 3))
+    path = tmp_path / "cut.jsonl"
+    path.write_bytes(b"".join(map(encode_frame, frames[:2]))[:-10])
+    with FrameRecorder.open(path) as recorder:
+        recorder.write(frames[2])
+    assert list(read_frames(path)) == [frames[0], frames[2]]
 
 
 @pytest.mark.parametrize(("container", "megabytes"), [("btsnoop-h4", 20), ("pcapng-201", 6), ("jsonl", 20)])

@@ -107,15 +107,19 @@ class RecordingReader:
 class FrameRecorder:
     """Writes frames to a recording, each line at once, so that a power cut loses none but the last."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, path: str = "") -> None:
         self.count = 0
         self._file = file
+        self._path = path
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """Create the recording at `path`, or append to it."""
+        """Create the recording at `path`, or append to it; raise `CaptureError` where another kind of file is there.
+
+        A last line that a power cut left without its end is ended first, so that it spoils no other.
+        """
         try:
-            return cls(Path(path).open("ab", buffering=0))
+            return cls(_appendable(Path(path)), str(path))
         except OSError as error:
             raise CaptureError(f"cannot write {path}: {error.strerror}", path=str(path)) from error
 
@@ -124,7 +128,8 @@ class FrameRecorder:
         try:
             self._file.write(encode_frame(frame))
         except OSError as error:
-            raise CaptureError(f"the recording cannot go on: {error.strerror}") from error
+            named = f" {self._path}" if self._path else ""
+            raise CaptureError(f"the recording{named} cannot go on: {error.strerror}", path=self._path) from error
         self.count += 1
 
     def close(self) -> None:
@@ -138,3 +143,19 @@ class FrameRecorder:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _appendable(path: Path) -> BinaryIO:
+    """The file, open at its end, when it is empty, no regular file (a pipe), or looks like a recording."""
+    begun = path.is_file() and path.stat().st_size > 0
+    ended = True
+    if begun:
+        with path.open("rb") as file:
+            if file.read(1) != b"{":
+                raise CaptureError(f"{path} is no recording: it is left alone, name another file", path=str(path))
+            file.seek(-1, 2)
+            ended = file.read(1) == b"\n"
+    opened = path.open("ab", buffering=0)
+    if not ended:
+        opened.write(b"\n")
+    return opened

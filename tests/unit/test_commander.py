@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 from typing import Any
@@ -266,5 +267,15 @@ async def test_an_audit_file_that_cannot_be_written_stops_the_write(tmp_path: Pa
     link = solar()
     one = commander(link, Audit(tmp_path / "state" / "audit.jsonl"))
     with pytest.raises(ConfigError, match="nothing is changed without it"):
+        await one.execute(await one.plan("charger", "off"), yes)
+    assert not link.written
+
+
+async def test_half_a_row_on_a_full_disk_stops_the_write(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda handle, row: whole(handle, row[:20]))
+    link = solar()
+    one = commander(link, audit)
+    with pytest.raises(ConfigError, match="No space left"):
         await one.execute(await one.plan("charger", "off"), yes)
     assert not link.written

@@ -6,6 +6,7 @@ an intent without a result, which says the truth: it may have been written.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,7 +69,9 @@ class Audit:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _OWNER_ONLY)
             try:
-                os.write(handle, self._after_torn_line() + line)
+                row = self._after_torn_line() + line
+                if os.write(handle, row) != len(row):  # a disk that is nearly full takes a part
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(handle)
             finally:
                 os.close(handle)

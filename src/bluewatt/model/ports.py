@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from bluewatt.errors import DeviceRefused, LinkTimeout
-from bluewatt.model.reading import Device, Frame, Reading, Undecoded
+from bluewatt.model.reading import Device, Frame
 from bluewatt.model.registers import RegisterReading, RegisterValue
 
 
@@ -30,14 +30,6 @@ class Source(Protocol):
 
     def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames, in the order they were received."""
-        ...
-
-
-class Sink(Protocol):
-    """Takes what the receiver lets through."""
-
-    async def put(self, outcome: Reading | Undecoded) -> None:
-        """Take one reading, or one frame that gave none."""
         ...
 
 

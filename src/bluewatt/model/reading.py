@@ -1,4 +1,4 @@
-"""The values that travel up through Bluewatt: Frame → Reading or Undecoded → Sample.
+"""The values that travel up through Bluewatt: Frame → Reading or Undecoded.
 
 All are frozen. `at` is POSIX seconds in UTC and comes with the frame, never from a clock in here, so that a capture
 replayed at a thousand times its speed gives the same rows as the live radio.
@@ -66,13 +66,3 @@ class Undecoded(msgspec.Struct, frozen=True):
     reason: str
     detail: str
     record_type: int | None = None
-
-
-class Sample(msgspec.Struct, frozen=True, gc=False):
-    """One value of one metric of one device, as the store keeps it."""
-
-    device: str
-    """The device id."""
-    metric: str
-    at: float
-    value: float

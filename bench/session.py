@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from bench import Row, bench
 from bluewatt.tables.gatt import Characteristic
 from bluewatt.wire.control import Grant, build_control
 from bluewatt.wire.session import Session
@@ -62,12 +63,8 @@ def _device_seconds() -> float:
     return seconds
 
 
-def messages_per_second() -> dict[str, float]:
-    """Messages per second by role, the best of a few rounds."""
-    seconds = {"client": _client_seconds, "device": _device_seconds}
-    return {role: MESSAGES / min(measure() for _ in range(ROUNDS)) for role, measure in seconds.items()}
-
-
-if __name__ == "__main__":
-    for role, rate in messages_per_second().items():
-        print(f"{role}: {rate:,.0f} messages/s")
+@bench
+def session() -> Iterator[Row]:
+    for role, measure in (("client", _client_seconds), ("device, asked and answered", _device_seconds)):
+        best = min(measure() for _ in range(ROUNDS))
+        yield Row(name=f"session: messages as {role}", ours=MESSAGES / best, unit="/s", goal=50_000)

@@ -106,7 +106,8 @@ def test_version(capfd: Captured) -> None:
     assert capfd.readouterr().out == f"bluewatt {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["decode"], ["demo", "--speed", "0"], ["scan", "--nonsense"]])
+@pytest.mark.parametrize("arguments", [["nonsense"], ["decode"], ["demo", "--speed", "0"], ["scan", "--nonsense"],
+                                       ["demo", "--devices", "501"]])  # fmt: skip
 def test_a_wrong_command_line_is_code_2(arguments: list[str], capfd: Captured) -> None:
     assert main(arguments) == 2
     shown = capfd.readouterr()
@@ -180,7 +181,8 @@ def test_a_missing_adapter_is_code_3(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "spec", ["nonsense", "nonsense:", "virtual:here", "virtual:?seed=x", "virtual:?speed=0", "ble:?mode=loud",
-             "virtual:?speed=1e9", "virtual:?start=nan", "virtual:?nonsense=1", "capture:", "capture:x?speed=no"],
+             "virtual:?speed=1e9", "virtual:?devices=501", "virtual:?start=nan", "virtual:?nonsense=1", "capture:",
+             "capture:x?speed=no"],
 )  # fmt: skip
 def test_a_source_that_makes_no_sense_is_code_6(spec: str, capfd: Captured) -> None:
     assert main(["scan", spec]) == 6

@@ -9,6 +9,8 @@ FASTEST = 10_000.0
 """The fastest a site's time may run: the simulator computes all that happens on the way, an hour takes milliseconds."""
 LATEST = 4_000_000_000.0
 """The last time a site may begin at, POSIX seconds: the year 2096."""
+MOST_DEVICES = 500
+"""The largest site: one processor of a small computer just sends and receives what so many devices say."""
 
 
 class SiteClock:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bluewatt.app import split_options
-from bluewatt.app.clock import FASTEST, LATEST, SiteClock
+from bluewatt.app.clock import FASTEST, LATEST, MOST_DEVICES, SiteClock
 from bluewatt.errors import AdapterUnavailable, ConfigError
 from bluewatt.model.reading import Frame
 from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
@@ -165,6 +165,6 @@ def _start(text: str) -> float:
 
 def _count(text: str) -> int:
     number = int(text)
-    if number < 1:
+    if not 1 <= number <= MOST_DEVICES:
         raise ValueError
     return number

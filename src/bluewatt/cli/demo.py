@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import click
 from rich.console import Console
 
-from bluewatt.app.clock import FASTEST
+from bluewatt.app.clock import FASTEST, MOST_DEVICES
 from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, overview, quiet_libraries, run
 from bluewatt.cli.options import live_options
 from bluewatt.errors import ConfigError
@@ -27,7 +27,10 @@ TITLE = "bluewatt demo"
     "--speed", type=click.FloatRange(0, FASTEST, min_open=True), default=1.0, show_default=True, metavar="FACTOR",
     help="How fast the site's time runs: 60 lets an hour pass in a minute.",
 )  # fmt: skip
-@click.option("--devices", type=click.IntRange(min=1), metavar="N", help="How many devices. [default: 12]")
+@click.option(
+    "--devices", type=click.IntRange(1, MOST_DEVICES), metavar="N",
+    help=f"How many devices, {MOST_DEVICES} at most. [default: 12]",
+)  # fmt: skip
 @live_options
 @click.option(
     "--serve", metavar="TRANSPORT",

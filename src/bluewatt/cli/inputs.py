@@ -28,7 +28,8 @@ WORTH_A_BAR = 4 << 20
 """A file of so many bytes gets a progress bar."""
 
 _TEXT_SAMPLE = 2048
-_LONGEST_LINE = 1 << 20
+LONGEST_LINE = 1 << 16
+"""A longer line of a text, in bytes, is passed over: no tool writes one, and searching it takes long."""
 _PATIENCE = 0.1
 """Seconds between two looks at a file that grows."""
 
@@ -100,9 +101,9 @@ class Input:
         for name, pieces in Unzip(self.path, self.blocks()):
             yield name, _gunzipped(f"{self.path}, {name}", pieces)
 
-    def lines(self) -> Iterator[str]:
-        """The lines of a text."""
-        return split_lines(self.blocks())
+    def lines(self, on_long: Callable[[], None] | None = None) -> Iterator[str]:
+        """The lines of a text; `on_long` is told once when there are lines longer than LONGEST_LINE, passed over."""
+        return split_lines(self.blocks(), on_long)
 
     def frames(self, on_problem: ProblemCallback | None = None) -> Iterator[Frame]:
         """The frames of a capture or recording; CaptureError, after what stood whole, where it is damaged."""
@@ -138,16 +139,27 @@ def progress(source: Input) -> Iterator[None]:
         yield
 
 
-def split_lines(blocks: Iterable[bytes]) -> Iterator[str]:
-    """The lines of a text that comes in blocks; one without end is cut into pieces."""
-    rest = b""
+def split_lines(blocks: Iterable[bytes], on_long: Callable[[], None] | None = None) -> Iterator[str]:
+    """The lines of a text that comes in blocks, but those longer than LONGEST_LINE: `on_long` is told of the first."""
+    for line in _short_lines(blocks):
+        if line is not None:
+            yield line.decode(errors="replace")
+        elif on_long:
+            on_long()
+            on_long = None
+
+
+def _short_lines(blocks: Iterable[bytes]) -> Iterator[bytes | None]:
+    """The lines, None in place of a long one, of which no more than a block is kept."""
+    rest, is_long = b"", False
     for block in blocks:
         *lines, rest = (rest + block).split(b"\n")
-        yield from (line.decode(errors="replace") for line in lines)
-        if len(rest) > _LONGEST_LINE:
-            yield rest.decode(errors="replace")
-            rest = b""
-    yield rest.decode(errors="replace")
+        for line in lines:
+            yield None if is_long or len(line) > LONGEST_LINE else line
+            is_long = False
+        if is_long or len(rest) > LONGEST_LINE:
+            rest, is_long = b"", True
+    yield None if is_long else rest
 
 
 def _gunzipped(path: str, blocks: Iterable[bytes]) -> Iterator[bytes]:

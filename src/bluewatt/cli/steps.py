@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from bluewatt.cli.inputs import Input, split_lines
+from bluewatt.cli.inputs import LONGEST_LINE, Input, split_lines
 from bluewatt.cli.pasted import find_pasted
 from bluewatt.cli.tally import Tally
 from bluewatt.cli.texts import PastedOpener
@@ -177,7 +177,8 @@ def _text(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
     """The advertisements in a text for people, or the log in the text of a bug report."""
     opener = PastedOpener(secrets.keys)
     found = False
-    lines, begun = source.lines(), list[str]()
+    remark = f"{source.path}: lines longer than {LONGEST_LINE} bytes were passed over"
+    lines, begun = source.lines(lambda: tally.notes.append(remark)), list[str]()
     for pasted in find_pasted(_until_log(lines, begun)):
         found = True
         frame = opener.frame(pasted)

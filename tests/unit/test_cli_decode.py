@@ -15,6 +15,7 @@ import pytest
 
 from bluewatt import build_advertisement, decode_advertisement
 from bluewatt.cli import main
+from bluewatt.cli.inputs import LONGEST_LINE, split_lines
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.services.simulator import Site, frames
 from bluewatt.tables.enums import AlarmReason, AuxMode
@@ -168,6 +169,36 @@ def test_a_cut_record_shows_the_fields_it_holds(length: int, capfd: Captured) ->
     assert code in (0, 5)  # too little content to tell the key right is not taken for right
     assert ("12.53 V" in shown) == (length >= 12 and code == 0)
     assert code == 0 or "battery_voltage" not in shown
+
+
+@pytest.mark.parametrize("text", [DATA.hex()[:-1], DATA.hex(" ")[:-1], "0x" + DATA.hex()[1:]])
+def test_a_digit_that_got_lost_is_told(text: str, capfd: Captured) -> None:
+    assert main(["decode", text]) == 7
+    assert capfd.readouterr().err == f"bluewatt: {2 * len(DATA) - 1} hex digits: one is missing\n"
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_input_is_a_wrong_command_line(text: str, capfd: Captured) -> None:
+    assert main(["decode", text]) == 2
+    assert "an INPUT is empty" in capfd.readouterr().err
+
+
+def test_a_line_without_end_is_passed_over_and_told_once(tmp_path: Path, capfd: Captured) -> None:
+    path, long = tmp_path / "log.txt", "10 " * 3 * LONGEST_LINE
+    path.write_text(f"{long}\n{DATA.hex()}\n{long}\n{DATA.hex()}\n{long}", "utf-8")
+    assert main(["decode", str(path), "--json", "--key", KEY.hex()]) == 0
+    shown = capfd.readouterr()
+    assert shown.out.count("battery_voltage") == 2
+    assert shown.err.count("passed over") == 1
+
+
+@pytest.mark.parametrize("size", [1, 7, LONGEST_LINE, 3 * LONGEST_LINE])
+def test_long_lines_are_passed_over_however_they_come(size: int) -> None:
+    longest, told = "a" * LONGEST_LINE, list[int]()
+    text = f"x\n{longest}\n{longest}b\ny\n\n{longest * 3}\nz".encode()
+    blocks = [text[at : at + size] for at in range(0, len(text), size)] if size > 7 else [text[:size], text[size:]]
+    assert list(split_lines(blocks, lambda: told.append(1))) == ["x", longest, "y", "", "z"]
+    assert told == [1]
 
 
 def test_text_without_an_advertisement(capfd: Captured) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bluewatt.cli.options import json_option, keys_options
-from bluewatt.cli.pasted import bare_hex
+from bluewatt.cli.pasted import bare_hex, lacks_a_digit
 from bluewatt.errors import ConfigError
 from bluewatt.services.keys import NamedKey, named_keys
 
@@ -70,6 +70,8 @@ def command(
     PacketLogger, an Android bug report (zip or text), any of them gzipped, a recording of --record, or another tool's
     log. "-" is standard input. Of connections each message is shown, in both directions.
     """
+    if not all(text.strip() for text in inputs):
+        raise click.UsageError("an INPUT is empty: it takes hex digits, a line of another tool, or a file")
     form = "json" if as_json else form
     named = named_keys(keys, keys_file)
     texts = [text for text in _words(inputs) if not _is_file(text)]
@@ -141,7 +143,8 @@ def _to_parquet(files: Sequence[str], named: Sequence[NamedKey], output: str | N
 
 def _is_file(text: str) -> bool:
     """Whether an input names a file rather than being an advertisement; a name that is not there still is a name."""
-    looks_like_text = bare_hex(text) is not None or any(character in text for character in " :'\n")
+    digits = bare_hex(text) is not None or lacks_a_digit(text)
+    looks_like_text = digits or any(character in text for character in " :'\n")
     return text == "-" or not looks_like_text or (len(text) < _LONGEST_NAME and Path(text).exists())
 
 

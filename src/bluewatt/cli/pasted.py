@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from bluewatt.tables.advert import PRODUCT_ADVERTISEMENT
 from bluewatt.tables.gatt import COMPANY_ID
+from bluewatt.wire.advert import PRODUCT_LENGTH
 
 _BYTE = r"(?:0x)?[0-9a-f]{2}"
 _RUN = re.compile(rf"(?<![0-9a-z]){_BYTE}(?:[ :,.\-]{{0,2}}{_BYTE}){{3,}}(?![0-9a-z])", re.IGNORECASE)
@@ -39,10 +40,22 @@ class Pasted(NamedTuple):
     """The sender's address, where the text has one."""
 
 
+def hex_digits(text: str) -> str:
+    """The digits when `text` is nothing but hex digits and separators, else none."""
+    digits = re.sub(r"0x|[\s:,.\-]", "", text, flags=re.IGNORECASE)
+    return digits if re.fullmatch(r"[0-9a-fA-F]+", digits) else ""
+
+
+def lacks_a_digit(text: str) -> bool:
+    """Whether `text` is an advertisement in hex digits, one of which got lost; a few digits could be anything."""
+    digits = hex_digits(text)
+    return len(digits) % 2 == 1 and len(digits) > 2 * PRODUCT_LENGTH
+
+
 def bare_hex(text: str) -> bytes | None:
     """The manufacturer data when `text` is nothing but hex digits and separators, else None."""
-    digits = re.sub(r"0x|[\s:,.\-]", "", text, flags=re.IGNORECASE)
-    if not digits or len(digits) % 2 or not re.fullmatch(r"[0-9a-fA-F]+", digits):
+    digits = hex_digits(text)
+    if not digits or len(digits) % 2:
         return None
     data = bytes.fromhex(digits)
     return _victron(data) or data

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from bluewatt.cli.explain import NOWHERE, Opened, explain, open_one
-from bluewatt.cli.pasted import Pasted, bare_hex, find_pasted
+from bluewatt.cli.pasted import Pasted, bare_hex, find_pasted, hex_digits, lacks_a_digit
 from bluewatt.cli.tally import why_nothing
 from bluewatt.errors import Malformed
 from bluewatt.model.reading import ADVERTISEMENT, Frame, Undecoded
@@ -38,6 +38,8 @@ def decode_texts(texts: Sequence[str], named: Sequence[NamedKey], *, as_json: bo
 
 def read_text(text: str) -> list[Pasted]:
     """The advertisements in a pasted text; Malformed where there is none."""
+    if lacks_a_digit(text):
+        raise Malformed(f"{len(hex_digits(text))} hex digits: one is missing")
     found = list(find_pasted(text.splitlines()))
     bare = bare_hex(text)
     if not found and bare is not None:

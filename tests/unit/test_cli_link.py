@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bluewatt.cli import main
+from bluewatt.config import state_folder
 
 VIRTUAL = ("--radio", "virtual:")
 PIN = "000000"
@@ -86,6 +87,15 @@ def test_what_a_device_or_our_guard_refuses(
     assert said in told.err
     assert told.err.count("\n") == 1
     assert "000001" not in told.err
+
+
+def test_damaged_bonds_are_told_before_the_radio_opens(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bonds = state_folder() / "bonds.json"
+    bonds.parent.mkdir(parents=True)
+    for damaged in ("", "{half", "[1]"):
+        bonds.write_text(damaged)
+        assert main(["read", "x", "--radio", "tcp-client:127.0.0.1:1"]) == 6
+        assert "is damaged (move it away" in capsys.readouterr().err
 
 
 def test_the_pin_comes_from_the_environment_or_a_private_file(

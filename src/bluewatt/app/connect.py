@@ -16,6 +16,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from bluewatt.config import state_folder
 from bluewatt.errors import ConfigError
 from bluewatt.transports.ble_channel import FIND, NEAREST
@@ -94,8 +96,12 @@ def _private(bonds: Path) -> None:
         bonds.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if bonds.exists():
             os.chmod(bonds, 0o600)
+            msgspec.json.decode(bonds.read_bytes(), type=dict[str, dict[str, Any]])
     except OSError as error:
         raise ConfigError(f"cannot keep bonds in {bonds}: {error.strerror}", path=str(bonds)) from error
+    except msgspec.DecodeError as error:
+        hint = "move it away, and pair again with --pin"
+        raise ConfigError(f"the file of bonds {bonds} is damaged", path=str(bonds), hint=hint) from error
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import pytest
 from bluewatt.cli import main
 from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.model.keys import KeyRing
-from bluewatt.services.keys import default_path, gather_keys, load_keys, named_keys, save_key
+from bluewatt.services.keys import default_path, gather_keys, load_keys, load_networks, named_keys, save_key
 from bluewatt.wire.cipher import Key
 
 ADDRESS, OTHER = "AA:BB:CC:DD:EE:FF", "11:22:33:44:55:66"
@@ -44,6 +44,26 @@ def test_both_forms_and_unassigned_keys(path: Path) -> None:
 
 def test_a_device_may_be_filed_without_a_key(path: Path) -> None:
     assert load_keys(write(path, f'["{ADDRESS}"]\npin = "012345"\n')) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f'["{ADDRESS}"]\nkye = "{HEX}"\n', ADDRESS),
+        (f'["{ADDRESS}"]\nkey = "{HEX}"\nkye = 1\n', ADDRESS),
+        (f'[networks."1A2B"]\nkye = "{HEX}"\n', "network 1A2B"),
+    ],
+)
+def test_a_misspelt_entry_is_told_with_what_there_is(path: Path, text: str, place: str) -> None:
+    load = load_networks if "networks" in text else load_keys
+    with pytest.raises(ConfigError, match=rf"{place}: 'kye' is not known \(there are: key, "):
+        load(write(path, text))
+
+
+def test_a_key_in_the_place_of_an_entry_is_not_repeated(path: Path) -> None:
+    with pytest.raises(ConfigError) as told:
+        load_keys(write(path, f'["{ADDRESS}"]\n{HEX} = "key"\n'))
+    assert HEX[:3] not in str(told.value)
 
 
 def test_what_counts_over_what(path: Path) -> None:

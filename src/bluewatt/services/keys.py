@@ -37,6 +37,9 @@ KEYS_FILE = "BLUEWATT_KEYS_FILE"
 
 _UNASSIGNED = "unassigned"
 _NETWORKS = "networks"
+_DEVICE_NAMES = ("key", "pin", "name")
+_NETWORK_NAMES = ("key", "name")
+_ADDRESS_LENGTH = 17
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _HEAD = "# The keys of your devices: secrets. Only you may read this file.\n"
 
@@ -105,6 +108,7 @@ def load_keys(path: Path) -> list[NamedKey]:
     for address, entry in _entries(path).items():
         if address == _NETWORKS:
             continue
+        _known_names(path, address, entry, _DEVICE_NAMES)
         keys = entry if address == _UNASSIGNED else [_key_text(entry)]
         for key in keys if isinstance(keys, list) else [keys]:
             named += _named(path, None if address == _UNASSIGNED else address, key)
@@ -128,6 +132,7 @@ def load_networks(path: Path) -> list[Network]:
 def _network(path: Path, identifier: str, entry: Any) -> Network:
     key, name = _key_text(entry), entry.get("name", "") if isinstance(entry, dict) else ""
     place = f"{path}, network {identifier if len(identifier) <= 4 else 'entry'}"
+    _known_names(path, f"network {identifier}", entry, _NETWORK_NAMES)
     if not isinstance(key, str) or not isinstance(name, str):
         raise ConfigError(f"{place}: the key is not a text", path=str(path), hint='write "1A2B" = "32 hex digits"')
     try:
@@ -136,12 +141,23 @@ def _network(path: Path, identifier: str, entry: Any) -> Network:
         raise KeyProblem(f"{place}: {_unquoted(error)}") from None
 
 
+def _known_names(path: Path, place: str, entry: Any, known: tuple[str, ...]) -> None:
+    """ConfigError for a table with an entry nobody reads: misspelt, it would be missed in silence."""
+    unknown = next((name for name in entry if name not in known), None) if isinstance(entry, dict) else None
+    if unknown is not None:
+        # What is longer than an address could be a key in the wrong place.
+        where = place if len(place) <= _ADDRESS_LENGTH else "an entry"
+        what = repr(unknown) if len(unknown) <= _ADDRESS_LENGTH else "a name"
+        hint = f"there are: {', '.join(known)}"
+        raise ConfigError(f"{path}, {where}: {what} is not known", path=str(path), hint=hint)
+
+
 def _key_text(entry: Any) -> Any:
     return entry.get("key") if isinstance(entry, dict) else entry
 
 
 def _named(path: Path, address: str | None, key: Any) -> Iterator[NamedKey]:
-    place = f"{path}, {address if address and len(address) <= 17 else 'an entry'}"
+    place = f"{path}, {address if address and len(address) <= _ADDRESS_LENGTH else 'an entry'}"
     if key is None:
         return
     if not isinstance(key, str):

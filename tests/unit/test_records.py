@@ -6,7 +6,7 @@ import pytest
 
 import bluewatt
 from bluewatt.errors import KeyMissing, KeyProblem, Malformed, Unencodable, UnknownType
-from bluewatt.schema import Scale
+from bluewatt.schema import Flags, Groups, Scale
 from bluewatt.tables.advert import ProductOnly
 from bluewatt.tables.enums import AlarmReason, AuxMode, DeviceState
 from bluewatt.tables.metrics import metric
@@ -26,6 +26,25 @@ def test_two_alarms_at_once() -> None:
     assert isinstance(decoded, BatteryMonitor)
     assert decoded.alarm_reason is not None
     assert decoded.alarm_reason.keys == ["low_voltage", "high_voltage"]
+
+
+@pytest.mark.parametrize("cls", [cls for cls in record_classes() if cls.bits], ids=lambda cls: cls.record_name)
+def test_a_mask_nobody_gave_has_no_bit_set(cls: type[bluewatt.Record]) -> None:
+    assert cls.record_type is not None
+    again = bluewatt.decode_record(cls.record_type, bluewatt.encode_record(cls()))
+    for row in cls.rows:
+        if row.named is not None and issubclass(row.named, Flags | Groups) and not row.na and row.when is None:
+            assert getattr(again, row.name) == 0, row.name
+
+
+def test_a_cut_record_is_encoded_without_alarms() -> None:
+    whole = bluewatt.encode_record(BatteryMonitor(battery_voltage=12.5, alarm_reason=AlarmReason(3)))
+    cut = bluewatt.decode_record(0x02, whole[:4])
+    plain = bluewatt.encode_record(cut)
+    assert plain[:4] == whole[:4]
+    again = bluewatt.decode_record(0x02, plain)
+    assert again.as_dict()["alarm_reason"] == 0
+    assert bluewatt.encode_record(again) == plain
 
 
 def test_an_unnamed_alarm_bit_stays() -> None:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from bluewatt.errors import Unencodable
-from bluewatt.schema import Record, Row
+from bluewatt.schema import Flags, Groups, Record, Row
 
 CACHED_NAMES = 4096
 """How many instances of an enumeration are kept for reuse; a 32-bit mask could otherwise fill the memory."""
@@ -95,18 +95,26 @@ def _scaled(row: Row) -> str:
 def raw_bits(record: Record) -> int:
     """The bits of a record over its canonical length: absent values as their pattern, spare bits ones.
 
+    A mask that has no such pattern and no value has no bit set: ones would be alarms that nobody raised.
+
     Raises Unencodable for a value its row cannot hold.
     """
     bits = (1 << 8 * record.length()) - 1
     for row in record.rows:
         value = getattr(record, row.name)
         if value is None and (row.when is not None or not row.na):
+            if _is_mask(row) and row.when is None:
+                bits &= ~(row.mask << row.start)
             continue  # an overlay that is not selected, or a row that cannot say "absent": ones
         for number, element in enumerate(_elements(row, value)):
             start = row.start + row.bits * number
             bits &= ~(row.mask << start)
             bits |= _raw(row, element) << start
     return _absent_overlays(record, bits)
+
+
+def _is_mask(row: Row) -> bool:
+    return row.named is not None and issubclass(row.named, Flags | Groups)
 
 
 def _absent_overlays(record: Record, bits: int) -> int:

@@ -42,7 +42,10 @@ def decode_bits(cls: type[Record], bits: int, length: int) -> Record:
 
 
 def encode_record(record: Record) -> bytes:
-    """A record as bytes of canonical length, spare bits ones; Unencodable for a value a row cannot hold."""
+    """A record as bytes of canonical length, spare bits ones, masks without a value zeros.
+
+    Unencodable for a value a row cannot hold.
+    """
     if record.rows and record.rows[0].raw:
         rest: bytes = getattr(record, record.rows[0].name) or b""
         return rest

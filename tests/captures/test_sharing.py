@@ -113,6 +113,34 @@ def test_a_redacted_capture_names_nobody_and_still_decodes(capture: Path, tmp_pa
     assert len({line["device"]["address"] for line in after}) == 1  # type: ignore[index]
 
 
+PIN_HANDLE, NAME_HANDLE, UNDISCOVERED = b"\x11\x00", b"\x03\x00", b"\x99\x00"
+LONG_NAME = b"Anna and Ben's houseboat, aft battery"
+
+
+def test_values_in_parts_and_of_unknown_handles_are_redacted_too(tmp_path: Path, capfd: Captured) -> None:
+    pin = b"987654"
+    declared = b"\x10\x08" + PIN_HANDLE + bytes.fromhex(PIN_CODE.replace("-", ""))[::-1]
+    said = [
+        (0, b"\x08\x01\x00\xff\xff\x03\x28"), (1, b"\x09\x07\x02\x00\x02" + NAME_HANDLE + b"\x00\x2a"),
+        (0, b"\x08\x04\x00\xff\xff\x03\x28"), (1, b"\x09\x15\x10\x00" + declared[1:]),
+        (0, b"\x0a" + NAME_HANDLE), (1, b"\x0b" + LONG_NAME[:22]),
+        (0, b"\x0c" + NAME_HANDLE + b"\x16\x00"), (1, b"\x0d" + LONG_NAME[22:]),
+        (0, b"\x16" + PIN_HANDLE + b"\x00\x00" + pin), (1, b"\x17" + PIN_HANDLE + b"\x00\x00" + pin), (0, b"\x18\x01"),
+        (0, b"\x0a" + UNDISCOVERED), (1, b"\x0bin the cellar"), (0, b"\x12" + UNDISCOVERED + pin),
+        (1, b"\x1b\x99\x00" + talks.KEY[::-1]),
+    ]  # fmt: skip
+    first, *rest = talks.packets()
+    rows = [first, *(row for side, data in said for row in talks.acl(talks.Spoken(side, data), 0x40)), *rest]
+    path, shared = tmp_path / "parts.btsnoop", tmp_path / "shared.btsnoop"
+    path.write_bytes(talks.btsnoop(rows))
+    assert main(["decode", str(path), "--redact", str(shared)]) == 0
+    written = shared.read_bytes()
+    secrets = (b"Anna", b"houseboat", b"battery", pin, b"cellar", talks.KEY[::-1])
+    assert [secret for secret in secrets if secret in written] == []
+    names = [line["value"] for line in lines_of(shared, capfd) if line.get("key") == "device_name"]
+    assert names == ["Device 1".ljust(len(LONG_NAME))]
+
+
 def test_redacting_twice_changes_nothing_that_matters(capture: Path, tmp_path: Path, capfd: Captured) -> None:
     once, twice = tmp_path / "once", tmp_path / "twice"
     assert main(["decode", str(capture), "--redact", str(once)]) == 0

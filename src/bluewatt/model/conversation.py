@@ -41,7 +41,8 @@ CONNECTED, DISCONNECTED, ENCRYPTED, NOTIFICATIONS = "connected", "disconnected",
 
 _KEY_SIZE = 16
 _MOST_DEVICES = 4096
-_SUBSCRIPTIONS = {b"\x00\x00": 0, b"\x01\x00": 1, b"\x02\x00": 2}
+SUBSCRIPTIONS = {b"\x00\x00": 0, b"\x01\x00": 1, b"\x02\x00": 2}
+"""What a client writes to have notifications off or on, or indications on → the bits."""
 _UNKNOWN = "unknown"
 
 
@@ -277,8 +278,8 @@ class Conversation:
         self, at: float, link: _Link, role: Role, operation: Operation, place: Place, offset: int
     ) -> list[Line]:
         kind, handle, value, _, code = operation
-        if place.subscription and value in _SUBSCRIPTIONS and not operation.from_server:
-            change = Change(_SUBSCRIPTIONS[value], place.uuid)
+        if place.subscription and value in SUBSCRIPTIONS and not operation.from_server:
+            change = Change(SUBSCRIPTIONS[value], place.uuid)
             return [self._line(at, link, role, LINK, NOTIFICATIONS, change, value, offset=offset)]
         if place is ELSEWHERE:
             self.counts["on unknown handles"] += 1

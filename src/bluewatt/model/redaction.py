@@ -15,8 +15,8 @@ from contextlib import suppress
 import msgspec
 
 from bluewatt.errors import WireError
-from bluewatt.model.conversation import CONTROL, GATT, VREG, Attribute, Conversation, Line
-from bluewatt.model.handles import HandleMap
+from bluewatt.model.conversation import CONTROL, GATT, SUBSCRIPTIONS, VREG, Attribute, Conversation, Line
+from bluewatt.model.handles import ELSEWHERE, HandleMap
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.meaning import SECRET_ATTRIBUTES, holds_secret
 from bluewatt.model.substitutes import Substitutes
@@ -27,7 +27,7 @@ from bluewatt.tables.registers import Register, lookup
 from bluewatt.wire.acl import ATT_CHANNEL, FAR, NEAR, Connected, Data, Disconnected, HciLinks
 from bluewatt.wire.advert import HEADER_LENGTH, is_vesmart, parse_advertisement
 from bluewatt.wire.advertising import AdvertisementReader
-from bluewatt.wire.att import CLIENT_OPCODES, READ, Server
+from bluewatt.wire.att import CLIENT_OPCODES, READ, READ_RESPONSE, VALUE_PARTS, Server
 from bluewatt.wire.cipher import Key, apply
 from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records, air_order, record
 from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
@@ -190,13 +190,17 @@ class Redactor:
         for operation in link.servers[server].receive(payload):
             place = link.handles[server].place(operation.handle, operation.value, from_server=operation.from_server)
             value = operation.value
-            if place.uuid in SECRET_ATTRIBUTES and value and payload.endswith(value):
+            unknown = place is ELSEWHERE and value not in SUBSCRIPTIONS
+            if (unknown or place.uuid in SECRET_ATTRIBUTES) and value and payload.endswith(value):
                 held.data = payload[: len(payload) - len(value)] + bytes(len(value))
             elif place.characteristic in (Characteristic.LAST, Characteristic.BULK) and payload.endswith(value):
                 last = place.characteristic is Characteristic.LAST
                 self._chunk(link, (server, place.copy, of_client), held, len(payload) - len(value), last=last)
                 return
-        held.data = self.substitutes.everywhere(held.data)
+        start = VALUE_PARTS.get(payload[0], len(payload))
+        if payload[0] == READ_RESPONSE and len(payload) < link.servers[server].mtu:
+            start = len(payload)  # the whole value, which was told above
+        held.data = self.substitutes.everywhere(held.data[:start]) + self.substitutes.part(held.data[start:])
 
     def _chunk(self, link: _Link, stream: tuple[int, int, bool], held: _Held, start: int, *, last: bool) -> None:
         message = link.open.setdefault(stream, _Message(chunks=[]))

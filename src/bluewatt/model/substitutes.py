@@ -62,11 +62,20 @@ class Substitutes:
         """A name in place of a name."""
         return self.text(name.encode()).decode("ascii")
 
+    def part(self, data: bytes) -> bytes:
+        """A part of a long value: the same part of its substitute, else nothing but its length."""
+        for was, substitute in self.texts.items():
+            if (at := was.find(data)) >= 0:
+                return substitute[at : at + len(data)]
+        return bytes(len(data))
+
     def everywhere(self, data: bytes) -> bytes:
         """Bytes of any kind with everything known replaced, and serial numbers nobody had seen before."""
         for text, address in self.addresses.items():
             old, new = bytes.fromhex(text.replace(":", "")), bytes.fromhex(address.replace(":", ""))
             data = data.replace(old, new).replace(old[::-1], new[::-1])
+        for key, made in self.keys.items():
+            data = data.replace(key[::-1], made[::-1]) if len(key) >= _SHORTEST_KNOWN else data
         for known in (self.keys, self.texts):
             for was, substitute in sorted(known.items(), key=lambda pair: -len(pair[0])):
                 if len(was) >= _SHORTEST_KNOWN:

@@ -24,6 +24,9 @@ CLIENT_OPCODES: Final = frozenset(
 )
 """What only a client sends: requests, commands and the confirmation of an indication."""
 
+VALUE_PARTS: Final = {READ_RESPONSE: 1, BLOB_RESPONSE: 1, PREPARE_REQUEST: 5, 0x17: 5}
+"""Opcode of what may carry part of a value only → where the part begins; 0x17 answers a prepared write with itself."""
+
 _SIGNATURE = 12
 _CHARACTERISTIC = 0x2803
 _LONGEST_VALUE = 512

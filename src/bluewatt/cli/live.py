@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from typing import Any, Protocol
 
+import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
@@ -122,9 +123,11 @@ def listen(
     record: str | None,
     networks: Sequence[Network] = (),
     as_json: bool = False,
+    unasked: bool = False,
 ) -> OpenSource:
     """Open a source and show what is heard until it ends, `seconds` are over, or Ctrl-C; all of these end well.
 
+    Where the seconds are not the user's (`unasked`), standard error tells that they ended it.
     DeviceNotFound, with what to check, when no Victron device was heard; CaptureError when a file holds none.
     """
     quiet_libraries()
@@ -136,7 +139,7 @@ def listen(
             on_frame=recording.write if recording else None,
             on_registers=print_registers if as_json else None,
         )
-        run(_listen(source, screen, seconds))
+        run(_listen(source, screen, seconds, unasked=unasked))
     if not source.frames:
         raise nothing_heard(source)
     return source
@@ -149,7 +152,9 @@ def print_registers(reading: RegisterReading) -> None:
     sys.stdout.buffer.flush()
 
 
-async def _listen(source: OpenSource, make_screen: Callable[[], Screen], seconds: float | None) -> None:
+async def _listen(
+    source: OpenSource, make_screen: Callable[[], Screen], seconds: float | None, *, unasked: bool
+) -> None:
     async with source:
         screen = make_screen()
         ticking = asyncio.create_task(_tick(screen, source), name="screen")
@@ -160,6 +165,8 @@ async def _listen(source: OpenSource, make_screen: Callable[[], Screen], seconds
         except TimeoutError:
             if not limit.expired():
                 raise
+            if unasked:
+                click.echo(f"bluewatt: ended after {seconds:g} s: give --seconds for longer", err=True)
         finally:
             ticking.cancel()
             with suppress(asyncio.CancelledError):

@@ -49,7 +49,7 @@ def command(
 
     source = listen(
         spec, keys=gather_keys(keys, keys_file), networks=gather_networks(keys_file), screen=screen,
-        seconds=limit_of(seconds, spec), record=record, as_json=as_json,
+        seconds=limit_of(seconds, spec), record=record, as_json=as_json, unasked=seconds is None,
     )  # fmt: skip
     if not any(entry.device in chosen for entry in source.roster.entries.values()):
         heard = len(source.roster.entries)

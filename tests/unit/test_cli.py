@@ -106,8 +106,13 @@ def test_version(capfd: Captured) -> None:
     assert capfd.readouterr().out == f"bluewatt {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["decode"], ["demo", "--speed", "0"], ["scan", "--nonsense"],
-                                       ["demo", "--devices", "501"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["decode"], ["demo", "--speed", "0"], ["demo", "--speed", "nan"], ["demo", "--devices", "501"],
+     ["scan", "--nonsense"], ["scan", "--seconds", "nan"], ["watch", "--seconds", "inf"], ["read", "--timeout", "nan"],
+     ["capture", "x", "--seconds", "nan"], ["emulate", "mppt", "--seconds", "nan"],
+     ["emulate", "mppt", "--speed", "10001"]],
+)  # fmt: skip
 def test_a_wrong_command_line_is_code_2(arguments: list[str], capfd: Captured) -> None:
     assert main(arguments) == 2
     shown = capfd.readouterr()
@@ -192,6 +197,15 @@ def test_a_source_that_makes_no_sense_is_code_6(spec: str, capfd: Captured) -> N
 def test_an_adapter_belongs_to_ble_alone(capfd: Captured) -> None:
     assert main(["scan", "virtual:", "--adapter", "hci1"]) == 2
     assert "--adapter" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "told"), [([], 1), (["--seconds", "0.8"], 0)])
+def test_a_watch_that_ended_by_itself_says_so(
+    given: list[str], told: int, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setattr("bluewatt.cli.live.WITHOUT_TERMINAL", 0.8)
+    assert main(["watch", "virtual:?devices=2", "--json", *given]) == 0
+    assert capfdbinary.readouterr().err.count(b"bluewatt: ended after 0.8 s: give --seconds for longer\n") == told
 
 
 def test_nothing_heard_says_what_to_check() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from bluewatt.app import make_source
+from bluewatt.cli.options import POSITIVE
 from bluewatt.errors import CaptureError, DeviceNotFound
 from bluewatt.model.reading import Frame
 from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records
@@ -27,7 +28,7 @@ WITHOUT_END = 10.0
 @click.command("capture")
 @click.argument("output", type=click.Path(dir_okay=False))
 @click.option("--source", default="ble:", show_default=True, help="Where to listen: ble:, ble:hci1, virtual:.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N", help="End after so many seconds.")
+@click.option("--seconds", type=POSITIVE, metavar="N", help="End after so many seconds.")
 @click.option(
     "--link", "device", metavar="DEVICE",
     help="Connect to this device (address or part of its name), read it, and record that connection instead.",

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bluewatt.app.clock import FASTEST, MOST_DEVICES
 from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, overview, quiet_libraries, run
-from bluewatt.cli.options import live_options
+from bluewatt.cli.options import FiniteRange, live_options
 from bluewatt.errors import ConfigError
 from bluewatt.model.keys import KeyRing
 
@@ -24,7 +24,7 @@ TITLE = "bluewatt demo"
 @click.command("demo")
 @click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="Another number is another site.")
 @click.option(
-    "--speed", type=click.FloatRange(0, FASTEST, min_open=True), default=1.0, show_default=True, metavar="FACTOR",
+    "--speed", type=FiniteRange(0, FASTEST, min_open=True), default=1.0, show_default=True, metavar="FACTOR",
     help="How fast the site's time runs: 60 lets an hour pass in a minute.",
 )  # fmt: skip
 @click.option(

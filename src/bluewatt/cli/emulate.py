@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bluewatt.app.clock import FASTEST
+from bluewatt.cli.options import POSITIVE, FiniteRange
 from bluewatt.config import state_folder
 from bluewatt.errors import ConfigError
 from bluewatt.wire.vesmart import Network
@@ -49,7 +51,7 @@ _STATUS_PERIOD = 1.0
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=1), metavar="N", help="Be device number N, the same on every computer.")
 @click.option(
-    "--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True, metavar="FACTOR",
+    "--speed", type=FiniteRange(0, FASTEST, min_open=True), default=1.0, show_default=True, metavar="FACTOR",
     help="How fast the device's time runs.",
 )  # fmt: skip
 @click.option(
@@ -69,7 +71,7 @@ _STATUS_PERIOD = 1.0
 @click.option(
     "--transmit", is_flag=True, help="Send VE.Smart broadcasts on a real radio. Can make chargers overcharge!"
 )
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N", help="End after so many seconds.")
+@click.option("--seconds", type=POSITIVE, metavar="N", help="End after so many seconds.")
 def command(
     devices: tuple[str, ...], radio: str, name: str | None, pin: str | None, state: Path | None, forget: bool,
     feed: str, seed: int | None, speed: float, firmware: str, mtu: int | None, vesmart: str | None, transmit: bool,

@@ -17,6 +17,7 @@ import msgspec
 
 from bluewatt.app.connect import connect, open_central
 from bluewatt.cli.live import quiet_libraries
+from bluewatt.cli.options import POSITIVE
 from bluewatt.config import config_folder
 from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.model.keys import normal_address
@@ -55,7 +56,7 @@ def link_options(command: Command) -> Command:
     """`--nearest`, `--pin`, `--adapter`, `--radio`, `--timeout`."""
     for option in (
         click.option(
-            "--timeout", type=click.FloatRange(min=0, min_open=True), default=FIND, show_default=True, metavar="N",
+            "--timeout", type=POSITIVE, default=FIND, show_default=True, metavar="N",
             help="Seconds to look for the device.",
         ),
         click.option(

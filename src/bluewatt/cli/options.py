@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -9,6 +10,21 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers: click's own takes "nan" for within any range, and "inf" for within one without end."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; a usage error for what is none."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number to count with.", param, ctx)
+        return number
+
+
+POSITIVE = FiniteRange(min=0, min_open=True)
+"""The type of options that count seconds."""
 
 
 def keys_options(command: Command) -> Command:
@@ -37,7 +53,7 @@ def live_options(command: Command) -> Command:
         ),
         json_option("Print JSON Lines, one object per reading, instead of tables."),
         click.option(
-            "--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N",
+            "--seconds", type=POSITIVE, metavar="N",
             help="End after so many seconds. [default: Ctrl-C ends; 10 where no terminal is there]",
         ),
     ):  # fmt: skip

@@ -158,6 +158,17 @@ def test_too_short_to_name_a_product(data: bytes) -> None:
         bluewatt.decode_advertisement(data)
 
 
+@pytest.mark.parametrize("text", ["", "10", "100289a302b0400172f446c055b92159be2a9a6669aaf7"])
+def test_hex_text_is_told_from_bytes(text: str) -> None:
+    for call in (
+        lambda: bluewatt.decode_advertisement(text, KEY),  # type: ignore[arg-type]
+        lambda: bluewatt.parse_advertisement(text),  # type: ignore[arg-type]
+        lambda: bluewatt.decode_record(2, text),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(TypeError, match="not a text: bytes"):
+            call()
+
+
 def test_vesmart_broadcasts_are_recognised_and_named() -> None:
     with pytest.raises(UnknownType, match=r"VE\.Smart"):
         bluewatt.decode_advertisement(bytes.fromhex("027c0401"))

@@ -24,7 +24,7 @@ from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.tables.records import EXTENDED_TYPE, record_class
 from bluewatt.wire.cipher import BLOCK, Key, apply, key_stream
 from bluewatt.wire.plan import decoder
-from bluewatt.wire.records import decode_bits, decode_record, encode_record
+from bluewatt.wire.records import decode_bits, decode_record, encode_record, refuse_text
 
 _COMPANY = COMPANY_ID.to_bytes(2, "little")
 _WIDTHS = {8: "B", 16: "H"}
@@ -75,7 +75,7 @@ def parse_advertisement(data: bytes) -> Advertisement:
 
     An advertisement that ends after the product id, or whose header has nothing behind it, has no record. UnknownType
     for anything that is not a product advertisement (VE.Smart networking, named as such), Malformed for a product
-    advertisement too short to hold its product id.
+    advertisement too short to hold its product id. TypeError for hex text in place of bytes.
     """
     data = strip_company(data)
     if len(data) < HEADER_LENGTH or data[0] != PRODUCT_ADVERTISEMENT:
@@ -90,6 +90,7 @@ def parse_advertisement(data: bytes) -> Advertisement:
 
 
 def _parse_short(data: bytes) -> Advertisement:
+    refuse_text(data)  # here, where a text ends up, and not in the way of every advertisement
     if not data:
         raise Malformed("an advertisement without a byte")
     if is_vesmart(data):
@@ -112,7 +113,8 @@ def decode_advertisement(data: bytes, key: bytes | str | None = None) -> Record:
     """The record of an advertisement; `key` is 16 bytes or 32 hex digits, not needed for unsealed records.
 
     Without a record the result is a ProductOnly. Raises KeyMissing, KeyMismatch (told by the key's first byte alone:
-    a key that passes may still be wrong, see `bluewatt.model.verdict`), UnknownType, Malformed.
+    a key that passes may still be wrong, see `bluewatt.model.verdict`), UnknownType, Malformed; TypeError for hex text
+    in place of bytes.
     """
     if len(data) <= HEADER_LENGTH or data[0] != PRODUCT_ADVERTISEMENT:
         return _decode_unusual(data, key)

@@ -14,14 +14,22 @@ def decode_record(record_type: int, plaintext: bytes) -> Record:
     """The record in `plaintext` (already opened).
 
     A short record yields the fields it holds, the others None; a long one is read as far as the layout goes. Nothing
-    raises on a value. UnknownType where nobody has described `record_type` (0xFFnn for the extended types).
+    raises on a value. UnknownType where nobody has described `record_type` (0xFFnn for the extended types), TypeError
+    for hex text in place of bytes.
     """
+    refuse_text(plaintext)
     cls = record_class(record_type)
     if cls is None:
         raise UnknownType(
             f"record type {record_type:#04x} has no known layout", type_number=record_type, raw=bytes(plaintext)
         )
     return decode_as(cls, plaintext)
+
+
+def refuse_text(data: object) -> None:
+    """Raise TypeError for a text where bytes belong, with the way to get them."""
+    if isinstance(data, str):
+        raise TypeError("data are bytes, not a text: bytes.fromhex(text) makes them from hex digits")
 
 
 def decode_as(cls: type[Record], plaintext: bytes) -> Record:

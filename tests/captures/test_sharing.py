@@ -168,6 +168,16 @@ def test_the_real_capture_redacted_says_the_same(shared: Path, tmp_path: Path, c
         assert len(shown[1].splitlines()) == len(shown[0].splitlines()) > 1800
 
 
+@pytest.mark.parametrize(
+    "options", [["--redact"], ["--report"], ["--json", "--output"], ["--format", "parquet", "--output"]]
+)
+def test_the_file_that_is_read_is_never_written(capture: Path, capfd: Captured, options: list[str]) -> None:
+    before = capture.read_bytes()
+    assert main(["decode", str(capture), *options, str(capture)]) == 7
+    assert "is the file that is read" in capfd.readouterr().err
+    assert capture.read_bytes() == before
+
+
 def test_what_cannot_be_redacted_says_so(tmp_path: Path, capfd: Captured) -> None:
     air = tmp_path / "air.pcap"
     packet = struct.pack("<I", 0x8E89BED6) + bytes([0x40, 9]) + ADDRESS + b"\x02\x01\x06" + bytes(3)

@@ -21,7 +21,7 @@ def decode_files(files: Sequence[str], secrets: Secrets, form: str, output: str 
     """Decode all files into one output; raises what ended it, or the reason when there was not one reading."""
     tally = Tally()
     try:
-        with open_output(output) as out:
+        with open_output(output, *files) as out:
             WRITERS[form](inlets(files, secrets, tally, follow=follow), out)
     finally:
         tally.report()
@@ -38,12 +38,19 @@ def inlets(files: Sequence[str], secrets: Secrets, tally: Tally, *, follow: bool
             )
 
 
+def spare_inputs(output: str, read: Sequence[str]) -> None:
+    """Raise `CaptureError` where a file to write is one that is read: writing would empty it first."""
+    if Path(output).resolve() in {Path(one).resolve() for one in read}:
+        raise CaptureError(f"{output} is the file that is read: name another one to write", path=output)
+
+
 @contextmanager
-def open_output(path: str | None) -> Iterator[BinaryIO]:
-    """The file to write, or standard output."""
+def open_output(path: str | None, *read: str) -> Iterator[BinaryIO]:
+    """The file to write, or standard output; never one of the files that are `read`."""
     if path is None:
         yield sys.stdout.buffer
         return
+    spare_inputs(path, read)
     try:
         with Path(path).open("wb") as file:
             yield file
@@ -72,7 +79,7 @@ def write_report(path: str, secrets: Secrets, output: str) -> None:
     with Input(path) as source, progress(source):
         for step in steps(source, secrets, tally):
             report.add(step)
-    with open_output(output) as out:
+    with open_output(output, path) as out:
         out.write(report.html().encode())
     tally.report()
     if not tally.readings and not tally.lines:

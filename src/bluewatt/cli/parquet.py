@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from bluewatt.cli.captures import spare_inputs
 from bluewatt.cli.inputs import Input, progress
 from bluewatt.cli.tally import NOTHING, Tally, why_nothing
 from bluewatt.errors import CaptureError
@@ -26,6 +27,7 @@ def to_parquet(output: Path, files: Sequence[str], named: Sequence[NamedKey], *,
 
     Raises the reason when there was neither a reading nor a value.
     """
+    spare_inputs(str(output), files)
     tally = Tally()
     try:
         counts, talking = _write_files(output, files, named, tally.problem)

@@ -23,7 +23,7 @@ def redact_file(path: str, secrets: Secrets, output: str) -> None:
     if path == STANDARD_INPUT:
         raise CaptureError("standard input cannot be redacted, it is read twice: save it to a file first", path=path)
     redactor = Redactor(secrets.ring())
-    with Input(path) as first, Input(path) as second, progress(second), open_output(output) as out:
+    with Input(path) as first, Input(path) as second, progress(second), open_output(output, path) as out:
         for piece in redacted(_hosts(first), _hosts(second), redactor):
             out.write(piece)
     click.echo(f"bluewatt: {output} names none of your devices, keys or serial numbers any more", err=True)

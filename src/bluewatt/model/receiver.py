@@ -52,6 +52,8 @@ JUMP_SECONDS = 60.0
 """After a silence of this length any value can be true."""
 WAITING = 16
 """So many samples wait at most for their key to be proven."""
+MOST_DEVICES = 1 << 14
+"""So many devices are remembered at once: no site has more, but a forged capture may."""
 KEPT_REJECTED = 32
 """So many rejected samples are kept for a look."""
 LIKELY = 12.0
@@ -147,6 +149,8 @@ class Receiver:
         """What a frame leads to: nothing (a copy, or it waits), itself, or itself and what waited for it."""
         state = self._devices.get(frame.address)
         if state is None:
+            if len(self._devices) >= MOST_DEVICES:
+                del self._devices[next(iter(self._devices))]
             state = self._devices[frame.address] = _State()
         if frame.name:
             state.name = frame.name

@@ -21,6 +21,8 @@ from bluewatt.schema import Code, Flags, Groups
 
 __all__ = ["DeviceReport", "Report"]
 
+MOST_DEVICES = 1024
+"""The report shows so many devices, the first."""
 _MOST_MOMENTS = 4096
 _MOST_DAMAGES = 200
 _MOST_SERIES = 200
@@ -76,7 +78,9 @@ class Report:
     def _device(self, device: Device, at: float) -> DeviceReport:
         known = self.devices.get(device.address)
         if known is None:
-            known = self.devices[device.address] = DeviceReport(device, at, at)
+            known = DeviceReport(device, at, at)
+            if len(self.devices) < MOST_DEVICES:
+                self.devices[device.address] = known
         if device.name or device.product_id is not None:
             name, product = device.name or known.device.name, device.product_id
             product = known.device.product_id if product is None else product

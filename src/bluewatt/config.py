@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from bluewatt.errors import ConfigError, KeyProblem
+from bluewatt.folders import config_folder
 from bluewatt.model.keys import normal_address
 from bluewatt.tables.controls import CONTROLS
 
@@ -44,18 +45,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The controls that may be written on a device."""
         own = self.devices.get(address, DeviceSettings())
         return frozenset(self.allow_writes) | frozenset(own.allow_writes)
-
-
-def config_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where settings, keys and PINs live."""
-    folder = environ.get("XDG_CONFIG_HOME") or environ.get("APPDATA")
-    return (Path(folder) if folder else Path.home() / ".config") / "bluewatt"
-
-
-def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the audit file and bonds live."""
-    folder = environ.get("XDG_STATE_HOME") or environ.get("LOCALAPPDATA")
-    return (Path(folder) if folder else Path.home() / ".local" / "state") / "bluewatt"
 
 
 def settings_path(environ: Mapping[str, str] = os.environ) -> Path:

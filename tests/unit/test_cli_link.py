@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bluewatt.cli import main
-from bluewatt.config import state_folder
+from bluewatt.folders import state_folder
 
 VIRTUAL = ("--radio", "virtual:")
 PIN = "000000"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bluewatt.config import CONFIG_FILE, Settings, load_settings, settings_path, state_folder
+from bluewatt.config import CONFIG_FILE, Settings, load_settings, settings_path
 from bluewatt.errors import ConfigError
+from bluewatt.folders import state_folder
 from bluewatt.tables.controls import CONTROLS, MODES, Control, control, controls_of
 from bluewatt.tables.gatt import KEEP_ALIVE_REGISTER
 from bluewatt.wire.values import encode_value

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from bluewatt.cli import main
+from bluewatt.cli.linked import pins_path
+from bluewatt.config import settings_path
 from bluewatt.errors import ConfigError, KeyProblem
+from bluewatt.folders import config_folder
 from bluewatt.model.keys import KeyRing
 from bluewatt.services.keys import default_path, gather_keys, load_keys, load_networks, named_keys, save_key
 from bluewatt.wire.cipher import Key
@@ -183,3 +186,10 @@ def test_a_folder_that_cannot_be_written_is_a_configuration_error(tmp_path: Path
 
 def test_the_ring_of_nothing_is_empty() -> None:
     assert len(gather_keys(environ={"BLUEWATT_KEYS_FILE": "/nowhere/at/all"})) == len(KeyRing()) == 0
+
+
+def test_keys_settings_and_pins_live_in_one_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for name in ("BLUEWATT_KEYS_FILE", "BLUEWATT_CONFIG", "BLUEWATT_PINS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    assert {default_path().parent, settings_path().parent, pins_path().parent} == {config_folder()}

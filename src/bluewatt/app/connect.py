@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bluewatt.config import state_folder
 from bluewatt.errors import ConfigError
+from bluewatt.folders import state_folder
 from bluewatt.transports.ble_channel import FIND, NEAREST
 from bluewatt.transports.pins import parse_pin
 

@@ -13,8 +13,8 @@ import click
 
 from bluewatt.app.clock import FASTEST
 from bluewatt.cli.options import POSITIVE, FiniteRange
-from bluewatt.config import state_folder
 from bluewatt.errors import ConfigError
+from bluewatt.folders import state_folder
 from bluewatt.wire.vesmart import Network
 
 if TYPE_CHECKING:

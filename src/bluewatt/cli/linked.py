@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import stat
 import tomllib
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
@@ -18,8 +17,8 @@ import msgspec
 from bluewatt.app.connect import connect, open_central
 from bluewatt.cli.live import quiet_libraries
 from bluewatt.cli.options import POSITIVE
-from bluewatt.config import config_folder
 from bluewatt.errors import ConfigError, KeyProblem
+from bluewatt.folders import config_folder, refuse_open_door
 from bluewatt.model.keys import normal_address
 from bluewatt.transports.ble_channel import FIND, NEAREST
 from bluewatt.transports.pins import parse_pin
@@ -35,7 +34,6 @@ PINS_FILE = "BLUEWATT_PINS_FILE"
 """Another place for the file of PINs."""
 
 DEFAULT_RADIO = "ble:"
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _EVERY_DEVICE = "default"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -112,10 +110,7 @@ def _kept_pins() -> dict[str, str]:
     path = pins_path()
     try:
         with path.open("rb") as file:
-            if os.name == "posix" and os.fstat(file.fileno()).st_mode & _OTHERS:
-                raise ConfigError(
-                    f"the file of PINs {path} may be read by others", path=str(path), hint=f"run: chmod 600 {path}"
-                )
+            refuse_open_door("the file of PINs", path, os.fstat(file.fileno()).st_mode)
             pins = tomllib.load(file)
     except FileNotFoundError:
         return {}

@@ -11,8 +11,9 @@ from rich.table import Table
 
 from bluewatt.cli.linked import Target, link_options, notice, target_of, with_link
 from bluewatt.cli.shown import console, plain_text
-from bluewatt.config import Settings, load_settings, state_folder
+from bluewatt.config import Settings, load_settings
 from bluewatt.errors import Forbidden
+from bluewatt.folders import state_folder
 from bluewatt.services.audit import Audit
 from bluewatt.services.commander import Commander, Plan
 from bluewatt.tables.controls import CONTROLS

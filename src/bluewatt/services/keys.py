@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from bluewatt.errors import ConfigError, KeyProblem
+from bluewatt.folders import config_folder, refuse_open_door
 from bluewatt.model.keys import KeyRing, normal_address, parse_key_argument
 from bluewatt.wire.cipher import Key
 from bluewatt.wire.vesmart import Network
@@ -40,7 +40,6 @@ _NETWORKS = "networks"
 _DEVICE_NAMES = ("key", "pin", "name")
 _NETWORK_NAMES = ("key", "name")
 _ADDRESS_LENGTH = 17
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _HEAD = "# The keys of your devices: secrets. Only you may read this file.\n"
 
 NamedKey = tuple[str | None, Key]
@@ -50,10 +49,7 @@ NamedKey = tuple[str | None, Key]
 def default_path(environ: Mapping[str, str] = os.environ) -> Path:
     """The key file where nobody names one: $BLUEWATT_KEYS_FILE, else bluewatt/keys.toml in the configuration folder."""
     named = environ.get(KEYS_FILE)
-    if named:
-        return Path(named)
-    folder = environ.get("XDG_CONFIG_HOME") or environ.get("APPDATA")
-    return (Path(folder) if folder else Path.home() / ".config") / "bluewatt" / "keys.toml"
+    return Path(named) if named else config_folder(environ) / "keys.toml"
 
 
 def gather_keys(
@@ -201,7 +197,7 @@ def _entries(path: Path) -> dict[str, Any]:
 
     try:
         with path.open("rb") as file:
-            _refuse_open_door(path, os.fstat(file.fileno()).st_mode)
+            refuse_open_door("the key file", path, os.fstat(file.fileno()).st_mode)
             return tomllib.load(file)
     except OSError as error:
         raise ConfigError(f"cannot read the key file {path}: {error.strerror}", path=str(path)) from error
@@ -213,13 +209,6 @@ def _entries(path: Path) -> dict[str, Any]:
         where = f" at {place[1]}" if place else ""
         hint = 'write "AA:BB:CC:DD:EE:FF" = "32 hex digits"'
         raise ConfigError(f"the key file {path} is not TOML{where}", path=str(path), hint=hint) from None
-
-
-def _refuse_open_door(path: Path, mode: int) -> None:
-    if os.name == "posix" and mode & _OTHERS:
-        raise ConfigError(
-            f"the key file {path} may be read by others", path=str(path), hint=f"run: chmod 600 {path}"
-        )  # fmt: skip
 
 
 def _replace(path: Path, text: str) -> None:

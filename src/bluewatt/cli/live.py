@@ -17,7 +17,7 @@ from rich.live import Live
 
 from bluewatt.app import OpenSource, open_source
 from bluewatt.cli import DEBUG
-from bluewatt.cli.terminal import devices_table, status_line
+from bluewatt.cli.terminal import PLAIN_WIDTH, devices_table, status_line
 from bluewatt.errors import BluewattError, CaptureError, DeviceNotFound
 from bluewatt.model.conversation_json import LineWriter
 from bluewatt.model.jsonlines import json_line
@@ -67,7 +67,7 @@ class TableScreen:
     def __init__(self, draw: Callable[[OpenSource, int], RenderableType], *, console: Console | None = None) -> None:
         self.console = console or Console()
         if not self.console.is_terminal:
-            self.console.width = max(self.console.width, 110)
+            self.console.width = max(self.console.width, PLAIN_WIDTH)
         self._draw = draw
         self._live = Live(console=self.console, auto_refresh=False) if self.console.is_terminal else None
         if self._live:

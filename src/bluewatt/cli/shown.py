@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bluewatt.cli.terminal import PLAIN_WIDTH
 from bluewatt.cli.words import ABSENT
 from bluewatt.model.jsonlines import utc_text
 from bluewatt.model.reading import Device
@@ -20,9 +21,6 @@ from bluewatt.schema import Code, Flags, Groups
 from bluewatt.tables.metrics import spoken
 from bluewatt.tables.metrics_registers import any_metric
 from bluewatt.tables.products import product_name
-
-PLAIN_WIDTH = 110
-"""Where output is no terminal."""
 
 COLUMNS = ("key", "value", "unit", "register", "instance")
 """Of the CSV form."""

@@ -31,7 +31,7 @@ from bluewatt.tables.products import product_name
 
 NARROWEST = 80
 PLAIN_WIDTH = 110
-"""Where output is no terminal."""
+"""Columns where output is no terminal."""
 _STATE, _RSSI, _AGE = 15, 4, 5
 _GAPS = 2
 _SHAPES = ((120, 24, 24), (104, 20, 22), (0, 20, 0))

@@ -148,3 +148,38 @@ def test_a_huge_capture_needs_little_memory(tmp_path: Path) -> None:
             file.write(whole[16:])
     assert path.stat().st_size > 4_000_000
     assert command_cost(str(COMMAND), "decode", "--json", str(path)).megabytes < 100
+
+
+def shared_values(tmp_path: Path, *, bad: int = 0) -> Path:
+    """A charger that shares a set-point, a state and its version of the algorithm, then `bad` broken broadcasts."""
+    values = {0x2001: "8b05", 0x2002: "de04", 0x200C: "03"}
+    broadcasts = [seal(NETWORK, serial=SERIAL, sequence=1, overflow=7)]
+    for number, (register, raw) in enumerate(values.items()):
+        content = build_content(Content((RegisterValue(register, bytes.fromhex(raw)),)))
+        broadcasts.append(seal(NETWORK, serial=SERIAL, sequence=2 + number, overflow=7, plaintext=content))
+    payloads = [build_broadcast(one) for one in broadcasts]
+    payloads += [payloads[-1][:6] + bytes([20 + number]) + payloads[-1][7:] for number in range(bad)]
+    path = tmp_path / "shared.btsnoop"
+    path.write_bytes(talks.btsnoop([report(payload) for payload in payloads]))
+    return path
+
+
+def test_what_a_member_shares_is_on_the_screen(tmp_path: Path, keys: Path, capfd: Captured) -> None:
+    source = f"capture:{shared_values(tmp_path)}"
+    assert main(["scan", source, "--keys", str(keys)]) == 0
+    (line,) = capfd.readouterr().out.splitlines()[1:2]
+    assert "14.19 V  12.46 V" in line
+    assert main(["watch", source, "--keys", str(keys)]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split("  ")[-1] for line in lines] == [
+        "Link charge voltage setpoint 14.19 V", "Link battery voltage sense 12.46 V", "Link device state Bulk",
+    ]  # fmt: skip
+
+
+def test_a_broken_broadcast_does_not_outweigh_the_good_ones(tmp_path: Path, keys: Path, capfd: Captured) -> None:
+    assert main(["scan", f"capture:{shared_values(tmp_path, bad=1)}", "--keys", str(keys)]) == 0
+    shown = capfd.readouterr().out
+    assert "wrong key" not in shown
+    assert "14.19 V" in shown
+    assert main(["scan", f"capture:{shared_values(tmp_path, bad=5)}", "--keys", str(keys)]) == 0
+    assert "wrong key for its VE.Smart network" in capfd.readouterr().out

@@ -94,7 +94,8 @@ class OpenSource:
         self.source = source
         self.receiver = Receiver(keys)
         self._listener = NetworkAwareReceiver(self.receiver, networks)
-        self._on_registers = on_registers
+        self.on_registers = on_registers
+        """Told what members of VE.Smart networks tell."""
         self.roster = Roster()
         self.frames = 0
         """Frames of Victron devices heard so far."""
@@ -146,8 +147,8 @@ class OpenSource:
     def _network(self, reading: RegisterReading) -> None:
         """What a member of a VE.Smart network told the others."""
         self.roster.networked(reading)
-        if self._on_registers:
-            self._on_registers(reading)
+        if self.on_registers:
+            self.on_registers(reading)
 
     def now(self) -> float:
         """The present as the frames count it: of a capture the time of its last frame, else the source's clock."""

@@ -22,7 +22,7 @@ from bluewatt.errors import BluewattError, CaptureError, DeviceNotFound
 from bluewatt.model.conversation_json import LineWriter
 from bluewatt.model.jsonlines import json_line
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.receiver import Outcome
+from bluewatt.model.networks import Told
 from bluewatt.model.registers import RegisterReading
 from bluewatt.transports.recording import FrameRecorder
 from bluewatt.wire.vesmart import Network
@@ -36,7 +36,7 @@ REFRESH = 0.5
 class Screen(Protocol):
     """Who shows what is heard."""
 
-    def put(self, outcome: Outcome) -> None:
+    def put(self, outcome: Told) -> None:
         """One more outcome."""
 
     def tick(self, source: OpenSource) -> None:
@@ -49,8 +49,10 @@ class Screen(Protocol):
 class JsonScreen:
     """JSON Lines on standard output, each line at once."""
 
-    def put(self, outcome: Outcome) -> None:
-        """Print its object."""
+    def put(self, outcome: Told) -> None:
+        """Print its object, of a VE.Smart member's registers one each."""
+        if isinstance(outcome, RegisterReading):
+            return print_registers(outcome)
         sys.stdout.buffer.write(json_line(outcome) + b"\n")
         sys.stdout.buffer.flush()
 
@@ -73,7 +75,7 @@ class TableScreen:
         if self._live:
             self._live.start()
 
-    def put(self, outcome: Outcome) -> None:
+    def put(self, outcome: Told) -> None:
         """Shown with the next picture."""
 
     def tick(self, source: OpenSource) -> None:
@@ -122,7 +124,6 @@ def listen(
     seconds: float | None,
     record: str | None,
     networks: Sequence[Network] = (),
-    as_json: bool = False,
     unasked: bool = False,
 ) -> OpenSource:
     """Open a source and show what is heard until it ends, `seconds` are over, or Ctrl-C; all of these end well.
@@ -137,7 +138,6 @@ def listen(
             keys=keys,
             networks=networks,
             on_frame=recording.write if recording else None,
-            on_registers=print_registers if as_json else None,
         )
         run(_listen(source, screen, seconds, unasked=unasked))
     if not source.frames:
@@ -157,6 +157,7 @@ async def _listen(
 ) -> None:
     async with source:
         screen = make_screen()
+        source.on_registers = screen.put
         ticking = asyncio.create_task(_tick(screen, source), name="screen")
         try:
             async with asyncio.timeout(seconds) as limit, aclosing(source.outcomes()) as outcomes:

@@ -13,7 +13,8 @@ import click
 
 from bluewatt.cli.linked import link_options, target_of, with_link
 from bluewatt.cli.options import json_option
-from bluewatt.cli.shown import COLUMNS, csv_cells, json_reading, label, print_table, value_text, write_csv, write_json
+from bluewatt.cli.shown import COLUMNS, csv_cells, json_reading, print_table, value_text, write_csv, write_json
+from bluewatt.cli.words import register_label
 from bluewatt.model.registers import RegisterReading, RegisterValue
 from bluewatt.services.readout import GROUPS, read_group, read_named
 
@@ -103,4 +104,4 @@ class _Printer:
             csv.writer(sys.stdout, lineterminator="\n").writerow(csv_cells(value))
             sys.stdout.flush()
         else:
-            click.echo(f"{label(value)}: {value_text(value)} {value.unit}".rstrip())
+            click.echo(f"{register_label(value)}: {value_text(value)} {value.unit}".rstrip())

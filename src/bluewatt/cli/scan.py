@@ -39,5 +39,5 @@ def command(
 
     listen(
         spec, keys=gather_keys(keys, keys_file), networks=gather_networks(keys_file), screen=screen,
-        seconds=limit, record=record, as_json=as_json,
+        seconds=limit, record=record,
     )  # fmt: skip

@@ -13,13 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bluewatt.cli.terminal import PLAIN_WIDTH
-from bluewatt.cli.words import ABSENT
+from bluewatt.cli.words import ABSENT, register_label
 from bluewatt.model.jsonlines import utc_text
 from bluewatt.model.reading import Device
 from bluewatt.model.registers import HIDDEN, RegisterValue
 from bluewatt.schema import Code, Flags, Groups
-from bluewatt.tables.metrics import spoken
-from bluewatt.tables.metrics_registers import any_metric
 from bluewatt.tables.products import product_name
 
 COLUMNS = ("key", "value", "unit", "register", "instance")
@@ -62,12 +60,6 @@ def plain_text(value: Any, decimals: int | None = None) -> str:
     return str(value)
 
 
-def label(value: RegisterValue) -> str:
-    """What people call a register: its metric's label, else its key in words."""
-    found = any_metric(value.key)
-    return found.label if found else spoken(value.key)
-
-
 def device_title(device: Device) -> str:
     """A line that says which device it is."""
     product = product_name(device.product_id) if device.product_id is not None else ""
@@ -92,7 +84,7 @@ def print_table(device: Device, values: Sequence[RegisterValue]) -> None:
     table.add_column("Register", style="dim", no_wrap=True)
     for value in values:
         text = f"{value_text(value)} {value.unit}".rstrip() if value.value is not None else value_text(value)
-        table.add_row(Text(label(value)), Text(text), value.key, f"0x{value.register:04X}")
+        table.add_row(Text(register_label(value)), Text(text), value.key, f"0x{value.register:04X}")
     screen = console()
     screen.print(Text(device_title(device), "bold"))
     screen.print(table)

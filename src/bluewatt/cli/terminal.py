@@ -17,6 +17,7 @@ from bluewatt.cli.words import (
     headline,
     label,
     printable,
+    register_label,
     shown,
     state_text,
     trouble,
@@ -99,12 +100,21 @@ def _state(entry: Entry, now: float) -> Text:
 def _values(entry: Entry, now: float, room: int) -> Text:
     why = entry.why(now)
     if entry.reading is None and entry.network:
-        told = (f"{value.key} {value_words(value)}" for value in entry.network.values())
-        return Text(_fitting(told, room) or "VE.Smart networking")
+        return _network_values(entry, why, room, stale=entry.presence.state(now) is not PresenceState.SEEN)
     if entry.reading is None:
         return Text(why or "the key is being checked", "yellow")
     stale = entry.presence.state(now) is not PresenceState.SEEN
     text = _fitting(headline(entry.reading.record), room) or type_title(entry.reading.record.record_type)
+    if why and not stale:
+        return Text.assemble((text, "dim"), "\n", (why, "yellow"))
+    return Text(text, "dim" if stale else "")
+
+
+def _network_values(entry: Entry, why: str | None, room: int, *, stale: bool) -> Text:
+    """What a device told its VE.Smart network: what is measured first, then what has no unit, by name."""
+    told = sorted(entry.network.values(), key=lambda value: not value.unit or value.value is None)
+    parts = (value_words(value) if value.unit else f"{register_label(value)} {value_words(value)}" for value in told)
+    text = _fitting(parts, room) or "VE.Smart networking"
     if why and not stale:
         return Text.assemble((text, "dim"), "\n", (why, "yellow"))
     return Text(text, "dim" if stale else "")
@@ -139,6 +149,11 @@ def device_panel(entry: Entry, now: float, *, width: int) -> RenderableType:
         grid = Table.grid(padding=(0, _GAPS))
         for row, value in shown(entry.reading.record):
             grid.add_row(f"  {escape(label(row))}", _value(row, value, entry.reading.rejected))
+        lines.append(grid)
+    if entry.network:
+        grid = Table.grid(padding=(0, _GAPS))
+        for told in entry.network.values():
+            grid.add_row(f"  {escape(register_label(told))}", Text(value_words(told)))
         lines.append(grid)
     return Group(*lines, Text(""))
 

@@ -12,12 +12,14 @@ from bluewatt.app import OpenSource, is_source
 from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, mode_text
 from bluewatt.cli.options import keys_options, live_options
 from bluewatt.cli.terminal import device_panel, status_line
-from bluewatt.cli.words import label, printable, shown, value_text
+from bluewatt.cli.words import label, printable, register_label, shown, value_text
 from bluewatt.errors import DeviceNotFound, KeyProblem
 from bluewatt.model.jsonlines import calendar_second
 from bluewatt.model.keys import normal_address
+from bluewatt.model.meaning import value_words
+from bluewatt.model.networks import Told
 from bluewatt.model.reading import Device, Reading
-from bluewatt.model.receiver import Outcome
+from bluewatt.model.registers import RegisterReading
 from bluewatt.services.keys import gather_keys, gather_networks
 
 
@@ -49,7 +51,7 @@ def command(
 
     source = listen(
         spec, keys=gather_keys(keys, keys_file), networks=gather_networks(keys_file), screen=screen,
-        seconds=limit_of(seconds, spec), record=record, as_json=as_json, unasked=seconds is None,
+        seconds=limit_of(seconds, spec), record=record, unasked=seconds is None,
     )  # fmt: skip
     if not any(entry.device in chosen for entry in source.roster.entries.values()):
         heard = len(source.roster.entries)
@@ -93,7 +95,7 @@ class Filtered:
         self._chosen = chosen
         self._screen = screen
 
-    def put(self, outcome: Outcome) -> None:
+    def put(self, outcome: Told) -> None:
         """Pass on what a chosen device said."""
         if outcome.device in self._chosen:
             self._screen.put(outcome)
@@ -110,7 +112,7 @@ class Filtered:
 class LineScreen:
     """A line per reading, for output that is no terminal."""
 
-    def put(self, outcome: Outcome) -> None:
+    def put(self, outcome: Told) -> None:
         """Print it."""
         at = time.strftime("%H:%M:%S", time.localtime(calendar_second(outcome.at)))
         click.echo(f"{at}  {printable(outcome.device.name or outcome.device.address)}  {_said(outcome)}")
@@ -122,7 +124,9 @@ class LineScreen:
         """Nothing to add."""
 
 
-def _said(outcome: Outcome) -> str:
+def _said(outcome: Told) -> str:
+    if isinstance(outcome, RegisterReading):
+        return ", ".join(f"{register_label(value)} {value_words(value)}" for value in outcome.values)
     if not isinstance(outcome, Reading):
         return f"no values: {outcome.detail}"
     return ", ".join(

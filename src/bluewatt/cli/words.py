@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bluewatt.model.registers import RegisterValue
 from bluewatt.schema import Code, Flags, Groups, Record, Row
 from bluewatt.tables.metrics import metric, spoken
+from bluewatt.tables.metrics_registers import any_metric
 from bluewatt.tables.records import record_class
 
 ABSENT = "–"
@@ -40,6 +42,14 @@ def label(row: Row) -> str:
     """What people call a row."""
     found = metric(row.name)
     return found.label if found else spoken(row.name)
+
+
+def register_label(value: RegisterValue) -> str:
+    """What people call a register: by its metric, its key, or its number."""
+    if value.meaning is None:
+        return value.key
+    found = any_metric(value.key)
+    return found.label if found else spoken(value.key)
 
 
 def value_text(row: Row, value: Any) -> str:

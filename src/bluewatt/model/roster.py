@@ -6,6 +6,7 @@ from bluewatt.model.presence import Presence, PresenceState
 from bluewatt.model.reading import Device, Frame, Reading, Undecoded
 from bluewatt.model.receiver import NO_RECORD, REJECTED, UNPROVEN, VESMART
 from bluewatt.model.registers import RegisterReading, RegisterValue
+from bluewatt.wire.advert import is_vesmart
 
 RSSI_WEIGHT = 0.2
 """Of the newest signal strength in the running mean that orders the list."""
@@ -22,13 +23,20 @@ _WHY = {
     REJECTED: "implausible values",
     VESMART: "VE.Smart networking only",
 }
+_NETWORK_WHY = {
+    "KeyMissing": _WHY[VESMART],
+    "KeyMismatch": "wrong key for its VE.Smart network",
+}
+"""The same for broadcasts of VE.Smart networks, whose keys are others."""
+BAD_BROADCASTS = 5
+"""So many broadcasts in a row that no network key opens mean a wrong key; fewer are damage on air."""
 CONNECTED_ELSEWHERE = "silent: out of range, or connected to an app"
 
 
 class Entry:
     """One device of the roster."""
 
-    __slots__ = ("device", "frames", "network", "presence", "reading", "rssi", "silent")
+    __slots__ = ("bad_broadcasts", "device", "frames", "network", "presence", "reading", "rssi", "silent")
 
     def __init__(self, device: Device) -> None:
         self.device = device
@@ -40,6 +48,8 @@ class Entry:
         """The last values."""
         self.network: dict[str, RegisterValue] = {}
         """The last values it told its VE.Smart network, by key."""
+        self.bad_broadcasts = 0
+        """So many broadcasts of a VE.Smart network could not be opened since the last one that could."""
         self.silent: Undecoded | None = None
         """Why the last frame gave no values, None while they come."""
 
@@ -51,6 +61,8 @@ class Entry:
             return None
         if self.silent.reason == "UnknownType" and self.silent.record_type is not None:
             return f"unknown record type 0x{self.silent.record_type:02X}: please report it"
+        if is_vesmart(self.silent.frame.payload) and self.silent.reason in _NETWORK_WHY:
+            return _NETWORK_WHY[self.silent.reason]
         return _WHY.get(self.silent.reason, self.silent.detail)
 
 
@@ -75,6 +87,8 @@ class Roster:
     def told(self, outcome: Reading | Undecoded) -> Entry:
         """What the receiver made of a frame."""
         entry = self.entries.get(outcome.device.address) or self.heard(outcome.frame)
+        if isinstance(outcome, Undecoded) and is_vesmart(outcome.frame.payload):
+            return _unopened(entry, outcome)
         entry.device = outcome.device
         if isinstance(outcome, Reading):
             entry.reading, entry.silent = outcome, None
@@ -86,8 +100,22 @@ class Roster:
         """A member of a VE.Smart network told values; its frame was heard before."""
         entry = self.entries.get(reading.device.address)
         if entry is not None:
+            if entry.silent is not None and is_vesmart(entry.silent.frame.payload):
+                entry.silent = None
+            entry.bad_broadcasts = 0
             entry.network.update({value.key: value for value in reading.values})
 
     def nearest_first(self) -> list[Entry]:
         """All devices, the strongest signal first."""
         return sorted(self.entries.values(), key=lambda entry: -(entry.rssi if entry.rssi is not None else FAR))
+
+
+def _unopened(entry: Entry, outcome: Undecoded) -> Entry:
+    """A broadcast of a VE.Smart network that gave nothing: it says little about a device whose values come."""
+    if entry.device.product_id is None:
+        entry.device = outcome.device
+    entry.bad_broadcasts += 1
+    believed = entry.bad_broadcasts >= BAD_BROADCASTS if entry.network else entry.reading is None
+    if believed:
+        entry.silent = outcome
+    return entry

@@ -201,6 +201,14 @@ def test_long_lines_are_passed_over_however_they_come(size: int) -> None:
     assert told == [1]
 
 
+@pytest.mark.parametrize(("text", "said"), [("10", "1 byte, "), ("1002", "2 bytes, ")])
+def test_one_byte_is_not_one_bytes(text: str, said: str, capfd: Captured) -> None:
+    assert main(["decode", text]) == 7
+    shown = capfd.readouterr()
+    assert shown.out.startswith(said)
+    assert "1 bytes" not in shown.out + shown.err
+
+
 def test_text_without_an_advertisement(capfd: Captured) -> None:
     assert main(["decode", "hello world, nothing here"]) == 7
     assert "no advertisement" in capfd.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from bluewatt.cli.tally import counted
 from bluewatt.errors import Malformed
 from bluewatt.model.conversation import CONTROL, DAMAGED, VREG, Attribute, Line
 from bluewatt.model.jsonlines import utc_text
@@ -156,7 +157,7 @@ def _array(line: Line, message: vreg.Message, data: bytes, at: int, base: int) -
 def _item(line: Line, label: str, raw: bytes) -> str:
     if label in ("content", "compressed list"):
         content, _ = cbor.read_bytes(raw, 0)
-        return f"{label}, {len(content)} bytes, lowest first"
+        return f"{label}, {counted(len(content), 'byte')}, lowest first"
     if label in ("path", "value"):
         return f"{label} {cbor.decode_any(raw)!r}"
     number, _ = cbor.read_uint(raw, 0)

@@ -13,6 +13,7 @@ import click
 
 from bluewatt.app import make_source
 from bluewatt.cli.options import POSITIVE
+from bluewatt.cli.tally import counted
 from bluewatt.errors import CaptureError, DeviceNotFound
 from bluewatt.model.reading import Frame
 from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records
@@ -50,12 +51,13 @@ def command(
     with _file(output) as file:
         if device is not None:
             count = _record_link(file, device, pin, radio or "ble:", seconds or WITHOUT_END)
-            click.echo(f"bluewatt: {count} packets of a connection in {output}; it may hold the device's key", err=True)
+            packets = counted(count, "packet")
+            click.echo(f"bluewatt: {packets} of a connection in {output}; it may hold the device's key", err=True)
             return
         count = _record_air(file, source, limit)
     if not count:
         raise DeviceNotFound("no Victron device was heard: go nearer, or let it run longer with --seconds")
-    click.echo(f"bluewatt: {count} advertisements in {output}", err=True)
+    click.echo(f"bluewatt: {counted(count, 'advertisement')} in {output}", err=True)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from bluewatt.cli.tally import counted
 from bluewatt.cli.words import label, shown, value_text
 from bluewatt.errors import KeyMismatch, KeyMissing, WireError
 from bluewatt.model.keys import KeyRing
@@ -115,7 +116,7 @@ def explain(opened: Opened) -> Iterator[str]:
     """The explanation, line by line; what went wrong, if anything did, is not in it but in the outcome's detail."""
     frame, advertisement = opened.outcome.frame, opened.advertisement
     if advertisement is None:
-        yield f"{len(frame.payload)} bytes that are no product advertisement: {frame.payload.hex(' ')}"
+        yield f"{counted(len(frame.payload), 'byte')}, no product advertisement: {frame.payload.hex(' ')}"
         return
     yield f"{product_name(advertisement.product_id)}, product id 0x{advertisement.product_id:04X}"
     yield from _container(advertisement, len(frame.payload))
@@ -131,7 +132,7 @@ def explain(opened: Opened) -> Iterator[str]:
 def _container(advertisement: Advertisement, length: int) -> Iterator[str]:
     kind = advertisement.record_type
     if kind is None:
-        yield f"{length} bytes, no record"
+        yield f"{counted(length, 'byte')}, no record"
         return
     cls = record_class(kind)
     sealed = "encrypted" if advertisement.sealed else "not encrypted"

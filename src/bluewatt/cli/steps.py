@@ -8,7 +8,7 @@ from itertools import chain
 
 from bluewatt.cli.inputs import LONGEST_LINE, Input, split_lines
 from bluewatt.cli.pasted import find_pasted
-from bluewatt.cli.tally import Tally
+from bluewatt.cli.tally import Tally, counted
 from bluewatt.cli.texts import PastedOpener
 from bluewatt.errors import CaptureError
 from bluewatt.model.conversation import DAMAGED, LINK, Line
@@ -128,9 +128,9 @@ def _remarks(transcript: Transcript) -> Iterator[str]:
         where = f"first at byte {transcript.backwards_at}"
         yield f"the time went backwards {times}, {where}: the lines are in the order of the file"
     if transcript.unreadable:
-        yield f"{transcript.unreadable} packets belong to encrypted connections: --ltk KEY opens them"
+        yield f"{counted(transcript.unreadable, 'packet')} of encrypted connections: --ltk KEY opens them"
     if transcript.bad_crc:
-        yield f"{transcript.bad_crc} packets were heard with a wrong checksum"
+        yield f"{counted(transcript.bad_crc, 'packet')} heard with a wrong checksum"
     seen = transcript.conversation.keys_seen
     if seen:
         yield f"the key of {', '.join(seen)} is in this capture and was used: --redact it before you share it"

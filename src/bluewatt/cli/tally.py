@@ -16,6 +16,11 @@ _TOLD = 5
 _KEY_REASONS = {KeyMissing.__name__, KeyMismatch.__name__, "KeyUnproven"}
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things, such as "1 byte" and "2 bytes"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 class Tally:
     """What decoding met: counted for the last line and the exit code."""
 
@@ -44,7 +49,7 @@ class Tally:
         parts = [f"{count} x {reason}" for reason, count in self.reasons.most_common()]
         if self.damaged:
             parts.append(f"{self.damaged} x damaged")
-        found = f"{self.readings} readings" + (f", {self.lines} messages" if self.lines else "")
+        found = counted(self.readings, "reading") + (f", {counted(self.lines, 'message')}" if self.lines else "")
         if parts:
             click.echo(f"bluewatt: {found}; without values: {', '.join(parts)}", err=True)
         for note in self.notes:

@@ -100,7 +100,9 @@ def _parse_short(data: bytes) -> Advertisement:
             f"manufacturer record {data[0]:#04x} is not a product advertisement", type_number=data[0], raw=bytes(data)
         )
     if len(data) < PRODUCT_LENGTH:
-        raise Malformed(f"a product advertisement of {len(data)} bytes, it takes {PRODUCT_LENGTH} to name the product")
+        raise Malformed(
+            f"a product advertisement ends after byte {len(data)}, it takes {PRODUCT_LENGTH} to name the product"
+        )
     return Advertisement(int.from_bytes(data[2:PRODUCT_LENGTH], "little"), data[1])
 
 

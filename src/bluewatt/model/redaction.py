@@ -111,7 +111,9 @@ class Redactor:
             self.substitutes.text(content.value)
         for register, raw in pairs:
             row = lookup(register, line.family)
-            if row and (row.key in PERSONAL or row.secret):
+            if row and row.layout == NODE_LISTS:
+                self._nodes(row, raw)
+            elif row and (row.key in PERSONAL or row.secret):
                 self._replaced(row, raw)
 
     def rewrite(self, packets: list[Packet]) -> bytes:

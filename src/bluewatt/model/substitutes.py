@@ -17,6 +17,9 @@ _ADDRESS_SIZE = 6
 _SHORTEST_KNOWN = 4
 """Shorter texts are replaced where they stand as a value, but not searched for elsewhere."""
 
+_SHORTEST_NUMBER = 0xFFFFFF
+"""Smaller numbers of devices could be anything."""
+
 
 class Substitutes:
     """Things found and what replaces them."""
@@ -74,6 +77,9 @@ class Substitutes:
         for text, address in self.addresses.items():
             old, new = bytes.fromhex(text.replace(":", "")), bytes.fromhex(address.replace(":", ""))
             data = data.replace(old, new).replace(old[::-1], new[::-1])
+        for number, other in self.numbers.items():
+            if number > _SHORTEST_NUMBER:
+                data = data.replace(number.to_bytes(4, "little"), other.to_bytes(4, "little"))
         for key, made in self.keys.items():
             data = data.replace(key[::-1], made[::-1]) if len(key) >= _SHORTEST_KNOWN else data
         for known in (self.keys, self.texts):

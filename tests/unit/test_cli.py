@@ -109,7 +109,7 @@ def test_version(capfd: Captured) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [["nonsense"], ["decode"], ["demo", "--speed", "0"], ["demo", "--speed", "nan"], ["demo", "--devices", "501"],
-     ["scan", "--nonsense"], ["scan", "--seconds", "nan"], ["watch", "--seconds", "inf"], ["read", "--timeout", "nan"],
+     ["scan", "--nonsense"], ["scan", "--seconds", "nan"], ["watch", "--seconds", "inf"], ["read", "x", "--timeout", "nan"],
      ["capture", "x", "--seconds", "nan"], ["emulate", "mppt", "--seconds", "nan"],
      ["emulate", "mppt", "--speed", "10001"]],
 )  # fmt: skip

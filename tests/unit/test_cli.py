@@ -109,8 +109,8 @@ def test_version(capfd: Captured) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [["nonsense"], ["decode"], ["demo", "--speed", "0"], ["demo", "--speed", "nan"], ["demo", "--devices", "501"],
-     ["scan", "--nonsense"], ["scan", "--seconds", "nan"], ["watch", "--seconds", "inf"], ["read", "x", "--timeout", "nan"],
-     ["capture", "x", "--seconds", "nan"], ["emulate", "mppt", "--seconds", "nan"],
+     ["scan", "--nonsense"], ["scan", "--seconds", "nan"], ["watch", "--seconds", "inf"],
+     ["read", "x", "--timeout", "nan"], ["capture", "x", "--seconds", "nan"], ["emulate", "mppt", "--seconds", "nan"],
      ["emulate", "mppt", "--speed", "10001"]],
 )  # fmt: skip
 def test_a_wrong_command_line_is_code_2(arguments: list[str], capfd: Captured) -> None:

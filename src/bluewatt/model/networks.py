@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from bluewatt.errors import KeyProblem, WireError
 from bluewatt.model.reading import Device, Frame, Reading, Undecoded
 from bluewatt.model.receiver import Receiver
@@ -19,6 +21,9 @@ from bluewatt.wire.vesmart_network import ContentHeard, NetworkReceiver
 
 VESMART_MEDIUM = "vesmart"
 """How the register values of a network travelled, in `RegisterReading.medium`."""
+
+_FIRMWARE = "firmware_version"
+"""The layout of register 0x0102."""
 
 Told = Reading | RegisterReading | Undecoded
 """What a frame can lead to."""
@@ -59,5 +64,17 @@ class NetworkAwareReceiver:
         return told
 
 
+def explain_shared(register: int, raw: bytes) -> RegisterValue:
+    """A register of a broadcast with its meaning.
+
+    A firmware version that has an identifier is no version: what broadcasts carry there is not known (protocol page
+    vesmart-networking, single), so it has no value, only its bytes.
+    """
+    told = explain_register(register, raw, NETWORK)
+    if told.meaning is not None and told.meaning.layout == _FIRMWARE and told.value and told.value["identifier"]:
+        return msgspec.structs.replace(told, value=None, problem="not the layout of a firmware version")
+    return told
+
+
 def _values(heard: ContentHeard) -> tuple[RegisterValue, ...]:
-    return tuple(explain_register(record.register, record.raw, NETWORK) for record in heard.content.records)
+    return tuple(explain_shared(record.register, record.raw) for record in heard.content.records)

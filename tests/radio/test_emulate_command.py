@@ -180,3 +180,16 @@ def test_another_seed_does_not_overwrite_a_device(tmp_path: Path, capsys) -> Non
         assert main([*arguments, "--seed", seed]) == code
     assert os.listdir(tmp_path) == ["orion.json"]
     assert "remembers another device" in capsys.readouterr().err
+
+
+async def test_scan_hears_the_emulator_through_a_radio_it_hosts(tmp_path: Path) -> None:
+    async with emulate(tmp_path, "smartshunt") as command:
+        process = await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).with_name("bluewatt")), "scan", command.transport, "--seconds", "4", "--json",
+            stdout=asyncio.subprocess.PIPE, env=os.environ | {"XDG_STATE_HOME": str(tmp_path / "scanner")},
+        )  # fmt: skip
+        out, _ = await asyncio.wait_for(process.communicate(), START)
+    assert process.returncode == 0
+    heard = [json.loads(line) for line in out.splitlines()]
+    assert heard
+    assert {line["source"] for line in heard} == {command.transport}

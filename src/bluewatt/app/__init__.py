@@ -24,6 +24,7 @@ from bluewatt.model.receiver import Receiver
 from bluewatt.model.registers import RegisterReading
 from bluewatt.model.roster import Roster
 from bluewatt.services.keys import gather_keys
+from bluewatt.transports.hosted_kinds import KINDS
 
 if TYPE_CHECKING:
     from bluewatt.transports.ble_scan import ScanCounters
@@ -33,8 +34,9 @@ SOURCES: dict[str, str] = {
     "ble": "bluewatt.app:ble_source",
     "capture": "bluewatt.transports.capture:CaptureSource.from_text",
     "virtual": "bluewatt.app.virtual:VirtualSource.from_text",
+    **dict.fromkeys(KINDS, "bluewatt.app.hosted:HostedSource"),
 }
-"""Name of a source → "module:function"."""
+"""Name of a source → "module:function"; what hosts an adapter itself is given the whole source string."""
 
 GROUP = "bluewatt.sources"
 """The entry points that add sources."""
@@ -188,7 +190,7 @@ def make_source(spec: str) -> Source:
         hint = "write " + ", ".join(f"{known}:" for known in SOURCES)
         raise ConfigError(f"{spec!r} names no source", hint=hint)
     try:
-        made: Source = _load(place)(text)
+        made: Source = _load(place)(spec if name in KINDS else text)
     except ModuleNotFoundError as missing:
         extra = _EXTRAS.get(name, name)
         hint = f"run: pip install 'bluewatt[{extra}]'"

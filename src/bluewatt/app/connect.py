@@ -21,6 +21,7 @@ import msgspec
 from bluewatt.errors import ConfigError
 from bluewatt.folders import state_folder
 from bluewatt.transports.ble_channel import FIND, NEAREST
+from bluewatt.transports.hosted_kinds import KINDS
 from bluewatt.transports.pins import parse_pin
 
 if TYPE_CHECKING:  # the libraries for Bluetooth are wanted when a radio is opened, not before
@@ -63,8 +64,8 @@ async def _emulated(stack: AsyncExitStack) -> Central:
 
 async def _hosted(stack: AsyncExitStack, transport: str, bonds: Path) -> Central:
     bleak, host, central = _rooms(_BLEAK, "bluewatt.transports.virtual_host", _CENTRAL)
-    if transport.partition(":")[0] not in host.KINDS:
-        hint = f"write ble:, ble:hci1, virtual:, or {', '.join(host.KINDS)} with what follows the colon"
+    if transport.partition(":")[0] not in KINDS:
+        hint = f"write ble:, ble:hci1, virtual:, or {', '.join(KINDS)} with what follows the colon"
         raise ConfigError(f"no radio is called {transport!r}", hint=hint)
     _private(bonds)
     adapter = await stack.enter_async_context(host.HostedAdapter(transport))

@@ -20,9 +20,6 @@ from bumble.transport.common import Transport
 from bluewatt.errors import AdapterUnavailable
 from bluewatt.transports.virtual import close_hci, open_hci
 
-KINDS = ("usb", "pyusb", "hci-socket", "serial", "tcp-client", "ws-client", "unix-client")
-"""The transports, by what stands before their colon, behind which there is an adapter."""
-
 _ANSWER_TIME = 5.0  # seconds an adapter may take for its first answer
 
 

@@ -17,6 +17,7 @@ from bluewatt.cli.shown import COLUMNS, csv_cells, json_reading, print_table, va
 from bluewatt.cli.words import register_label
 from bluewatt.model.registers import RegisterReading, RegisterValue
 from bluewatt.services.readout import GROUPS, read_group, read_named
+from bluewatt.tables.gatt import KEEP_ALIVE_REGISTER
 
 if TYPE_CHECKING:
     from bluewatt.transports.ble_central import Central
@@ -74,7 +75,8 @@ def command(
 async def _follow(link: BleLink, printer: _Printer, wanted: set[int] | None) -> None:
     async with aclosing(link.subscribe()) as readings:
         async for reading in readings:
-            if wanted is None or reading.values[0].register in wanted:
+            number = reading.values[0].register
+            if number in wanted if wanted else number != KEEP_ALIVE_REGISTER:  # of the link, not of the device
                 printer.follow(reading)
 
 

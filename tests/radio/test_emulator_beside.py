@@ -283,3 +283,13 @@ async def test_an_old_adapter_without_advertising_sets(radio, adapter, emulator,
         for _ in range(2):
             async with BleakClient(device.address, backend=adapter.client, timeout=5, pair=True) as client:
                 assert client.is_connected
+
+
+async def test_a_member_without_memory_never_counts_what_it_counted_before() -> None:
+    plans, counters = [Plan(family="smartshunt")], []
+    for _ in range(2):
+        made = Emulator(plans, seed=7, network=NETWORK)
+        counters.append(made.devices[0].memory.content.counter)
+        await asyncio.sleep(0.01)
+    assert counters[0] is not None
+    assert counters[1] > counters[0] > 1_700_000_000_000

@@ -158,6 +158,9 @@ class Emulator:
             content.name = plan.name
         if plan.pin is not None and fresh:
             content.pin = pin_text(plan.pin)
+        if self._network and content.counter is None:
+            # Whoever forgets his counter must not begin it anew: the same count twice is the same nonce twice.
+            content.counter = int(time.time() * 1000)
         return memory
 
     def _file(self, plan: Plan, number: int, ending: str) -> Path | None:

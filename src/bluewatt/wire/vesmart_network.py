@@ -211,11 +211,12 @@ class NetworkSender:
         last_counter: int | None = None,
         period: float = DATA_PERIOD,
         longest: int = LONGEST_FLAGGED_CONTENT,
+        announce: float = OVERFLOW_PERIOD,
     ) -> None:
         self.network, self.serial = network, serial
         self.counter = 0 if last_counter is None else last_counter + RESTART_SKIP
         """The last count used."""
-        self._period, self._longest = period, longest
+        self._period, self._longest, self._announce = period, longest, announce
         self._values: dict[int, bytes] = {}
         self._announced: int | None = None
         self._announce_at = self._data_at = -math.inf
@@ -237,7 +238,7 @@ class NetworkSender:
         Raises Unencodable when the 48-bit counter is used up: the network needs a new key.
         """
         if now >= self._announce_at or self._announced != (self.counter + 1) >> SEQUENCE_BITS:
-            self._announce_at = now + OVERFLOW_PERIOD
+            self._announce_at = now + self._announce
             return self._seal(b"")
         if self._values and now >= self._data_at:
             self._data_at = now + self._period

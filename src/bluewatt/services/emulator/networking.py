@@ -37,6 +37,10 @@ SHARED: Final[dict[str, dict[str, str]]] = {
 """Register → value a family shares, by the keys of either table (section 6: the 0x20xx set, 0xEDBC and 0xED8D)."""
 
 
+ANNOUNCE: Final = 10.0
+"""Seconds between two overflow records: a listener that comes later can read the values soon."""
+
+
 class NetworkMember:
     """Seals the values of one device for its network; counts are reserved in its memory before they are used."""
 
@@ -44,7 +48,9 @@ class NetworkMember:
         self.network = network
         self._memory = memory
         self._shared = SHARED.get(table, {})
-        self._sender = NetworkSender(network, serial_number(serial), last_counter=memory.content.counter)
+        self._sender = NetworkSender(
+            network, serial_number(serial), last_counter=memory.content.counter, announce=ANNOUNCE
+        )
         self._reserved = self._sender.counter
 
     @property

@@ -27,7 +27,8 @@ def command(
 ) -> None:
     """List the devices heard, nearest first: what each is, its values, or why it shows none.
 
-    SOURCE is "ble:" (the default), "ble:hci1", "capture:FILE?speed=10" or "virtual:".
+    SOURCE is "ble:" (the default), "ble:hci1", "capture:FILE?speed=10", "virtual:", or an adapter that nothing else
+    uses: "usb:0", "hci-socket:0", "tcp-client:HOST:PORT".
     """
     if adapter and source != "ble:":
         raise click.UsageError("--adapter is for the source ble: alone")

@@ -37,7 +37,8 @@ def command(
 ) -> None:
     """Show all values of devices, as they come.
 
-    SOURCE is "ble:" (the default), "ble:hci1", "capture:FILE?speed=10" or "virtual:". DEVICE is an address or a part
+    SOURCE is "ble:" (the default), "ble:hci1", "capture:FILE?speed=10", "virtual:", or an adapter that nothing else
+    uses: "usb:0", "hci-socket:0", "tcp-client:HOST:PORT". DEVICE is an address or a part
     of a name; without one all devices are shown.
     """
     given = list(arguments)

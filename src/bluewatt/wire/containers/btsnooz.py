@@ -23,6 +23,7 @@ LONGEST_TEXT = 64 << 20
 LONGEST_LOG = 64 << 20
 """Bytes of base64 and of packets believed; a phone keeps a quarter of a megabyte."""
 
+_PIECE = 256  # unpacked at once: what stands before damage is kept, and a bomb is found early
 _HEADER = struct.Struct("<BQ")
 _RECORDS = {1: struct.Struct("<HIB"), 2: struct.Struct("<HHIB")}
 _PER_SECOND = 1_000_000
@@ -83,16 +84,16 @@ def read_log(text: str) -> tuple[list[Packet], CaptureError | None]:
 
 def _expand(data: bytes) -> tuple[bytes, CaptureError | None]:
     expander = zlib.decompressobj()
-    log = b""
+    log = bytearray()
     try:
-        while data and not expander.eof:
-            log += expander.decompress(data, 1 << 16)
-            data = expander.unconsumed_tail
+        for at in range(0, len(data), _PIECE):
+            log += expander.decompress(data[at : at + _PIECE])
             if len(log) > LONGEST_LOG:
                 raise CaptureError("the Bluetooth log of the bug report expands beyond all measure, as a bomb does")
     except zlib.error:
-        return log, CaptureError("the Bluetooth log of the bug report is damaged", offset=len(log))
-    return log, None if expander.eof else CaptureError("the Bluetooth log of the bug report is cut", offset=len(log))
+        return bytes(log), CaptureError("the Bluetooth log of the bug report is damaged", offset=len(log))
+    cut = CaptureError("the Bluetooth log of the bug report is cut", offset=len(log))
+    return bytes(log), None if expander.eof else cut
 
 
 def _records(log: bytes, layout: struct.Struct) -> tuple[list[tuple[int, int, bytes, int]], CaptureError | None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.captures.test_dissector import Shark, compare, experts, leaves, report, shark
 
 from bench import talks
 from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Memory, SimulatedValues
@@ -14,6 +13,7 @@ from bluewatt.wire.session import Session
 from bluewatt.wire.session_client import ClientSide
 from bluewatt.wire.session_device import DeviceSide
 from bluewatt.wire.vreg import GetDevices, GetValues, SetValues, Subscribe
+from tests.captures.test_dissector import Shark, compare, experts, leaves, report, shark
 
 __all__ = ["shark"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+
 from fuzz import __main__ as fuzzer
 from fuzz.targets import TARGETS, Target
 

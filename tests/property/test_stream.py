@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fuzz.stream import Stream, promises_kept
 
 from bluewatt.model.receiver import Receiver
+from fuzz.stream import Stream, promises_kept
 
 
 @pytest.mark.parametrize("seed", [3, 4])

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from tests.radio.test_link import TODAY
 
 from bluewatt.app.emulate import Emulator, Plan, Running
 from bluewatt.errors import LinkLost, LinkTimeout, PairingFailed
@@ -24,6 +23,7 @@ from bluewatt.transports.virtual_bleak import VirtualAdapter
 from bluewatt.wire.control import Header
 from bluewatt.wire.session_client import ClientSide
 from bluewatt.wire.session_device import Personality
+from tests.radio.test_link import TODAY
 
 PIN = "004711"
 Notified = Callable[[str, bytes], bytes | None]

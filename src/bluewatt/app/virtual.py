@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from types import TracebackType
 from typing import Any, Self
 
 from bluewatt.app import split_options
 from bluewatt.app.clock import FASTEST, LATEST, MOST_DEVICES, SiteClock
+from bluewatt.app.scanning import ScanningSource
 from bluewatt.errors import AdapterUnavailable, ConfigError
-from bluewatt.model.reading import Frame
 from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
-from bluewatt.transports.ble_scan import BleSource, Mode, ScanCounters
+from bluewatt.transports.ble_scan import BleSource
 from bluewatt.transports.virtual import Advertiser, Radio, VirtualRadio, is_host
 from bluewatt.transports.virtual_bleak import VirtualAdapter
 from bluewatt.transports.virtual_hardware import HardwareRadio
@@ -55,7 +54,7 @@ def _advertisers(site: Site, radio: Radio) -> list[Advertiser]:
     return made
 
 
-class VirtualSource:
+class VirtualSource(ScanningSource):
     """A simulated site of `devices` devices, received through the virtual radio; the same for the same `seed`.
 
     `speed` 60 lets an hour pass in a minute. The frames carry the site's time.
@@ -64,11 +63,10 @@ class VirtualSource:
     def __init__(
         self, *, seed: int = 1, speed: float = 1.0, devices: int = TYPICAL, start: float = DEFAULT_START
     ) -> None:
+        super().__init__()
         self.site = Site(seed=seed, devices=devices, start=start)
         self.clock = SiteClock(start, speed)
         self.keys: Mapping[str, bytes] = {device.address: device.key for device in self.site.devices}
-        self._open = AsyncExitStack()
-        self._scan: BleSource | None = None
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -79,51 +77,18 @@ class VirtualSource:
             raise ConfigError(f"the source virtual:{what} is not known", hint="write virtual: or virtual:?seed=7")
         return cls(**options)
 
-    async def __aenter__(self) -> Self:
-        stack = self._open
-        try:
-            radio = await stack.enter_async_context(VirtualRadio(seed=self.site.seed))
-            adapter = await stack.enter_async_context(VirtualAdapter(radio))
-            scan = BleSource(backend=adapter.scanner, origin="virtual:", clock=self.clock.now)
-            self._scan = await stack.enter_async_context(scan)
-            task = asyncio.create_task(advertise(self.site, radio, self.clock), name="virtual site")
-            stack.push_async_callback(_end, task)
-        except BaseException:
-            await stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._open.__aexit__(kind, error, trace)
-
-    @property
-    def mode(self) -> Mode:
-        """How the scanner listens."""
-        return self._opened().mode
-
-    @property
-    def mode_reason(self) -> str:
-        """Why it listens so."""
-        return self._opened().mode_reason
-
-    @property
-    def counters(self) -> ScanCounters:
-        """What it has heard so far."""
-        return self._opened().counters
-
-    def _opened(self) -> BleSource:
-        if self._scan is None:
-            raise RuntimeError("the source is not open")
-        return self._scan
+    async def _scanner(self, stack: AsyncExitStack) -> BleSource:
+        radio = await stack.enter_async_context(VirtualRadio(seed=self.site.seed))
+        adapter = await stack.enter_async_context(VirtualAdapter(radio))
+        scan = BleSource(backend=adapter.scanner, origin="virtual:", clock=self.clock.now)
+        await stack.enter_async_context(scan)
+        task = asyncio.create_task(advertise(self.site, radio, self.clock), name="virtual site")
+        stack.push_async_callback(_end, task)
+        return scan
 
     def now(self) -> float:
         """The site's present."""
         return self.clock.now()
-
-    def __aiter__(self) -> AsyncIterator[Frame]:
-        return aiter(self._opened())
 
 
 async def _end(task: asyncio.Task[None]) -> None:

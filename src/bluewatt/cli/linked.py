@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import tomllib
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +14,7 @@ import click
 import msgspec
 
 from bluewatt.app.connect import connect, open_central
-from bluewatt.cli.live import quiet_libraries
+from bluewatt.cli.live import quiet_libraries, until_asked
 from bluewatt.cli.options import POSITIVE
 from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.folders import config_folder, refuse_open_door
@@ -183,15 +182,11 @@ def quiet_run(main: Coroutine[Any, Any, _T]) -> _T:
     KeyboardInterrupt.
     """
     quiet_libraries()
-    return asyncio.run(_until_asked(main))
+    return asyncio.run(_interruptible(main))
 
 
-async def _until_asked(main: Coroutine[Any, Any, _T]) -> _T:
-    loop, task = asyncio.get_running_loop(), asyncio.create_task(main, name="command")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows: Ctrl-C is KeyboardInterrupt there
-            loop.add_signal_handler(number, task.cancel)
+async def _interruptible(main: Coroutine[Any, Any, _T]) -> _T:
     try:
-        return await task
+        return await until_asked(main)
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import click
 from rich.console import Console, Group, RenderableType
@@ -26,6 +26,8 @@ from bluewatt.model.networks import Told
 from bluewatt.model.registers import RegisterReading
 from bluewatt.transports.recording import FrameRecorder
 from bluewatt.wire.vesmart import Network
+
+_T = TypeVar("_T")
 
 WITHOUT_TERMINAL = 10.0
 """Seconds a command runs where nobody can press Ctrl-C and none were named."""
@@ -183,16 +185,21 @@ async def _tick(screen: Screen, source: OpenSource) -> None:
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine until it ends, or until Ctrl-C or SIGTERM ask it to: both are a good end."""
-    asyncio.run(_until_asked(main))
+    asyncio.run(_well_ended(main))
 
 
-async def _until_asked(main: Coroutine[Any, Any, None]) -> None:
+async def _well_ended(main: Coroutine[Any, Any, None]) -> None:
+    with suppress(asyncio.CancelledError):
+        await until_asked(main)
+
+
+async def until_asked(main: Coroutine[Any, Any, _T]) -> _T:
+    """What a coroutine returns; CancelledError, after it has closed what it opened, when Ctrl-C or SIGTERM came."""
     loop, task = asyncio.get_running_loop(), asyncio.create_task(main, name="command")
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows: Ctrl-C is KeyboardInterrupt there
             loop.add_signal_handler(number, task.cancel)
-    with suppress(asyncio.CancelledError):
-        await task
+    return await task
 
 
 def quiet_libraries() -> None:

@@ -13,6 +13,7 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailabl
 
 from bluewatt.errors import AdapterUnavailable
 from bluewatt.model.reading import Frame
+from bluewatt.model.recent import MOST_DEVICES
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.transports.ble_errors import adapter_unavailable
 from bluewatt.transports.ble_scan import BleSource
@@ -135,6 +136,20 @@ async def test_a_name_heard_once_stays_with_its_device() -> None:
         scanner.hear("AA:00:00:00:00:02", b"3")
         scanner.hear("AA:00:00:00:00:01", b"4")
         assert [(await soon(source)).name for _ in range(4)] == [None, "Shunt", None, "Shunt"]
+
+
+async def test_names_of_forged_devices_cost_a_bounded_memory() -> None:
+    backend = scripted()
+    async with BleSource(backend=backend) as source:
+        (scanner,) = backend.built
+        scanner.hear("AA:00:00:00:00:01", b"1", name="Shunt")
+        for number in range(200_000):
+            scanner.hear(f"forged {number}", b"x", name="forged")
+            if number % 10_000 == 0:
+                scanner.hear("AA:00:00:00:00:01", b"2")
+            scanner.seen_devices.clear()
+        assert len(source._names) <= MOST_DEVICES
+        assert source._names["AA:00:00:00:00:01"] == "Shunt", "it was heard all the time"
 
 
 async def test_an_event_without_signal_strength_is_no_advertisement() -> None:

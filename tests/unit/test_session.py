@@ -109,6 +109,18 @@ def test_limits_may_be_left_out_for_a_device_that_drops_on_them() -> None:
     assert frames(Session(ClientSide(announce=None)).open(0.0)) == [Grant(128)]
 
 
+def test_a_client_ignores_limits_that_a_device_sends() -> None:
+    session = open_client()
+    before = session.max_message
+    control(session, "fa0105")
+    assert session.peer_limits is None
+    assert session.max_message == before > 5
+    session.take_writes()
+    assert frames(session.send(GetValues(3, (0xED8D, 0xED8C, 0xEDDA)), 0.0)) == [
+        [GetValues(3, (0xED8D, 0xED8C, 0xEDDA))]
+    ], "one message, as long as the device's header allows"
+
+
 def test_a_client_waits_for_the_slot_before_each_message() -> None:
     session = Session(ClientSide(keep_alive=None))
     session.open(0.0)

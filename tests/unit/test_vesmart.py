@@ -24,6 +24,7 @@ from bluewatt.wire.vesmart import (
 )
 from bluewatt.wire.vesmart_network import (
     MOST_WAITING,
+    REMEMBERED_COUNTERS,
     ContentHeard,
     NetworkReceiver,
     NetworkSender,
@@ -263,6 +264,32 @@ class TestReceiver:
             receiver.receive(overflow(sequence=2, high=0))
         assert receiver.receive(data(sequence=3, high=0, network=renewed)) == ()
         assert len(receiver.receive(overflow(sequence=4, high=0, network=renewed))) == 2
+
+    def test_two_adapters_that_deliver_out_of_step_give_each_content_once(self) -> None:
+        receiver = NetworkReceiver([HOME])
+        receiver.receive(overflow(sequence=1, high=0))
+        heard = [receiver.receive(data(sequence=sequence, high=0)) for sequence in (2, 3, 2, 3, 4, 2, 3, 4)]
+        assert [len(one) for one in heard] == [1, 1, 0, 0, 1, 0, 0, 0]
+        assert (receiver.counts.delivered, receiver.counts.duplicates) == (3, 5)
+
+    def test_so_many_counters_are_remembered_and_not_one_more(self) -> None:
+        receiver = NetworkReceiver([HOME])
+        receiver.receive(overflow(sequence=0, high=0))
+        for sequence in range(1, REMEMBERED_COUNTERS + 1):
+            receiver.receive(data(sequence=sequence, high=0))
+        assert receiver.receive(data(sequence=1, high=0)) == ()
+        receiver.receive(data(sequence=REMEMBERED_COUNTERS + 1, high=0))
+        assert len(receiver.receive(data(sequence=1, high=0))) == 1, "another 64 later the same count is a new one"
+
+    def test_an_old_overflow_record_does_not_set_the_counter_back(self) -> None:
+        receiver = NetworkReceiver([HOME])
+        receiver.receive(overflow(sequence=9, high=3))
+        receiver.receive(overflow(sequence=0, high=4))
+        for sequence in range(1, 2 * REMEMBERED_COUNTERS):
+            receiver.receive(data(sequence=sequence, high=4))
+        assert receiver.receive(overflow(sequence=9, high=3)) == (), "recorded long ago and sent again"
+        assert receiver.counts.replayed == 1
+        assert len(receiver.receive(data(sequence=500, high=4))) == 1, "the sender is still understood"
 
     def test_a_forged_overflow_record_changes_nothing(self) -> None:
         receiver = NetworkReceiver([HOME])

@@ -16,6 +16,7 @@ from bluewatt.cli.options import POSITIVE
 from bluewatt.cli.tally import counted
 from bluewatt.errors import CaptureError, DeviceNotFound
 from bluewatt.model.reading import Frame
+from bluewatt.model.recent import Recent
 from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records
 
 if TYPE_CHECKING:
@@ -85,13 +86,13 @@ class AirRecorder:
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self.count = 0
         self._write = write
-        self._names: dict[str, str] = {}
+        self._names: Recent[str] = Recent()
 
     def put(self, frame: Frame) -> None:
         """One more frame."""
         name = frame.name if self._names.get(frame.address) != frame.name else None
         if name is not None:
-            self._names[frame.address] = name
+            self._names.remember(frame.address, name)
             self._write(advertisement_records(frame.at, frame.address, None, name, frame.rssi))
         self._write(advertisement_records(frame.at, frame.address, frame.payload, None, frame.rssi))
         self.count += 1

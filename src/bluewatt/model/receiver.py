@@ -20,6 +20,7 @@ from bluewatt.errors import KeyMismatch, KeyMissing, WireError
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.plausibility import Judgement, judge, judge_likeness
 from bluewatt.model.reading import Device, Frame, Reading, Undecoded
+from bluewatt.model.recent import Recent
 from bluewatt.model.screen import screen
 from bluewatt.model.steadiness import why_unfamiliar, why_unsteady
 from bluewatt.model.verdict import BOUND, KeyState, KeyVerdict
@@ -52,8 +53,6 @@ JUMP_SECONDS = 60.0
 """After a silence of this length any value can be true."""
 WAITING = 16
 """So many samples wait at most for their key to be proven."""
-MOST_DEVICES = 1 << 14
-"""So many devices are remembered at once: no site has more, but a forged capture may."""
 KEPT_REJECTED = 32
 """So many rejected samples are kept for a look."""
 LIKELY = 12.0
@@ -133,7 +132,13 @@ class Receiver:
         """How many frames ended how: "reading", "duplicate", "waiting" or the reason of an Undecoded."""
         self.rejected: deque[Undecoded] = deque(maxlen=KEPT_REJECTED)
         """The last samples that could not be true."""
-        self._devices: dict[str, _State] = {}
+        self._devices: Recent[_State] = Recent(has_key=self.has_key)
+        self._owners: dict[Key, str] = {}
+        """Key → the device that proved it first."""
+
+    def has_key(self, address: str) -> bool:
+        """Whether a key is filed under an address, or a key without one was proven by it: it is never forgotten."""
+        return self.keys.of(address) is not None or address in self._owners.values()
 
     def key_state(self, address: str) -> KeyState:
         """What is known about the key of a device."""
@@ -149,9 +154,9 @@ class Receiver:
         """What a frame leads to: nothing (a copy, or it waits), itself, or itself and what waited for it."""
         state = self._devices.get(frame.address)
         if state is None:
-            if len(self._devices) >= MOST_DEVICES:
-                del self._devices[next(iter(self._devices))]
-            state = self._devices[frame.address] = _State()
+            state = self._devices.remember(frame.address, _State())
+        else:
+            self._devices.move_to_end(frame.address)
         if frame.name:
             state.name = frame.name
         if self._is_last_again(state, frame):
@@ -314,6 +319,7 @@ class Receiver:
             key_state = verdict.content(opened.judgement.evidence)
             if key_state is not KeyState.RIGHT:
                 return self._not_right(state, opened, key_state, advertisement)
+            self._owners.setdefault(key, frame.address)
         if opened.judgement.evidence < GARBAGE:
             return [self._reject(state, opened, "a garbled record: its content makes no sense")]
         self._remember(state, frame, advertisement.nonce)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bluewatt.model.presence import Presence, PresenceState
 from bluewatt.model.reading import Device, Frame, Reading, Undecoded
 from bluewatt.model.receiver import NO_RECORD, REJECTED, UNPROVEN, VESMART
+from bluewatt.model.recent import Recent
 from bluewatt.model.registers import RegisterReading, RegisterValue
 from bluewatt.wire.advert import is_vesmart
 
@@ -67,16 +70,23 @@ class Entry:
 
 
 class Roster:
-    """All devices heard, by address."""
+    """All devices heard, by address: of very many, those heard last and those that have a key (`has_key`)."""
 
-    def __init__(self) -> None:
-        self.entries: dict[str, Entry] = {}
+    def __init__(self, has_key: Callable[[str], bool] = lambda address: False) -> None:
+        self.entries: Recent[Entry] = Recent(has_key=lambda address: has_key(address) or self._is_member(address))
+        self._members: dict[str, str] = {}
+        """Serial number of a member of a VE.Smart network → the address it was heard from last."""
+
+    def _is_member(self, address: str) -> bool:
+        return address in self._members.values()
 
     def heard(self, frame: Frame) -> Entry:
         """A frame arrived, whatever is in it: presence and signal strength."""
         entry = self.entries.get(frame.address)
         if entry is None:
-            entry = self.entries[frame.address] = Entry(Device(frame.address, frame.address, frame.name))
+            entry = self.entries.remember(frame.address, Entry(Device(frame.address, frame.address, frame.name)))
+        else:
+            self.entries.move_to_end(frame.address)
         entry.presence.heard(frame.at)
         entry.frames += 1
         if frame.rssi is not None:
@@ -100,6 +110,7 @@ class Roster:
         """A member of a VE.Smart network told values; its frame was heard before."""
         entry = self.entries.get(reading.device.address)
         if entry is not None:
+            self._members[reading.device.id] = reading.device.address
             if entry.silent is not None and is_vesmart(entry.silent.frame.payload):
                 entry.silent = None
             entry.bad_broadcasts = 0

@@ -31,6 +31,7 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailabl
 
 from bluewatt.errors import AdapterUnavailable
 from bluewatt.model.reading import Frame
+from bluewatt.model.recent import Recent
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.transports.ble_errors import AdapterErrors, adapter_unavailable
 from bluewatt.transports.ble_watch import BluezWatch, WatchErrors
@@ -98,7 +99,7 @@ class BleSource:
         self._scanner: BleakScanner | None = None
         self._frames: deque[Frame] = deque()
         self._arrived = asyncio.Event()
-        self._names: dict[str, str] = {}
+        self._names: Recent[str] = Recent()  # a device with a key keeps its name in the receiver
         self._last_heard = 0.0
         self._lost = False
         self._watch: BluezWatch | None = None
@@ -208,8 +209,9 @@ class BleSource:
         if payload is None:
             self.counters.strangers += 1
             return
-        if advertisement.local_name:
-            self._names[device.address] = advertisement.local_name
+        name = advertisement.local_name or self._names.get(device.address)
+        if name:
+            self._names.remember(device.address, name)
         self._put(
             Frame(
                 at=self._clock(),
@@ -218,7 +220,7 @@ class BleSource:
                 address=device.address,
                 payload=bytes(payload),
                 rssi=advertisement.rssi,
-                name=self._names.get(device.address),
+                name=name,
             )
         )
 

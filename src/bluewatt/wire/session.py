@@ -139,7 +139,7 @@ class Session:
         self.given = 0
         """Messages we let the other side send and have not received."""
         self.peer_limits: Limits | None = None
-        """What the client announced (device role)."""
+        """What the client announced (device role); a client takes none, whatever a device sends."""
         self._inbox = Inbox()
         self._queue = Queue()
         self._writes: list[Write] = []
@@ -237,7 +237,7 @@ class Session:
         match frame:
             case Grant(messages):
                 self.credit += messages
-            case Limits():
+            case Limits() if self.role is Role.DEVICE:  # a client's words; a device's limits stand in its header
                 self.peer_limits = frame
             case Drop():
                 self._inbox.clear()

@@ -34,6 +34,9 @@ from bluewatt.wire.vesmart import (
     unseal,
 )
 
+REMEMBERED_COUNTERS = 64
+"""Message counters remembered per sender: two adapters or a relay deliver 2, 3, 2, 3."""
+
 MOST_WAITING = 64
 """Senders whose last broadcast is kept while their overflow counter is unknown; a noisy neighbourhood costs no more."""
 
@@ -65,6 +68,8 @@ class Counts(msgspec.Struct):
 
     delivered: int = 0
     duplicates: int = 0
+    replayed: int = 0
+    """Overflow records older than one already authenticated."""
     pending: int = 0
     foreign: int = 0
     authentication_failures: int = 0
@@ -77,14 +82,21 @@ class _Sender:
 
     def __init__(self) -> None:
         self.overflow: int | None = None
-        self.last: dict[int, tuple[int, int]] = {}
+        self._counters: dict[tuple[int, int, int], None] = {}
 
     def repeats(self, broadcast: Broadcast, overflow: int) -> bool:
-        """Whether the last accepted broadcast of this type had the same counter; remembers this one."""
-        counter = overflow, broadcast.sequence
-        repeated = self.last.get(broadcast.record_type) == counter
-        self.last[broadcast.record_type] = counter
-        return repeated
+        """Whether an authenticated broadcast of this type and counter was among the last ones; remembers this one."""
+        counter = broadcast.record_type, overflow, broadcast.sequence
+        if counter in self._counters:
+            return True
+        self._counters[counter] = None
+        if len(self._counters) > REMEMBERED_COUNTERS:
+            del self._counters[next(iter(self._counters))]
+        return False
+
+    def is_older(self, overflow: int) -> bool:
+        """Whether an overflow counter is behind the one authenticated last: counters only ever grow."""
+        return self.overflow is not None and overflow < self.overflow
 
 
 class NetworkReceiver:
@@ -142,6 +154,9 @@ class NetworkReceiver:
         sender = self._senders.setdefault((network.network_id, broadcast.serial), _Sender())
         if sender.repeats(broadcast, overflow):
             self.counts.duplicates += 1
+            return ()
+        if sender.is_older(overflow):  # it would lock the sender out: its data no longer opens with that counter
+            self.counts.replayed += 1
             return ()
         sender.overflow = overflow
         event = OverflowHeard(network.network_id, broadcast.serial, broadcast.sequence, overflow)

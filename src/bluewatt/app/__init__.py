@@ -98,7 +98,7 @@ class OpenSource:
         self._listener = NetworkAwareReceiver(self.receiver, networks)
         self.on_registers = on_registers
         """Told what members of VE.Smart networks tell."""
-        self.roster = Roster(self.receiver.has_key)
+        self.roster = Roster(self.receiver.keys.knows)
         self.frames = 0
         """Frames of Victron devices heard so far."""
         self._latest = 0.0

@@ -34,6 +34,7 @@ class KeyRing:
     def __init__(self, keys: Mapping[str, bytes | str] | None = None, *, loose: Iterable[bytes | str] = ()) -> None:
         self._by_address = {normal_address(address): Key.of(key) for address, key in (keys or {}).items()}
         self._loose = [Key.of(key) for key in loose]
+        self._owners: dict[Key, str] = {}
 
     def __len__(self) -> int:
         return len(self._by_address) + len(self._loose)
@@ -48,6 +49,14 @@ class KeyRing:
     def of(self, address: str) -> Key | None:
         """The key filed under an address."""
         return self._by_address.get(address)
+
+    def proven_by(self, address: str, key: Key) -> None:
+        """Note which device a key opens; the first that proves it owns it, whoever repeats its advertisements."""
+        self._owners.setdefault(key, address)
+
+    def knows(self, address: str) -> bool:
+        """Whether a device has a key here: filed under its address, or without one and proven by it."""
+        return address in self._by_address or address in self._owners.values()
 
     def candidates(self, address: str, key_check: int) -> list[Key]:
         """The keys worth trying on an advertisement: the device's own, and loose ones that begin with `key_check`."""

@@ -132,13 +132,7 @@ class Receiver:
         """How many frames ended how: "reading", "duplicate", "waiting" or the reason of an Undecoded."""
         self.rejected: deque[Undecoded] = deque(maxlen=KEPT_REJECTED)
         """The last samples that could not be true."""
-        self._devices: Recent[_State] = Recent(has_key=self.has_key)
-        self._owners: dict[Key, str] = {}
-        """Key → the device that proved it first."""
-
-    def has_key(self, address: str) -> bool:
-        """Whether a key is filed under an address, or a key without one was proven by it: it is never forgotten."""
-        return self.keys.of(address) is not None or address in self._owners.values()
+        self._devices: Recent[_State] = Recent(has_key=self.keys.knows)
 
     def key_state(self, address: str) -> KeyState:
         """What is known about the key of a device."""
@@ -319,7 +313,7 @@ class Receiver:
             key_state = verdict.content(opened.judgement.evidence)
             if key_state is not KeyState.RIGHT:
                 return self._not_right(state, opened, key_state, advertisement)
-            self._owners.setdefault(key, frame.address)
+            self.keys.proven_by(frame.address, key)
         if opened.judgement.evidence < GARBAGE:
             return [self._reject(state, opened, "a garbled record: its content makes no sense")]
         self._remember(state, frame, advertisement.nonce)

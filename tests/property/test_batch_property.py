@@ -18,13 +18,17 @@ from bluewatt.schema import Record
 from bluewatt.tables.advert import ProductOnly
 from bluewatt.tables.records import record_classes
 from bluewatt.wire.advert import parse_advertisement
-from bluewatt.wire.batch import NO_KEY, Batch, Column, Status, decode_batch, payload_matrix
+from bluewatt.wire.batch import Batch, Column, Status, decode_batch, payload_matrix
+from bluewatt.wire.batch_keys import NO_KEY
 
 TYPES = [cls.record_type for cls in record_classes() if cls.record_type is not None]
 KEYS = [bytes([first]) + bytes(range(first, first + 15)) for first in (0x00, 0x10, 0x3C, 0xAF)]
 
 bodies = st.one_of(
-    st.binary(max_size=16), st.binary(min_size=14, max_size=16), st.integers(0, 16).map(lambda n: b"\xff" * n)
+    st.binary(max_size=16),
+    st.binary(min_size=14, max_size=16),
+    st.binary(min_size=17, max_size=40),
+    st.integers(0, 16).map(lambda n: b"\xff" * n),
 )
 
 

@@ -11,24 +11,19 @@ pytest.importorskip("numpy", reason="the batch extra is not installed")
 
 import numpy as np
 
-from bluewatt import build_advertisement, decode_record
+from bluewatt import build_advertisement, decode_advertisement, decode_record
+from bluewatt.cli.explain import open_one
 from bluewatt.errors import KeyMismatch, KeyMissing, KeyProblem, Malformed, UnknownType
+from bluewatt.model.keys import KeyRing
+from bluewatt.model.reading import Frame
 from bluewatt.schema import Record, Row
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.tables.records.smart_bms import SmartBms
 from bluewatt.tables.records.smart_lithium import SmartLithium
-from bluewatt.wire.batch import (
-    NO_KEY,
-    Batch,
-    Column,
-    Status,
-    add_loose_keys,
-    decode_batch,
-    key_indices,
-    payload_matrix,
-    value_type,
-)
+from bluewatt.wire.advert import open_advertisement, open_at_once, parse_advertisement
+from bluewatt.wire.batch import Batch, Column, Status, decode_batch, payload_matrix, value_type
+from bluewatt.wire.batch_keys import NO_KEY, add_loose_keys, key_indices
 from bluewatt.wire.cipher import Key
 
 KEY = bytes(range(7, 23))
@@ -194,3 +189,20 @@ def test_more_records_than_are_evaluated_at_once() -> None:
     plain = [number.to_bytes(2, "little") + bytes(13) for number in range(20000)]
     batch = run([sealed(BatteryMonitor, body, nonce=number) for number, body in enumerate(plain)])
     assert batch.tables[BatteryMonitor].columns["time_to_go"].values.tolist() == list(range(20000))
+
+
+@pytest.mark.parametrize("length", [1, 14, 16, 17, 20, 33])
+def test_a_layout_nobody_has_published_keeps_every_byte_that_was_sent_and_no_other(length: int) -> None:
+    """Also beyond one block of the cipher: the batch decoder, the single one, the receiver's and the explanation."""
+    plain = bytes(range(1, length + 1))
+    payload = sealed(SmartBms, plain)
+    column = run([payload, sealed(SmartBms, plain[:1])]).tables[SmartBms].columns["raw"]
+    assert [values[valid].tobytes() for values, valid in zip(column.values, column.valid, strict=True)] == [
+        plain,
+        plain[:1],
+    ]
+    assert decode_advertisement(payload, KEY) == SmartBms(plain)
+    assert open_advertisement(parse_advertisement(payload), KEY) == SmartBms(plain)
+    assert open_at_once(payload, Key(KEY)) == (5, int.from_bytes(plain, "little"))
+    opened = open_one(Frame(0.0, "test", "advertisement", "AA:BB:CC:DD:EE:FF", payload), KeyRing(loose=[KEY]))
+    assert opened.plain == plain

@@ -6,12 +6,13 @@ import pytest
 
 import bluewatt
 from bluewatt.errors import KeyMissing, KeyProblem, Malformed, Unencodable, UnknownType
-from bluewatt.schema import Flags, Groups, Scale
+from bluewatt.schema import Flags, Groups, Record, Scale
 from bluewatt.tables.advert import ProductOnly
 from bluewatt.tables.enums import AlarmReason, AuxMode, DeviceState
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
+from bluewatt.tables.records.dc_energy_meter import DcEnergyMeter
 from bluewatt.tables.records.smart_lithium import SmartLithium
 from bluewatt.tables.records.solar_charger import SolarCharger
 from bluewatt.tables.records.solarsense import Solarsense
@@ -57,13 +58,16 @@ def test_an_unnamed_state_stays_a_number() -> None:
     assert (state, state.key, state.known) == (99, "unknown(99)", False)
 
 
-@pytest.mark.parametrize("pattern", [0x1FFFFF, 0x3FFFFF])
-def test_a_22_bit_current_that_is_not_available(pattern: int) -> None:
-    row = next(row for row in BatteryMonitor.rows if row.name == "battery_current")
-    bits = (1 << 120) - 1 & ~(row.mask << row.start) | pattern << row.start
-    record = bluewatt.decode_record(0x02, bits.to_bytes(15, "little"))
-    assert isinstance(record, BatteryMonitor)
-    assert record.battery_current is None
+@pytest.mark.parametrize("cls", [BatteryMonitor, DcEnergyMeter])
+@pytest.mark.parametrize(("pattern", "amperes"), [(0x1FFFFF, None), (0x3FFFFF, -0.001), (0x200000, -2097.152)])
+def test_a_22_bit_current_has_one_pattern_for_absent(cls: type[Record], pattern: int, amperes: float | None) -> None:
+    """The vendor's document prints 0x3FFFFF for absent, its decoder and the captures take 0x1FFFFF alone for it."""
+    row = next(row for row in cls.rows if row.name == "battery_current")
+    bits = (1 << 8 * cls.length()) - 1 & ~(row.mask << row.start) | pattern << row.start
+    assert cls.record_type is not None
+    record = bluewatt.decode_record(cls.record_type, bits.to_bytes(cls.length(), "little"))
+    assert record.as_dict()["battery_current"] == amperes
+    assert bluewatt.encode_record(record) == bits.to_bytes(cls.length(), "little")
 
 
 def test_a_negative_consumed_charge() -> None:

@@ -28,17 +28,8 @@ from bluewatt.schema import Code, Flags, Groups, Row
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.records import EXTENDED_TYPE, record_class, record_classes
 from bluewatt.wire.advert import decode_advertisement
-from bluewatt.wire.batch import (
-    NO_KEY,
-    Batch,
-    Column,
-    Indices,
-    Status,
-    add_loose_keys,
-    decode_batch,
-    key_indices,
-    value_type,
-)
+from bluewatt.wire.batch import Batch, Column, Indices, Status, decode_batch, value_type
+from bluewatt.wire.batch_keys import NO_KEY, add_loose_keys, key_indices
 from bluewatt.wire.cipher import Key
 from bluewatt.wire.columns import NO_STRENGTH, Columns, concatenate
 from bluewatt.wire.plan import CACHED_NAMES

@@ -128,12 +128,11 @@ def decode_advertisement(data: bytes, key: bytes | str | None = None) -> Record:
         key = Key.of(key)
     if key[0] != key_check:
         raise KeyMismatch(mismatch(key, key_check))
-    sealed = int.from_bytes(data[HEADER_LENGTH : HEADER_LENGTH + BLOCK], "little")
-    bits = sealed ^ int.from_bytes(key_stream(key, nonce), "little")
     length = len(data) - HEADER_LENGTH
-    if 8 * length >= cls.bits > 0:
-        return decoder(cls)(bits)
-    return decode_bits(cls, bits & (1 << 8 * length) - 1, length)
+    if 8 * length >= cls.bits > 0:  # the rows of every layout end within one block
+        sealed = int.from_bytes(data[HEADER_LENGTH : HEADER_LENGTH + BLOCK], "little")
+        return decoder(cls)(sealed ^ int.from_bytes(key_stream(key, nonce), "little"))
+    return decode_bits(cls, _opened_bits(data[HEADER_LENGTH:], key, nonce), length)
 
 
 def mismatch(key: bytes, key_check: int) -> str:
@@ -150,15 +149,19 @@ def _decode_unusual(data: bytes, key: bytes | str | None) -> Record:
 
 def open_bits(advertisement: Advertisement, key: Key | None) -> int:
     """The bits of a record as one little-endian integer, opened with `key` (None for an unsealed one); not checked."""
-    body = advertisement.body[:BLOCK]
-    bits = int.from_bytes(body, "little")
     if key is None:
-        return bits
-    return bits ^ int.from_bytes(key_stream(key, advertisement.nonce), "little") & (1 << 8 * len(body)) - 1
+        return int.from_bytes(advertisement.body, "little")
+    return _opened_bits(advertisement.body, key, advertisement.nonce)
+
+
+def _opened_bits(body: bytes, key: bytes, nonce: int) -> int:
+    """The bits of a sealed record of any length: all that was sent, and nothing that was not."""
+    stream = key_stream(key, nonce, len(body))[: len(body)]
+    return int.from_bytes(body, "little") ^ int.from_bytes(stream, "little")
 
 
 def open_at_once(data: bytes, key: Key) -> tuple[int, int] | None:
-    """(nonce, bits of the record) of sealed data with a whole header and a record of at most one cipher block.
+    """(nonce, bits of the record) of sealed data with a whole header.
 
     None where the key does not fit or where the header is none; what `parse_advertisement` and `open_bits` say in two
     steps, for streams of advertisements that are all alike.
@@ -166,9 +169,7 @@ def open_at_once(data: bytes, key: Key) -> tuple[int, int] | None:
     manufacturer_record, _, _, record_type, nonce, key_check = _unpack_header(data)
     if key_check != key[0] or manufacturer_record != PRODUCT_ADVERTISEMENT or not (record_type or nonce or key_check):
         return None
-    body = data[HEADER_LENGTH:]
-    stream = key_stream(key, nonce)[: len(body)]
-    return nonce, int.from_bytes(body, "little") ^ int.from_bytes(stream, "little")
+    return nonce, _opened_bits(data[HEADER_LENGTH:], key, nonce)
 
 
 def open_advertisement(advertisement: Advertisement, key: bytes | str | None) -> Record:

@@ -7,7 +7,7 @@ counts as far as it fits into one cipher block, as every known one does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -20,15 +20,13 @@ from bluewatt.tables.advert import PRODUCT_ADVERTISEMENT, AdvertHeader
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.tables.records import EXTENDED_TYPE, record_class, record_classes
 from bluewatt.wire.advert import HEADER_LENGTH, PRODUCT_LENGTH
+from bluewatt.wire.batch_keys import NO_KEY
+from bluewatt.wire.batch_raw import open_raw
 from bluewatt.wire.cipher import BLOCK, Key, key_streams
 
 WIDTH = HEADER_LENGTH + BLOCK
-"""How many bytes of an advertisement are looked at."""
+"""How many bytes of an advertisement are looked at, but for layouts nobody has published: of those all."""
 
-NO_KEY = -1
-"""In an array of key indices: no key is known for this advertisement."""
-
-_KEY_CHECK_AT = next(row.start // 8 for row in AdvertHeader.rows if row.name == "key_check")
 _COMPANY = COMPANY_ID.to_bytes(2, "little")
 _COUNTS_AT_ONCE = 8192
 """Records evaluated at once: a few columns of so many numbers stay in the cache of one core."""
@@ -107,37 +105,11 @@ class Batch(NamedTuple):
 
 
 def payload_matrix(payloads: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The arrays `decode_batch` takes, of manufacturer data given one by one: (bytes, zero padded or cut; lengths)."""
-    width = WIDTH + len(_COMPANY)
+    """The arrays `decode_batch` takes, of manufacturer data given one by one: (bytes, zero padded; lengths)."""
+    width = max(WIDTH + len(_COMPANY), *map(len, payloads), 0)
     cut = np.array(payloads, dtype=f"S{width}") if len(payloads) else np.empty(0, f"S{width}")
     lengths = np.fromiter(map(len, payloads), np.int64, len(payloads))
     return cut.view(np.uint8).reshape(-1, width), lengths
-
-
-def key_indices(addresses: NDArray[np.uint64], keys: Mapping[int, bytes | str]) -> tuple[list[Key], NDArray[np.int16]]:
-    """The keys, and which of them each address has (`NO_KEY` for none); `decode_batch` takes both.
-
-    AA:BB:CC:DD:EE:FF is the number 0xAABBCCDDEEFF. KeyProblem for a key that is none; at most 32767 keys.
-    """
-    ordered = sorted(keys)
-    if not ordered:
-        return [], np.full(len(addresses), NO_KEY, np.int16)
-    known = np.array(ordered, np.uint64)
-    places = np.minimum(np.searchsorted(known, addresses), len(ordered) - 1)
-    index = np.where(known[places] == addresses, places, NO_KEY).astype(np.int16)
-    return [Key.of(keys[address]) for address in ordered], index
-
-
-def add_loose_keys(
-    keys: list[Key], index: NDArray[np.int16], loose: Sequence[bytes | str], payloads: NDArray[np.uint8]
-) -> tuple[list[Key], NDArray[np.int16]]:
-    """What `key_indices` gave, with keys whose device is not known: each serves advertisements without a key that
-    carry its first byte; of two with the same first byte the first serves."""
-    by_check = np.full(1 << 8, NO_KEY, np.int16)
-    for number, key in reversed(list(enumerate(map(Key.of, loose), len(keys)))):
-        by_check[key[0]] = number
-    found = by_check[payloads[:, _KEY_CHECK_AT]]
-    return [*keys, *map(Key.of, loose)], np.where(index == NO_KEY, found, index)
 
 
 def decode_batch(
@@ -157,7 +129,8 @@ def decode_batch(
     status, kind = _sort_out(header, payloads, lengths)
     made = [Key.of(key) for key in keys]
     sealed = np.flatnonzero((status == Status.DECODED) & (kind >> 8 != EXTENDED_TYPE))
-    owner = _owners(made, key_index, len(payloads))[sealed]
+    owners = _owners(made, key_index, len(payloads))
+    owner = owners[sealed]
     words = (header["low"].copy(), header["high"].copy())
     nonces = header["nonce"].copy()
     if made:
@@ -171,7 +144,14 @@ def decode_batch(
     product_id = header["product_id"] * (product & (lengths >= PRODUCT_LENGTH))
     has_record = product & (status != Status.PRODUCT_ONLY) & (lengths > HEADER_LENGTH)
     present = 8 * (np.asarray(lengths, np.int64) - HEADER_LENGTH)
-    tables = _tables(status, kind, words, present)
+
+    def whole(row: Row, rows: Indices) -> Column:
+        """The column of a layout nobody has published."""
+        used = np.where(kind[rows] >> 8 == EXTENDED_TYPE, NO_KEY, owners[rows]).tolist()
+        by = [None if number == NO_KEY else made[number] for number in used]
+        return Column(row, *open_raw(payloads[rows, HEADER_LENGTH:], present[rows] // 8, nonces[rows], by))
+
+    tables = _tables(status, kind, words, present, whole)
     return Batch(status, product_id, kind * has_record, nonces * has_record, tables)
 
 
@@ -269,7 +249,11 @@ def _unseal(words: Words, sealed: Indices, nonces: Numbers, keys: Sequence[Key],
 
 
 def _tables(
-    status: NDArray[np.uint8], kind: Numbers, words: Words, present: NDArray[np.int64]
+    status: NDArray[np.uint8],
+    kind: Numbers,
+    words: Words,
+    present: NDArray[np.int64],
+    whole: Callable[[Row, Indices], Column],
 ) -> dict[type[Record], Table]:
     decoded = np.flatnonzero(status == Status.DECODED)
     kinds = kind[decoded]
@@ -279,14 +263,16 @@ def _tables(
         if cls is not None:
             rows = decoded[kinds == record_type]
             low, high = words
-            tables[cls] = Table(rows, _columns(cls, (low[rows], high[rows]), present[rows]))
+            first = cls.rows[0]
+            columns = (
+                {first.name: whole(first, rows)} if first.raw else _columns(cls, (low[rows], high[rows]), present[rows])
+            )
+            tables[cls] = Table(rows, columns)
     return tables
 
 
 def _columns(cls: type[Record], words: Words, present: NDArray[np.int64]) -> dict[str, Column]:
     """The columns of records of one class: `words` are their bits, `present` how many of them were sent."""
-    if cls.rows[0].raw:
-        return {cls.rows[0].name: _raw_bytes(cls.rows[0], words, present)}
     count = len(present)
     rows = [row for row in cls.rows if not row.hidden]
     columns = {row.name: _empty(row, count) for row in rows}
@@ -316,12 +302,6 @@ def _ones_from(bits: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Words of ones from a bit on: all of them from below bit 1, none from bit 64."""
     ones = np.uint64(0xFFFFFFFFFFFFFFFF) << np.clip(bits, 0, _WORD - 1).astype(np.uint64)
     return np.where(bits < _WORD, ones, np.uint64(0))
-
-
-def _raw_bytes(row: Row, words: Words, present: NDArray[np.int64]) -> Column:
-    """The records as they stand, a byte per element, for a layout nobody has published."""
-    values = np.stack(words, axis=1).astype("<u8").view(np.uint8)
-    return Column(row, values, np.arange(BLOCK) < present[:, None] // 8)
 
 
 def _empty(row: Row, count: int) -> Column:

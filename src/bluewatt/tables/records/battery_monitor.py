@@ -19,7 +19,8 @@ class BatteryMonitor(Record, record_type=0x02, title="Battery monitor", proof=Pr
     )
     aux_unused: int | None = unspecified(16, when=("aux_mode", (3,)))
     aux_mode: AuxMode | None = coded(2, AuxMode)
-    # Captures carry 0x1FFFFF for "not available"; the vendor's document prints 0x3FFFFF, so that is absent as well.
-    battery_current: float | None = sint(22, "A", step="0.001", na=(0x1FFFFF, 0x3FFFFF))
+    # 0x1FFFFF alone is "not available": captures carry it and the vendor's own decoder takes nothing else for it. The
+    # vendor's document prints 0x3FFFFF, which is -1 mA.
+    battery_current: float | None = sint(22, "A", step="0.001", na=0x1FFFFF)
     consumed_charge: float | None = uint(20, "Ah", step="-0.1", na=0xFFFFF)
     state_of_charge: float | None = uint(10, "%", step="0.1", na=0x3FF)

@@ -20,5 +20,5 @@ class DcEnergyMeter(Record, record_type=0x0D, title="DC energy meter", proof=Pro
     )
     aux_unused: int | None = unspecified(16, when=("aux_mode", (1, 3)))
     aux_mode: AuxMode | None = coded(2, AuxMode)
-    # As in the battery monitor record: 0x1FFFFF is what devices send, 0x3FFFFF what the vendor's document prints.
-    battery_current: float | None = sint(22, "A", step="0.001", na=(0x1FFFFF, 0x3FFFFF))
+    # As in the battery monitor record: 0x1FFFFF alone is "not available", 0x3FFFFF is -1 mA.
+    battery_current: float | None = sint(22, "A", step="0.001", na=0x1FFFFF)

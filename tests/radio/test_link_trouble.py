@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from bluewatt.app.emulate import Emulator, Plan, Running
@@ -14,7 +15,7 @@ from bluewatt.errors import LinkLost, LinkTimeout, PairingFailed
 from bluewatt.services.readout import read_group, read_history
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.tables.gatt import Characteristic
-from bluewatt.transports.ble_central import Central, Wanted
+from bluewatt.transports.ble_central import Central, Nearby, Wanted
 from bluewatt.transports.ble_channel import Clock
 from bluewatt.transports.ble_link import BleLink
 from bluewatt.transports.pins import parse_pin
@@ -189,3 +190,26 @@ def test_what_is_no_pin(text: str, said: str) -> None:
     assert refused.value.exit_code == 5
     assert not text or text not in str(refused.value)
     assert parse_pin(" 004711 ") == "004711"
+
+
+async def test_a_device_that_says_it_takes_no_connection_is_named_before_it_is_dialled(
+    charger: Running, adapter: VirtualAdapter
+) -> None:
+    """A hint from a single source: said, and no reason not to try."""
+    told: list[str] = []
+
+    class Refused(Central):
+        async def find(self, wanted: Wanted, *, seconds: float = 10, nearest: float = 5) -> Nearby:
+            found = await super().find(wanted, seconds=seconds, nearest=nearest)
+            assert not found.refuses
+            return msgspec.structs.replace(found, refuses=True)
+
+        async def dial(self, nearby: Nearby, lost: Callable[[Any], None]) -> Any:
+            assert told, "said before it dials"
+            return await super().dial(nearby, lost)
+
+    wanted = Wanted.of(charger.device.address)
+    async with BleLink(Refused(virtual=adapter), wanted, pin=PIN, notice=told.append) as link:
+        assert (await link.get("battery_voltage")).value
+    assert len(told) == 1
+    assert "takes no connection now" in told[0]

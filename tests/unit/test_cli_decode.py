@@ -383,3 +383,13 @@ def test_with_keys_of_others_no_value_is_shown(capture: Path, site: Site, tmp_pa
     assert main(["decode", str(capture), "--json", "--keys", str(path)]) == 5
     kinds = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [line for line in kinds if line["kind"] != "undecoded"] == []
+
+
+@pytest.mark.parametrize(("identifier", "said"), [(0x02, False), (0x82, True), (0x80, True)])
+def test_that_a_device_takes_no_connection_now_is_explained(identifier: int, said: bool, capsys: Captured) -> None:
+    data = build_advertisement(RECORD, product_id=0xA389, key=KEY, nonce=7, identifier=identifier)
+    main(["decode", data.hex(), "--key", KEY.hex()])
+    explained = capsys.readouterr().out
+    assert ("takes no connection now" in explained) is said
+    main(["decode", data[:4].hex()])
+    assert ("takes no connection now" in capsys.readouterr().out) is said

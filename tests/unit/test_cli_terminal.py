@@ -140,3 +140,19 @@ def test_every_kind_of_record_has_a_headline_and_a_title(cls) -> None:
     record = cls(b"\x01\x02") if raw else cls(**values)
     assert list(headline(record))
     assert type_title(cls.record_type) == cls.title
+
+
+def test_a_device_that_takes_no_connection_now_is_marked_until_it_says_otherwise() -> None:
+    """Bit 7 of the second byte; the table of a capture has no "now"."""
+    roster = Roster()
+    product_only = bytes.fromhex("108289a3")
+    for at, payload in enumerate((product_only, bytes.fromhex("02") + bytes(20))):  # a VE.Smart broadcast says nothing
+        roster.heard(Frame(NOW + at, "test", ADVERTISEMENT, "AA:BB:CC:DD:EE:01", payload, -60))
+    entry = roster.entries["AA:BB:CC:DD:EE:01"]
+    assert entry.hint(NOW + 1) == "takes no connection now"
+    assert entry.hint(NOW + 3600) is None
+    assert "takes no connection now" in plain_table(roster, NOW + 1)
+    assert "takes no connection now" not in plain_table(roster, NOW + 1, counts=True)
+    assert any("takes no connection now" in line for line in drawn(device_panel(entry, NOW + 1, width=80), 80))
+    roster.heard(Frame(NOW + 2, "test", ADVERTISEMENT, "AA:BB:CC:DD:EE:01", bytes.fromhex("100289a3"), -60))
+    assert entry.hint(NOW + 2) is None

@@ -131,6 +131,11 @@ def explain(opened: Opened) -> Iterator[str]:
 
 def _container(advertisement: Advertisement, length: int) -> Iterator[str]:
     kind = advertisement.record_type
+    if not advertisement.connectable:
+        yield (
+            "It takes no connection now: bit 7 of the identifier is set (known from a single source); it may be"
+            " connected to an app"
+        )
     if kind is None:
         yield f"{counted(length, 'byte')}, no record"
         return

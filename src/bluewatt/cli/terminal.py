@@ -80,7 +80,10 @@ def devices_table(roster: Roster, now: float, *, width: int, counts: bool = Fals
     for entry in roster.nearest_first():
         last = str(entry.frames) if counts else age_text(entry.presence.age(now))
         cells: list[RenderableType] = [Text(device_name(entry)), *([Text(_kind(entry), "dim")] if kind else [])]
-        cells += [_state(entry, now), _values(entry, now, room), _strength(entry), Text(last, "dim")]
+        values = _values(entry, now, room)
+        if not counts and (hint := entry.hint(now)):  # counts are of a capture, whose "now" is long over
+            values.append(f"\n{hint}", "dim")
+        cells += [_state(entry, now), values, _strength(entry), Text(last, "dim")]
         table.add_row(*cells)
     return table
 
@@ -145,6 +148,8 @@ def device_panel(entry: Entry, now: float, *, width: int) -> RenderableType:
     head.truncate(width, overflow="ellipsis")
     why = entry.why(now)
     lines: list[RenderableType] = [head, *([Text(f"  {why}", "yellow")] if why else [])]
+    if hint := entry.hint(now):
+        lines.append(Text(f"  {hint}", "dim"))
     if entry.reading is not None:
         grid = Table.grid(padding=(0, _GAPS))
         for row, value in shown(entry.reading.record):

@@ -9,7 +9,7 @@ from bluewatt.model.reading import Device, Frame, Reading, Undecoded
 from bluewatt.model.receiver import NO_RECORD, REJECTED, UNPROVEN, VESMART
 from bluewatt.model.recent import Recent
 from bluewatt.model.registers import RegisterReading, RegisterValue
-from bluewatt.wire.advert import is_vesmart
+from bluewatt.wire.advert import is_vesmart, refuses_connections
 
 RSSI_WEIGHT = 0.2
 """Of the newest signal strength in the running mean that orders the list."""
@@ -33,13 +33,14 @@ _NETWORK_WHY = {
 """The same for broadcasts of VE.Smart networks, whose keys are others."""
 BAD_BROADCASTS = 5
 """So many broadcasts in a row that no network key opens mean a wrong key; fewer are damage on air."""
+REFUSES = "takes no connection now"
 CONNECTED_ELSEWHERE = "silent: out of range, or connected to an app"
 
 
 class Entry:
     """One device of the roster."""
 
-    __slots__ = ("bad_broadcasts", "device", "frames", "network", "presence", "reading", "rssi", "silent")
+    __slots__ = ("bad_broadcasts", "device", "frames", "network", "presence", "reading", "refuses", "rssi", "silent")
 
     def __init__(self, device: Device) -> None:
         self.device = device
@@ -49,12 +50,18 @@ class Entry:
         self.frames = 0
         self.reading: Reading | None = None
         """The last values."""
+        self.refuses = False
+        """Whether it last said that it takes no connection now (single source)."""
         self.network: dict[str, RegisterValue] = {}
         """The last values it told its VE.Smart network, by key."""
         self.bad_broadcasts = 0
         """So many broadcasts of a VE.Smart network could not be opened since the last one that could."""
         self.silent: Undecoded | None = None
         """Why the last frame gave no values, None while they come."""
+
+    def hint(self, now: float) -> str | None:
+        """What a person who wants to connect should know; None while nothing is in the way."""
+        return REFUSES if self.refuses and self.presence.state(now) is PresenceState.SEEN else None
 
     def why(self, now: float) -> str | None:
         """Why there are no (fresh) values, in a sentence with the remedy; None while they come."""
@@ -89,6 +96,8 @@ class Roster:
             self.entries.move_to_end(frame.address)
         entry.presence.heard(frame.at)
         entry.frames += 1
+        if not is_vesmart(frame.payload):
+            entry.refuses = refuses_connections(frame.payload)
         if frame.rssi is not None:
             old = entry.rssi if entry.rssi is not None else float(frame.rssi)
             entry.rssi = old + RSSI_WEIGHT * (frame.rssi - old)

@@ -19,14 +19,18 @@ class AdvertHeader(Record, title="Advertisement header", proof=Proof.CAPTURED):
     """The eight bytes before a record; an advertisement without a record ends after the product id."""
 
     manufacturer_record: int | None = uint(8)
-    # Undocumented: 0x02 behind a VE.Direct chip, 0x03 on a VE.Bus dongle, 0x00 on single-chip products (seen in
-    # captures); bit 7 toggles on some. Read as "which part of the product", and ignored (inferred).
+    # 0x02 behind a VE.Direct chip, 0x03 on a VE.Bus dongle, 0x00 on single-chip products (seen in captures): read as
+    # "which part of the product", and ignored (inferred). Bit 7 is NOT_CONNECTABLE.
     identifier: int | None = uint(8)
     product_id: int | None = uint(16)
     kind: int | None = uint(8)
     nonce: int | None = uint(16)
     key_check: int | None = uint(8)
 
+
+NOT_CONNECTABLE = 0x80
+"""The bit of the identifier that says that the device takes no connection now (section 1: 0x02 connectable, 0x82 not,
+as a vendor engineer wrote; 0x80 by analogy: single source)."""
 
 IDENTIFIERS = {0x01: 0x02, 0x02: 0x02, 0x03: 0x02, 0x0D: 0x02, 0x0C: 0x03}
 """The identifier byte seen with each record type; 0x00 with all others."""

@@ -28,6 +28,7 @@ from bluewatt.tables.gatt import COMPANY_ID, DATA_SERVICE, SECOND_DATA_SERVICE, 
 from bluewatt.tables.products import product_name
 from bluewatt.transports.ble_channel import FIND, NEAREST
 from bluewatt.transports.ble_errors import AdapterErrors, adapter_unavailable
+from bluewatt.wire.advert import refuses_connections
 
 if TYPE_CHECKING:  # the virtual adapter wants bumble, which who has a real one need not install
     from bluewatt.transports.virtual_bleak import VirtualAdapter
@@ -86,6 +87,8 @@ class Nearby(msgspec.Struct, frozen=True):
     name: str | None
     rssi: int
     product_id: int | None
+    refuses: bool = False
+    """Whether it said that it takes no connection now: a hint, no verdict (single source)."""
 
     @property
     def address(self) -> str:
@@ -187,7 +190,7 @@ def _nearby(device: BLEDevice, data: AdvertisementData, before: Nearby | None) -
     payload = data.manufacturer_data.get(COMPANY_ID, b"")
     product_id = int.from_bytes(payload[_PRODUCT_ID], "little") if len(payload) >= _PRODUCT_ID.stop else None
     name = data.local_name or (before.name if before else None) or device.name
-    return Nearby(device, name, data.rssi, product_id)
+    return Nearby(device, name, data.rssi, product_id, refuses_connections(payload))
 
 
 async def _wait(arrived: asyncio.Event, seconds: float) -> None:

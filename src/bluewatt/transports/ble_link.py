@@ -90,6 +90,7 @@ class BleLink:
         self._side = side
         self._clock = clock
         self._pairing = pairing_of(central, notice)
+        self._notice = notice
         self._stamp = stamp
         self._client: BleakClient | None = None
         self._channel: Channel | None = None
@@ -152,6 +153,11 @@ class BleLink:
     async def _connect(self) -> None:
         self._nearby = await self._central.find(self._wanted, seconds=self._find_seconds, nearest=self._nearest_seconds)
         self._product_id = self._nearby.product_id
+        if self._nearby.refuses and self._notice:
+            self._notice(
+                f"{self._nearby.label} says that it takes no connection now: it is probably connected to an app or"
+                " another program; trying all the same"
+            )
         bonded = await self._pairing.bonded(self._nearby)
         if not bonded and self._pin is None:
             # Not even dialled: BlueZ would try to pair without an agent and take twenty seconds to give up.

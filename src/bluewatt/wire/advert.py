@@ -14,6 +14,7 @@ from bluewatt.errors import KeyMismatch, KeyMissing, Malformed, Unencodable, Unk
 from bluewatt.schema import Record
 from bluewatt.tables.advert import (
     IDENTIFIERS,
+    NOT_CONNECTABLE,
     PRODUCT_ADVERTISEMENT,
     VESMART_COUNTER,
     VESMART_DATA,
@@ -55,6 +56,11 @@ class Advertisement(msgspec.Struct, frozen=True, gc=False):
         return self.record_type is not None and self.record_type >> 8 != EXTENDED_TYPE
 
     @property
+    def connectable(self) -> bool:
+        """Whether the device says that it takes connections now: a hint (single source), not needed for decoding."""
+        return not self.identifier & NOT_CONNECTABLE
+
+    @property
     def has_record(self) -> bool:
         """Whether there is a record to decode at all."""
         return self.record_type is not None
@@ -68,6 +74,12 @@ def strip_company(data: bytes) -> bytes:
 def is_vesmart(data: bytes) -> bool:
     """Whether the data is a VE.Smart networking broadcast (told by its first byte)."""
     return data[:1] in (bytes([VESMART_COUNTER]), bytes([VESMART_DATA]))
+
+
+def refuses_connections(data: bytes) -> bool:
+    """Whether manufacturer data is a product advertisement of a device that says it takes no connection now."""
+    data = strip_company(data)
+    return len(data) >= PRODUCT_LENGTH and data[0] == PRODUCT_ADVERTISEMENT and bool(data[1] & NOT_CONNECTABLE)
 
 
 def parse_advertisement(data: bytes) -> Advertisement:

@@ -226,6 +226,8 @@ def test_keys_from_the_key_file(shark: Shark) -> None:
         "networks": f'"C0:11:22:33:44:55" = "{KEY.hex()}"\n[networks."1A2B"]\nkey = "{bytes(16).hex()}"\n'
         f'[networks]\n"1A2C" = "{bytes(16).hex()}"\n',
         "unassigned": f'unassigned = [\n  "{bytes(16).hex()}",\n  "{KEY.hex()}",\n]\n',
+        "31 digits": f'"C0:11:22:33:44:55" = "{KEY.hex()[1:]}"\n',
+        "31 digits unassigned": f'unassigned = ["{KEY.hex()[1:]}"]\n',
     }
     for name, text in texts.items():
         path = shark.folder / f"{name}.toml"

@@ -147,7 +147,7 @@ def test_what_gives_no_values_says_why_and_never_shows_any(
     assert "battery_voltage" not in capfd.readouterr().out
 
 
-BAD_KEYS = {"31 characters": KEY.hex()[1:], "33 characters": KEY.hex() + "0", "no hex": "z" * 32}
+BAD_KEYS = {"30 characters": KEY.hex()[2:], "33 characters": KEY.hex() + "0", "no hex": "z" * 32}
 
 
 @pytest.mark.parametrize("text", BAD_KEYS.values(), ids=BAD_KEYS)

@@ -176,7 +176,7 @@ def test_import_from_a_list(tmp_path: Path) -> None:
 
 
 def test_bad_imports_are_named_without_their_secrets(tmp_path: Path) -> None:
-    secret = KEY.hex()[:31]
+    secret = KEY.hex()[:30]
     path = tmp_path / "list.txt"
     path.write_text(f"{ADDRESS}@{secret}\n")
     with pytest.raises(KeyProblem, match="number 1") as short:

@@ -122,7 +122,7 @@ def test_a_damaged_file_is_a_configuration_error(path: Path, text: str) -> None:
 
 
 BAD_KEYS = {
-    "31 characters": (HEX[1:], "31"),
+    "30 characters": (HEX[2:], "30"),
     "33 characters": (HEX + "0", "33"),
     "no hex": ("x" * 32, "hex digits"),
     "empty": ("", "0"),

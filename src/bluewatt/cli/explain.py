@@ -35,6 +35,8 @@ class Opened(msgspec.Struct):
     """The record, opened."""
     evidence: float | None = None
     """Bits for the key, None where no key was needed or none opened it."""
+    note: str = ""
+    """What a person should know about the key."""
 
 
 def open_one(frame: Frame, keys: KeyRing) -> Opened:
@@ -61,24 +63,26 @@ def _open(frame: Frame, advertisement: Advertisement, keys: KeyRing) -> Opened:
         record = decode_record(kind, advertisement.body)
         return Opened(_reading(frame, advertisement, record), advertisement, advertisement.body)
     best = max((_try(advertisement, cls, key) for key in _fitting(frame, advertisement, cls, keys)), key=_weight)
-    record, plain, evidence = best
+    record, plain, evidence, used = best
     if evidence <= 0 and any(not (row.raw or row.hidden) for row in cls.rows):
         raise KeyMismatch(
             "the key's first byte fits, the content does not: this is another device's key, or an old one"
         )
-    return Opened(_reading(frame, advertisement, record), advertisement, plain, evidence)
+    completed = keys.completed.get(frame.address) == used
+    note = f"its first digit, which the app hid, is {used[0] >> 4:x}: write it in front of the 31" if completed else ""
+    return Opened(_reading(frame, advertisement, record), advertisement, plain, evidence, note)
 
 
-def _weight(tried: tuple[Record, bytes, float]) -> float:
+def _weight(tried: tuple[Record, bytes, float, Key]) -> float:
     return tried[2]
 
 
-def _try(advertisement: Advertisement, cls: type[Record], key: Key) -> tuple[Record, bytes, float]:
+def _try(advertisement: Advertisement, cls: type[Record], key: Key) -> tuple[Record, bytes, float, Key]:
     plain = apply(key, advertisement.nonce, advertisement.body)
     record = decode_as(cls, plain)
     bits, whole = int.from_bytes(plain, "little"), len(plain) >= cls.length()
     spare = bits >> cls.bits & cls.spare == cls.spare if whole else None
-    return record, plain, judge(record, spare=spare).evidence
+    return record, plain, judge(record, spare=spare).evidence, key
 
 
 def _fitting(frame: Frame, advertisement: Advertisement, cls: type[Record], keys: KeyRing) -> Sequence[Key]:
@@ -122,6 +126,8 @@ def explain(opened: Opened) -> Iterator[str]:
     yield from _container(advertisement, len(frame.payload))
     if opened.evidence is not None:
         yield f"Key: right as far as one advertisement tells (first byte fits, content {opened.evidence:+.0f} bits)"
+        if opened.note:
+            yield f"The key given has 31 digits: {opened.note}"
     if isinstance(opened.outcome, Reading):
         yield ""
         yield from _fields(opened.outcome.record, opened.plain, opened.outcome.rejected)

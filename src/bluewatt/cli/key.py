@@ -15,6 +15,7 @@ from bluewatt.model.reading import Reading
 from bluewatt.services.key_fetch import PROOF, Change, Fetched, compare, fetch_key, prove_key, save
 from bluewatt.services.key_import import read_key_list
 from bluewatt.services.keys import default_path, save_key
+from bluewatt.wire.cipher import ShortKey
 
 _CHANGES = {
     Change.NEW: "new: it was not known before",
@@ -61,12 +62,18 @@ def _import(source: Path, keys_file: Path) -> None:
     named = read_key_list(source)
     if not named:
         raise KeyProblem(f"there is no key in {source}")
+    short = 0
     for address, key in named:
+        short += isinstance(key, ShortKey)
         if address is None:
             raise KeyProblem(f"{source} has a key without an address: write ADDRESS@KEY")
         save_key(address, key, keys_file)
     what = "1 key" if len(named) == 1 else f"{len(named)} keys"
     click.echo(f"{what} saved in {keys_file}; watch and scan prove them on the air")
+    if short:
+        click.echo(
+            f"of {short} the first digit is missing (31 are there): watch and scan take it from an advertisement"
+        )
 
 
 async def _fetch(target: Target, keys_file: Path) -> None:

@@ -17,6 +17,7 @@ from rich.live import Live
 
 from bluewatt.app import OpenSource, open_source
 from bluewatt.cli import DEBUG
+from bluewatt.cli.completed import completed_keys
 from bluewatt.cli.terminal import PLAIN_WIDTH, devices_table, status_line
 from bluewatt.errors import BluewattError, CaptureError, DeviceNotFound
 from bluewatt.model.conversation_json import LineWriter
@@ -142,6 +143,8 @@ def listen(
             on_frame=recording.write if recording else None,
         )
         run(_listen(source, screen, seconds, unasked=unasked))
+    for note in completed_keys(source.receiver):
+        click.echo(f"bluewatt: {note}", err=True)
     if not source.frames:
         raise nothing_heard(source)
     return source

@@ -15,6 +15,7 @@ from bluewatt.faces.columns import ParquetWriter
 from bluewatt.services.keys import NamedKey
 from bluewatt.transports.capture_frames import ProblemCallback
 from bluewatt.wire.batch import Status
+from bluewatt.wire.cipher import Key, ShortKey
 from bluewatt.wire.columns import BLOCK, Columns, pack, read_columns
 from bluewatt.wire.containers.packets import Kind
 
@@ -54,8 +55,12 @@ def _write_files(
 ) -> tuple[dict[Status, int], list[str]]:
     """Write the advertisements; what became of them, and the files that hold packets of connections."""
     talking: list[str] = []
-    keys: dict[int, bytes | str] = {_number(address): key for address, key in named if _is_number(address)}
-    loose = [key for address, key in named if address is None]
+    keys: dict[int, bytes | str] = {
+        _number(address): key for address, key in named if _is_number(address) and isinstance(key, Key)
+    }
+    loose = [key for address, key in named if address is None and isinstance(key, Key)]
+    for _, key in named:
+        loose += key.possible() if isinstance(key, ShortKey) else ()
     with ParquetWriter(output, keys, loose=loose) as writer:
         for path in files:
             with Input(path, block=BLOCK) as source, progress(source):

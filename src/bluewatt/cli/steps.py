@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from bluewatt.cli.completed import completed_keys
 from bluewatt.cli.inputs import LONGEST_LINE, Input, split_lines
 from bluewatt.cli.pasted import find_pasted
 from bluewatt.cli.tally import Tally, counted
@@ -92,6 +93,7 @@ def _recording(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
         yield None, receiver.flush()
         raise
     yield None, receiver.flush()
+    tally.notes += completed_keys(receiver.receiver)
 
 
 def _capture(source: Input, blocks: Iterable[bytes], transcript: Transcript, tally: Tally) -> Iterator[Step]:
@@ -131,6 +133,7 @@ def _remarks(transcript: Transcript) -> Iterator[str]:
         yield f"{counted(transcript.unreadable, 'packet')} of encrypted connections: --ltk KEY opens them"
     if transcript.bad_crc:
         yield f"{counted(transcript.bad_crc, 'packet')} heard with a wrong checksum"
+    yield from completed_keys(transcript.receiver.receiver)
     seen = transcript.conversation.keys_seen
     if seen:
         yield f"the key of {', '.join(seen)} is in this capture and was used: --redact it before you share it"

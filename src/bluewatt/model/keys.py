@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from bluewatt.errors import KeyProblem
-from bluewatt.wire.cipher import Key
+from bluewatt.wire.cipher import Key, ShortKey, parse_key
 
 _ADDRESS_DIGITS = 12
+_MOST_COMPLETED = 1024
+
+AnyKey = bytes | str | ShortKey
+"""A key as bytes, as text, or one whose first digit is missing."""
 
 
 def normal_address(text: str) -> str:
@@ -28,26 +32,40 @@ def normal_address(text: str) -> str:
 class KeyRing:
     """Keys by address, and keys whose device is not known: those are tried by their first byte and proved by content.
 
-    Keys without an address serve macOS, which hides addresses, and lists of keys from elsewhere.
+    Keys without an address serve macOS, which hides addresses, and lists of keys from elsewhere. A key of 31 digits is
+    completed from each advertisement it is tried on.
     """
 
-    def __init__(self, keys: Mapping[str, bytes | str] | None = None, *, loose: Iterable[bytes | str] = ()) -> None:
-        self._by_address = {normal_address(address): Key.of(key) for address, key in (keys or {}).items()}
-        self._loose = [Key.of(key) for key in loose]
+    def __init__(self, keys: Mapping[str, AnyKey] | None = None, *, loose: Iterable[AnyKey] = ()) -> None:
+        self._by_address: dict[str, Key] = {}
+        self._short: dict[str, ShortKey] = {}
+        self.completed: dict[str, Key] = {}
+        """Keys of 31 digits with the first digit of the last advertisement that fitted them, by its sender."""
+        for address, key in (keys or {}).items():
+            self.add(address, key)
+        parsed = [parse_key(key) for key in loose]
+        self._loose = [key for key in parsed if isinstance(key, Key)]
+        self._loose_short = [key for key in parsed if isinstance(key, ShortKey)]
         self._owners: dict[Key, str] = {}
 
     def __len__(self) -> int:
-        return len(self._by_address) + len(self._loose)
+        return len(self._by_address) + len(self._short) + len(self._loose) + len(self._loose_short)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._by_address)
+        return iter((*self._by_address, *self._short))
 
-    def add(self, address: str, key: bytes | str) -> None:
+    def add(self, address: str, key: AnyKey) -> None:
         """Give a device a key; one it had before is replaced."""
-        self._by_address[normal_address(address)] = Key.of(key)
+        address, parsed = normal_address(address), parse_key(key)
+        self._by_address.pop(address, None)
+        self._short.pop(address, None)
+        if isinstance(parsed, ShortKey):
+            self._short[address] = parsed
+        else:
+            self._by_address[address] = parsed
 
     def of(self, address: str) -> Key | None:
-        """The key filed under an address."""
+        """The key filed under an address, if all of it is known."""
         return self._by_address.get(address)
 
     def proven_by(self, address: str, key: Key) -> None:
@@ -56,19 +74,33 @@ class KeyRing:
 
     def knows(self, address: str) -> bool:
         """Whether a device has a key here: filed under its address, or without one and proven by it."""
-        return address in self._by_address or address in self._owners.values()
+        return address in self._by_address or address in self._short or address in self._owners.values()
 
     def candidates(self, address: str, key_check: int) -> list[Key]:
         """The keys worth trying on an advertisement: the device's own, and loose ones that begin with `key_check`."""
         own = self._by_address.get(address)
+        if own is None and address in self._short:
+            own = self._complete(self._short[address], address, key_check)
         loose = [key for key in self._loose if key[0] == key_check and key != own]
+        for short in self._loose_short:
+            key = self._complete(short, address, key_check)
+            if key[0] == key_check and key != own and key not in loose:
+                loose.append(key)
         return [own, *loose] if own is not None else loose
 
+    def _complete(self, short: ShortKey, address: str, key_check: int) -> Key:
+        key = short.complete(key_check)
+        if key[0] == key_check:
+            if address not in self.completed and len(self.completed) >= _MOST_COMPLETED:
+                del self.completed[next(iter(self.completed))]
+            self.completed[address] = key
+        return key
 
-def parse_key_argument(text: str) -> tuple[str | None, Key]:
+
+def parse_key_argument(text: str) -> tuple[str | None, Key | ShortKey]:
     """(address or None, key) of "ADDRESS=KEY", "ADDRESS@KEY" or "KEY" as people write them on a command line."""
     for separator in ("=", "@"):
         address, found, key = text.rpartition(separator)
         if found:
-            return normal_address(address), Key.of(key)
-    return None, Key.of(text)
+            return normal_address(address), parse_key(key)
+    return None, parse_key(text)

@@ -21,7 +21,7 @@ from bluewatt.model.reading import Frame, Reading, Undecoded
 from bluewatt.model.receiver import Receiver
 from bluewatt.services.keys import default_path, load_keys, save_key
 from bluewatt.wire.advert import parse_advertisement
-from bluewatt.wire.cipher import Key
+from bluewatt.wire.cipher import Key, key_for
 
 KEY, ADDRESS, MODE = "advertisement_key", "ble_mac_address", "advertisement_mode"
 """The registers, by key: 0xEC65, 0xEC66 and 0xEC7D."""
@@ -136,7 +136,9 @@ def compare(fetched: Fetched, path: Path | None = None) -> Change:
     path = path or default_path()
     known = dict(load_keys(path)) if path.exists() else {}
     before = next((known[address] for address in fetched.addresses if address in known), None)
-    return Change.NEW if before is None else Change.SAME if before == fetched.key else Change.CHANGED
+    if before is None:
+        return Change.NEW
+    return Change.SAME if key_for(before, fetched.key[0]) == fetched.key else Change.CHANGED
 
 
 def save(fetched: Fetched, path: Path | None = None) -> Path:

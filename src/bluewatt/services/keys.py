@@ -26,8 +26,8 @@ from typing import Any
 
 from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.folders import config_folder, refuse_open_door
-from bluewatt.model.keys import KeyRing, normal_address, parse_key_argument
-from bluewatt.wire.cipher import Key
+from bluewatt.model.keys import AnyKey, KeyRing, normal_address, parse_key_argument
+from bluewatt.wire.cipher import Key, ShortKey, parse_key
 from bluewatt.wire.vesmart import Network
 
 ENVIRONMENT = "BLUEWATT_KEYS"
@@ -42,7 +42,7 @@ _NETWORK_NAMES = ("key", "name")
 _ADDRESS_LENGTH = 17
 _HEAD = "# The keys of your devices: secrets. Only you may read this file.\n"
 
-NamedKey = tuple[str | None, Key]
+NamedKey = tuple[str | None, Key | ShortKey]
 """A key with the address of its device, None where that is not known."""
 
 
@@ -76,7 +76,7 @@ def named_keys(
 def ring_of(named: Iterable[NamedKey]) -> KeyRing:
     """A key ring; of two keys for one device the later counts."""
     pairs = list(named)
-    by_address: dict[str, bytes | str] = {address: key for address, key in pairs if address is not None}
+    by_address: dict[str, AnyKey] = {address: key for address, key in pairs if address is not None}
     return KeyRing(by_address, loose=dict.fromkeys(key for address, key in pairs if address is None))
 
 
@@ -159,12 +159,12 @@ def _named(path: Path, address: str | None, key: Any) -> Iterator[NamedKey]:
     if not isinstance(key, str):
         raise ConfigError(f"{place}: the key is not a text", path=str(path), hint='write key = "32 hex digits"')
     try:
-        yield (None if address is None else normal_address(address)), Key.of(key)
+        yield (None if address is None else normal_address(address)), parse_key(key)
     except KeyProblem as error:
         raise KeyProblem(f"{place}: {_unquoted(error)}") from None
 
 
-def save_key(address: str, key: Key, path: Path | None = None) -> Path:
+def save_key(address: str, key: Key | ShortKey, path: Path | None = None) -> Path:
     """Write a device's key into the key file (made, mode 0600, when missing) and return where; other entries stay.
 
     The file is replaced as a whole, so that a power cut leaves the old one or the new one. Comments are not kept.

@@ -23,7 +23,7 @@ from bluewatt.tables.advert import (
 )
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.tables.records import EXTENDED_TYPE, record_class
-from bluewatt.wire.cipher import BLOCK, Key, apply, key_stream
+from bluewatt.wire.cipher import BLOCK, Key, ShortKey, apply, key_for, key_stream
 from bluewatt.wire.plan import decoder
 from bluewatt.wire.records import decode_bits, decode_record, encode_record, refuse_text
 
@@ -123,8 +123,10 @@ def _is_idle_dongle(record_type: int, nonce: int, key_check: int, body: bytes) -
     return not (record_type or nonce or key_check) and len(set(body)) == 1
 
 
-def decode_advertisement(data: bytes, key: bytes | str | None = None) -> Record:
+def decode_advertisement(data: bytes, key: bytes | str | ShortKey | None = None) -> Record:
     """The record of an advertisement; `key` is 16 bytes or 32 hex digits, not needed for unsealed records.
+
+    Of a key whose first digit the app hid, 31 digits will do: the advertisement tells it.
 
     Without a record the result is a ProductOnly. Raises KeyMissing, KeyMismatch (told by the key's first byte alone:
     a key that passes may still be wrong, see `bluewatt.model.verdict`), UnknownType, Malformed; TypeError for hex text
@@ -137,7 +139,7 @@ def decode_advertisement(data: bytes, key: bytes | str | None = None) -> Record:
     if cls is None or key is None or not (record_type or nonce or key_check):
         return _decode_unusual(data, key)
     if type(key) is not Key:
-        key = Key.of(key)
+        key = key_for(key, key_check)
     if key[0] != key_check:
         raise KeyMismatch(mismatch(key, key_check))
     length = len(data) - HEADER_LENGTH
@@ -152,7 +154,7 @@ def mismatch(key: bytes, key_check: int) -> str:
     return f"the key begins with {key[0]:02x}, the device's with {key_check:02x}: an old or another device's key"
 
 
-def _decode_unusual(data: bytes, key: bytes | str | None) -> Record:
+def _decode_unusual(data: bytes, key: bytes | str | ShortKey | None) -> Record:
     advertisement = parse_advertisement(data)
     if not advertisement.has_record:
         return ProductOnly()
@@ -184,7 +186,7 @@ def open_at_once(data: bytes, key: Key) -> tuple[int, int] | None:
     return nonce, _opened_bits(data[HEADER_LENGTH:], key, nonce)
 
 
-def open_advertisement(advertisement: Advertisement, key: bytes | str | None) -> Record:
+def open_advertisement(advertisement: Advertisement, key: bytes | str | ShortKey | None) -> Record:
     """The record of a parsed advertisement; errors as in `decode_advertisement`, Malformed where there is no record."""
     if advertisement.record_type is None:
         raise Malformed("the advertisement carries no record")
@@ -193,7 +195,7 @@ def open_advertisement(advertisement: Advertisement, key: bytes | str | None) ->
         return decode_record(advertisement.record_type, advertisement.body)
     if key is None:
         raise KeyMissing(f"the {cls.title.lower()} record is encrypted: give the device's key")
-    key = Key.of(key)
+    key = key_for(key, advertisement.key_check)
     if key[0] != advertisement.key_check:
         raise KeyMismatch(mismatch(key, advertisement.key_check))
     return decode_bits(cls, open_bits(advertisement, key), len(advertisement.body))

@@ -15,6 +15,7 @@ from bluewatt.errors import KeyProblem
 
 BLOCK = 16
 KEYS_KEPT = 4096
+_SHORT = 2 * BLOCK - 1
 _PADDING = bytes(BLOCK - 2)
 _SEPARATORS = str.maketrans("", "", " :-\t\r\n")
 
@@ -48,13 +49,71 @@ class Key(bytes):
     __str__ = __repr__
 
 
-def _from_text(text: str) -> bytes:
+class ShortKey:
+    """A key whose first digit is missing: some versions of the app hide it, and it need not be 0.
+
+    It is the high half of the key check, which every encrypted advertisement carries and whose low half is the first
+    digit shown (page instant-readout, amendments: single source, proved by content). Printing one shows no digit.
+    """
+
+    __slots__ = ("_digits",)
+
+    def __init__(self, digits: str) -> None:
+        """`digits`: the last 31, in lower case, nothing between them."""
+        self._digits = digits
+
+    def complete(self, key_check: int) -> Key:
+        """Return the key with the first digit of `key_check`; it is the device's only where its first byte is that."""
+        return Key(bytes.fromhex(f"{key_check >> 4:x}{self._digits}"))
+
+    def possible(self) -> list[Key]:
+        """Return the sixteen keys it may be."""
+        return [self.complete(first << 4) for first in range(16)]
+
+    def hex(self) -> str:
+        """Return the 31 digits, for a key file."""
+        return self._digits
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ShortKey) and self._digits == other._digits
+
+    def __hash__(self) -> int:
+        return hash(self._digits)
+
+    def __repr__(self) -> str:
+        return "ShortKey(31 digits)"
+
+
+def parse_key(key: bytes | str | ShortKey) -> Key | ShortKey:
+    """Return a key, or a `ShortKey` for a text of 31 digits; KeyProblem as `Key.of` has it for anything else."""
+    if isinstance(key, ShortKey):
+        return key
+    digits = _digits(key) if isinstance(key, str) else ""
+    return ShortKey(digits) if len(digits) == _SHORT else Key.of(key)
+
+
+def key_for(key: bytes | str | ShortKey, key_check: int) -> Key:
+    """Return the key to try on an advertisement with this key check: a short one is completed from it."""
+    parsed = parse_key(key)
+    return parsed.complete(key_check) if isinstance(parsed, ShortKey) else parsed
+
+
+def _digits(text: str) -> str:
+    """The hex digits of a key as people paste it; KeyProblem for other characters."""
     digits = text.translate(_SEPARATORS).lower().removeprefix("0x")
     strange = sorted({digit for digit in digits if digit not in "0123456789abcdef"})
     if strange:
         raise KeyProblem(f"a key is written in hex digits, {strange[0]!r} is none")
-    if len(digits) == 2 * BLOCK - 1:
-        raise KeyProblem("a key has 32 hex digits, this one has 31: some apps drop a leading zero, try 0 in front")
+    return digits
+
+
+def _from_text(text: str) -> bytes:
+    digits = _digits(text)
+    if len(digits) == _SHORT:
+        raise KeyProblem(
+            "a key has 32 hex digits, this one has 31: some versions of the app hide the first, which need not be 0; an"
+            " advertisement of the device tells it"
+        )
     if len(digits) != 2 * BLOCK:
         raise KeyProblem(f"a key has {2 * BLOCK} hex digits, this one has {len(digits)}")
     return bytes.fromhex(digits)

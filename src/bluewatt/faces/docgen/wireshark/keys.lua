@@ -13,9 +13,17 @@ function V.address_text(bytes)
   return (V.hex(bytes:reverse()):upper():gsub("(..)", "%1:"):sub(1, -2))
 end
 
+-- The bytes of a key; of a key of 31 digits, whose first the app hid, the digits: an advertisement completes it.
 local function key_bytes(text)
   local digits = text:gsub("[%s:%-]", ""):lower():gsub("^0x", "")
+  if #digits == 31 and V.unhex("0" .. digits) then return digits end
   return #digits == 32 and V.unhex(digits) or nil
+end
+
+-- The bytes of a key that begins with `check`; nil where it does not. The hidden digit is the check's high half.
+local function fitting(key, check)
+  local whole = key and #key == 31 and V.unhex(string.format("%x", math.floor(check / 16)) .. key) or key
+  return whole and whole:byte(1) == check and whole or nil
 end
 
 -- Take one key; a nil address stands for a device that is not known.
@@ -102,11 +110,11 @@ end
 -- Without a fitting one: nil, and whether there is one for the device that does not fit.
 function V.find_key(address, check)
   local named = address and (by_address[address] or learned[address])
-  if named and named:byte(1) == check then return named end
-  local seen = address and learned[address]
-  if seen and seen:byte(1) == check then return seen end
-  for _, key in ipairs(loose) do
-    if key:byte(1) == check then return key end
+  local key = fitting(named, check) or fitting(address and learned[address], check)
+  if key then return key end
+  for _, one in ipairs(loose) do
+    key = fitting(one, check)
+    if key then return key end
   end
   return nil, named ~= nil
 end

@@ -21,7 +21,7 @@ from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import Device
 from bluewatt.tables.gatt import Characteristic
 from bluewatt.tables.gatt_handles import DEVICE_NAME, NO_PRODUCT
-from bluewatt.tables.products import product
+from bluewatt.tables.products import family_of
 from bluewatt.tables.registers import by_key, meanings
 from bluewatt.wire.acl import ATT_CHANNEL, FAR, MOST_LINKS, NEAR, Connected, Data, Encrypted, LinkEvent
 from bluewatt.wire.att import CLIENT_OPCODES, MTU_AGREED, READ, REFUSED, Operation, Server
@@ -187,12 +187,12 @@ class Conversation:
         return link
 
     def _identify(self, link: _Link, product_id: int | None) -> None:
-        known = product(product_id) if product_id is not None else None
-        if known is None or link.device.product_id == product_id:
+        family = family_of(product_id)
+        if product_id is None or family is None or link.device.product_id == product_id:
             return
-        self.products.setdefault(link.device.address, known.id)
-        link.device = msgspec.structs.replace(link.device, product_id=known.id)
-        link.family = known.family
+        self.products.setdefault(link.device.address, product_id)
+        link.device = msgspec.structs.replace(link.device, product_id=product_id)
+        link.family = family
 
     def _ended(self, link: _Link, at: float, offset: int) -> Iterator[Line]:
         for side, server in enumerate(link.servers):

@@ -2,7 +2,8 @@
 
 One line per product id: id, name under which it is sold, family (which rows of the register table apply), sources.
 The names follow the protocol page instant-readout, sections 7 and 9, where lists disagree. A product id only informs:
-nothing is decoded by it, so an id nobody has listed is shown as a number and works as well.
+nothing is decoded by it, so an id nobody has listed is shown as a number and works as well. The vendor gives out ids by
+ranges: product_ranges.csv tells the family of an id that is not listed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 CSV_NAME = "products.csv"
+RANGES_NAME = "product_ranges.csv"
 
 
 class Product(msgspec.Struct, frozen=True, gc=False):
@@ -48,6 +50,33 @@ def product_name(product_id: int) -> str:
     """The name under which the product is sold, "0xNNNN" for an id nobody has listed."""
     found = product(product_id)
     return found.name if found else f"0x{product_id:04X}"
+
+
+class ProductRange(msgspec.Struct, frozen=True, gc=False):
+    """The ids from `first` to `last`, which the vendor gives to products of one family."""
+
+    first: int
+    last: int
+    family: str
+    source: str
+
+
+@cache
+def product_ranges() -> tuple[ProductRange, ...]:
+    """Return all ranges, by id."""
+    text = Path(__file__).with_name(RANGES_NAME).read_text("utf-8")
+    lines = csv.reader(text.splitlines()[1:])
+    return tuple(ProductRange(int(first, 16), int(last, 16), family, source) for first, last, family, source in lines)
+
+
+def family_of(product_id: int | None) -> str | None:
+    """Return the family of a product, of one that nobody has listed that of its range; None where neither is known."""
+    if product_id is None:
+        return None
+    found = product(product_id)
+    if found is not None:
+        return found.family
+    return next((one.family for one in product_ranges() if one.first <= product_id <= one.last), None)
 
 
 def products() -> Iterator[Product]:

@@ -22,7 +22,7 @@ from bluewatt.errors import DeviceRefused, LinkLost, LinkTimeout, Malformed, Pai
 from bluewatt.model.reading import Device
 from bluewatt.model.registers import RegisterReading, RegisterValue, explain_register
 from bluewatt.tables.gatt import DATA_INSTANCE, DEFAULT_DATA_INSTANCE, KEEP_ALIVE_INSTANCE, ResultCode
-from bluewatt.tables.products import product
+from bluewatt.tables.products import family_of
 from bluewatt.tables.registers import by_key, by_metric, by_name
 from bluewatt.transports.ble_central import Central, Nearby, Wanted
 from bluewatt.transports.ble_channel import FIND, NEAREST, Answer, Channel, Clock, Stream
@@ -123,8 +123,7 @@ class BleLink:
     @property
     def family(self) -> str | None:
         """The family in the register table."""
-        found = product(self._product_id) if self._product_id is not None else None
-        return found.family if found else None
+        return family_of(self._product_id)
 
     @property
     def data_instance(self) -> int:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from bluewatt.faces.docgen.markdown import GENERATED, table
 from bluewatt.model.jsonlines import type_text
 from bluewatt.schema import Proof, Record
-from bluewatt.tables.products import products
+from bluewatt.tables.products import ProductRange, product_ranges, products
 from bluewatt.tables.records import record_classes
 
 _INTRODUCTION = """
@@ -33,11 +33,18 @@ def _record(cls: type[Record]) -> tuple[object, ...]:
 _GRADES = (Proof.CAPTURED, Proof.DOCUMENTED, Proof.UNPROVEN)
 
 
+def _range(one: ProductRange) -> str:
+    return f"0x{one.first:04X} to 0x{one.last:04X} {one.family}"
+
+
 def _families() -> str:
     named: dict[str, list[str]] = defaultdict(list)
     for product in products():
         named[product.family].append(f"0x{product.id:04X} {product.name}")
-    parts = ["## Products\n"]
+    parts = [
+        "## Products\n",
+        f"An id that is not listed has the family of its range: {'; '.join(map(_range, product_ranges()))}.\n",
+    ]
     for family, names in sorted(named.items()):
         parts.append(f"<details><summary>{family}: {len(names)}</summary>\n\n{'; '.join(names)}\n\n</details>\n")
     return "\n".join(parts)

@@ -14,7 +14,7 @@ from bluewatt.schema import Code, Flags, Groups, Name, Record, Row, Scale
 from bluewatt.tables import advert, compounds, gatt, gatt_handles, shunt_gatt, vesmart
 from bluewatt.tables.compounds import Layout
 from bluewatt.tables.enums import enumeration, enumeration_names
-from bluewatt.tables.products import products
+from bluewatt.tables.products import family_of, product_ranges, products
 from bluewatt.tables.records import EXTENDED_TYPE, record_classes
 from bluewatt.tables.registers import EVERY_FAMILY, GROUP_STATES, NETWORK, Register, lookup, meanings, registers
 from bluewatt.wire import cbor, reassembly, vreg
@@ -45,10 +45,16 @@ def lua_tables() -> str:
         "block": advert.LONGEST_RECORD,
         "product_register": _register_number("product_id"),
         "key_register": _register_number("advertisement_key"),
-        "families": {row.id: row.family for row in products() if row.family},
+        "families": _families(),
     }  # fmt: skip
     return "\n".join(["local T = {}", *_strings(), *(f"T.{name} = {literal(part)}" for name, part in parts.items()),
                       f"T.fields = {literal(book.rows())}", ""])  # fmt: skip
+
+
+def _families() -> dict[int, str]:
+    """The family of every product id, of those that are not listed by their range."""
+    ids = {number for one in product_ranges() for number in range(one.first, one.last + 1)}
+    return {number: family for number in sorted(ids | {row.id for row in products()}) if (family := family_of(number))}
 
 
 _CBOR = ("UNSIGNED", "NEGATIVE", "BYTES", "TEXT", "ARRAY", "MAP", "TAG", "BREAK")

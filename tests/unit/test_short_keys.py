@@ -157,3 +157,8 @@ def test_a_key_fetched_later_is_the_same_one(tmp_path: Path) -> None:
 
 def test_it_is_taken_from_the_environment_too() -> None:
     assert named_keys(environ={"BLUEWATT_KEYS": f"{ADDRESS}={SHOWN}"}) == [(ADDRESS, parse_key(SHOWN))]
+
+
+def test_the_ring_knows_a_device_with_31_digits() -> None:
+    assert KeyRing({ADDRESS: SHOWN}).knows(ADDRESS)
+    assert not KeyRing({ADDRESS: SHOWN}).knows(OTHER)

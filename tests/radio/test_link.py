@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bluewatt.app.connect import connect
+from bluewatt.app.connect import connect, open_commander
 from bluewatt.app.emulate import Emulator, Plan
-from bluewatt.errors import DeviceNotFound, DeviceRefused, LinkLost, PairingFailed, Unencodable
+from bluewatt.errors import DeviceNotFound, DeviceRefused, Forbidden, LinkLost, PairingFailed, Unencodable
+from bluewatt.services.audit import Audit
 from bluewatt.services.emulator import FAMILIES
 from bluewatt.services.key_fetch import fetch_key
 from bluewatt.services.readout import read_facts, read_group, read_history, read_named
@@ -19,6 +20,7 @@ from bluewatt.tables.gatt import ResultCode
 from bluewatt.transports.ble_central import Central, Wanted
 from bluewatt.transports.ble_channel import Clock
 from bluewatt.transports.ble_link import BleLink
+from bluewatt.transports.ble_writer import BleWriter
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
 from bluewatt.wire.session_client import ClientSide
@@ -90,12 +92,20 @@ async def test_a_name_means_the_finest_register_and_unknown_ones_are_refused(
 
 
 async def test_a_refused_write_says_the_code(radio: VirtualRadio, central: Central) -> None:
-    async with emulated(radio, Plan(family="phoenix", pin=PIN)) as emulator, link_to(central, emulator) as link:
+    writer = BleWriter()
+    with pytest.raises(LinkLost, match="not open"):
+        await writer.write(0x0200, b"\x01", 3)
+    async with (
+        emulated(radio, Plan(family="phoenix", pin=PIN)) as emulator,
+        link_to(central, emulator, writer=writer) as link,
+    ):
         with pytest.raises(DeviceRefused, match="does not accept that value") as refused:
-            await link.set(0x0200, b"\x01")
+            await writer.write(0x0200, b"\x01", link.data_instance)
         assert refused.value.code == ResultCode.NOT_ACCEPTABLE
         with pytest.raises(DeviceRefused, match="may not be read, or not be written"):
-            await link.set(0xED8D, b"\x00\x00")
+            await writer.write(0xED8D, b"\x00\x00", link.data_instance)
+    with pytest.raises(LinkLost):
+        await writer.write(0x0200, b"\x04", 3)
 
 
 async def test_the_right_pin_once_then_the_bond(radio: VirtualRadio, central: Central) -> None:
@@ -168,6 +178,37 @@ async def test_by_part_of_the_name_through_the_front_door(radio: VirtualRadio, c
         connect("bmv-712", pin=PIN, central=central) as link,
     ):
         assert link.family == "bmv"
+        assert {name for name in dir(link) if not name.startswith("_")} == {
+            *("device", "devices", "family", "data_instance", "get", "get_many", "subscribe", "unlock"),
+            *("nearby", "know_serial"),
+        }, "a link reads: whatever else it can do must not be a write"
+
+
+async def test_the_path_that_writes_through_the_front_door(
+    radio: VirtualRadio, central: Central, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def writable(address: str) -> list[str]:
+        asked.append(address)
+        return ["charger"]
+
+    async def yes(plan: object) -> bool:
+        return True
+
+    async with (
+        emulated(radio, Plan(family="mppt", pin=PIN)) as emulator,
+        open_commander(
+            "smartsolar", writable=writable, audit=Audit(tmp_path / "audit.jsonl"), pin=PIN, central=central
+        ) as commander,
+    ):
+        assert asked == [emulator.running[0].device.address]
+        done = await commander.change("charger", "off", yes)
+        assert done.held is not None
+        assert done.held.value == 4
+        with pytest.raises(Forbidden, match="allow only reading"):
+            await commander.change("load", "off", yes)
+        assert (await commander.undo(yes)).plan.new == "on"
 
 
 async def test_the_stream_tells_what_changes(radio: VirtualRadio, central: Central) -> None:
@@ -215,7 +256,8 @@ async def test_ten_seconds_without_keep_alive_end_the_connection(
 async def test_the_documented_service_is_kept_alive_over_its_minute(radio: VirtualRadio, central: Central) -> None:
     async with emulated(radio, Plan(family="smartshunt", pin=PIN), speed=100) as emulator:
         clock = Clock(emulator.clock.now, 100)
-        async with link_to(central, emulator, documented=True, clock=clock) as link:
+        writer = BleWriter()
+        async with link_to(central, emulator, documented=True, clock=clock, writer=writer) as link:
             began = emulator.clock.now()
             await asyncio.sleep(0.9)
             assert emulator.clock.now() - began > 60
@@ -223,7 +265,7 @@ async def test_the_documented_service_is_kept_alive_over_its_minute(radio: Virtu
             assert [value.register for value in values] == [0xED8D, 0x0FFF, 0xED8C]
             assert 11 < values[0].value < 15
             with pytest.raises(DeviceRefused, match="takes settings over VictronConnect's service only"):
-                await link.set(0x0200, b"\x01")
+                await writer.write(0x0200, b"\x01", link.data_instance)
             with pytest.raises(DeviceRefused, match="does not have it"):
                 await link.get("serial_number")
             stream = link.subscribe()

@@ -14,7 +14,8 @@ from bluewatt.errors import ConfigError, DeviceRefused, Forbidden, LinkLost, Lin
 from bluewatt.model.reading import Device
 from bluewatt.model.registers import RegisterReading, RegisterValue, explain_register
 from bluewatt.services.audit import Audit, Entry
-from bluewatt.services.commander import Commander, Plan
+from bluewatt.services.commander import Commander
+from bluewatt.services.write_gates import Plan
 from bluewatt.tables.controls import CONTROLS
 from bluewatt.tables.registers import by_name
 
@@ -23,7 +24,7 @@ EVERYTHING = frozenset(row.name for row in CONTROLS)
 
 
 class Device0:
-    """A link without a radio: registers in a dict, every write remembered."""
+    """A link and its writer without a radio: registers in a dict, every write remembered."""
 
     data_instance = 3
     device = Device(ADDRESS, ADDRESS, "Charger", 0xA053)
@@ -48,7 +49,7 @@ class Device0:
     async def get_many(self, registers: Iterable[str | int], instance: int | None = None) -> list[Any]:
         return [await self.get(register, instance) for register in registers]
 
-    async def set(self, register: int, raw: bytes, instance: int | None = None) -> None:
+    async def write(self, register: int, raw: bytes, instance: int) -> None:
         self.written.append((register, raw, instance))
         if self.after_write:
             raise self.after_write
@@ -81,7 +82,7 @@ def audit(tmp_path: Path) -> Audit:
 
 
 def commander(link: Device0, audit: Audit, allowed: Iterable[str] = EVERYTHING) -> Commander:
-    return Commander(link, allowed=frozenset(allowed), audit=audit, clock=lambda: 1_000.0)
+    return Commander(link, link, allowed=frozenset(allowed), audit=audit, clock=lambda: 1_000.0)
 
 
 async def yes(plan: Plan) -> bool:
@@ -99,12 +100,19 @@ def rows(audit: Audit) -> list[dict[str, Any]]:
 async def test_a_write_is_intended_written_read_back_and_recorded(audit: Audit) -> None:
     link = solar()
     one = commander(link, audit)
-    plan = await one.plan("float_voltage", "13.6")
-    assert plan.message == bytes.fromhex("060382 19edf6 42 5005".replace(" ", ""))
-    assert plan.old == 13.5
-    held = await one.execute(plan, yes)
-    assert held is not None
-    assert held.value == 13.6
+    shown: list[Plan] = []
+
+    async def look(plan: Plan) -> bool:
+        shown.append(plan)
+        return True
+
+    done = await one.change("float_voltage", "13.6", look)
+    assert shown == [done.plan]
+    assert done.plan.message == bytes.fromhex("060382 19edf6 42 5005".replace(" ", ""))
+    assert done.plan.old == 13.5
+    assert not done.plan.no_way_back
+    assert done.held is not None
+    assert done.held.value == 13.6
     assert link.written == [(0xEDF6, bytes.fromhex("5005"), 3)]
     intent, result = rows(audit)
     assert (intent["event"], intent["old"], intent["new"]) == ("intent", "4605", "5005")
@@ -135,7 +143,7 @@ async def test_a_write_is_intended_written_read_back_and_recorded(audit: Audit) 
 async def test_what_is_not_listed_or_not_in_range_is_forbidden(audit: Audit, name: str, value: str, why: str) -> None:
     link = solar()
     with pytest.raises(Forbidden, match=why) as forbidden:
-        await commander(link, audit).plan(name, value)
+        await commander(link, audit).change(name, value, yes)
     assert forbidden.value.exit_code == 4
     assert not link.written
     assert not audit.path.exists()
@@ -143,35 +151,34 @@ async def test_what_is_not_listed_or_not_in_range_is_forbidden(audit: Audit, nam
 
 async def test_limits_grow_with_the_system_voltage(audit: Audit) -> None:
     link = solar(battery_voltage_setting="18")
-    assert (await commander(link, audit).plan("float_voltage", "27.2")).raw == (2720).to_bytes(2, "little")
+    assert (await commander(link, audit).preview("float_voltage", "27.2")).raw == (2720).to_bytes(2, "little")
     with pytest.raises(Forbidden, match=r"may be 25.2 to 29.2 V"):
-        await commander(link, audit).plan("float_voltage", "13.5")
+        await commander(link, audit).change("float_voltage", "13.5", yes)
     silent = solar()
     del silent.held[by_name("battery_voltage_setting", "mppt").id]  # type: ignore[union-attr]
     with pytest.raises(Forbidden, match="does not tell its system voltage"):
-        await commander(silent, audit).plan("float_voltage", "13.5")
+        await commander(silent, audit).change("float_voltage", "13.5", yes)
 
 
 async def test_charge_voltages_want_a_user_defined_battery(audit: Audit) -> None:
     link = solar(battery_type="02")
     with pytest.raises(Forbidden, match=r"only while battery_type is user-defined .*battery_type=user"):
-        await commander(link, audit).plan("absorption_voltage", "14.4")
+        await commander(link, audit).change("absorption_voltage", "14.4", yes)
     one = commander(link, audit)
-    await one.execute(await one.plan("battery_type", "user"), yes)
-    assert (await one.plan("absorption_voltage", "14.4")).raw == (1440).to_bytes(2, "little")
+    await one.change("battery_type", "user", yes)
+    assert (await one.preview("absorption_voltage", "14.4")).raw == (1440).to_bytes(2, "little")
 
 
 async def test_nothing_is_written_without_permission_or_consent(audit: Audit) -> None:
     link = solar()
     with pytest.raises(Forbidden, match=r'allow_writes = \["charger"\]'):
-        await commander(link, audit, allowed=["load"]).plan("charger", "off")
-    sneaked = await commander(link, audit, allowed=[]).plan("charger", "off", dry_run=True)
-    assert sneaked.message == bytes.fromhex("06038219020041" + "04")
+        await commander(link, audit, allowed=["load"]).change("charger", "off", yes)
+    looked = await commander(link, audit, allowed=[]).preview("charger", "off")
+    assert looked.message == bytes.fromhex("06038219020041" + "04")
     with pytest.raises(Forbidden, match="allow only reading"):
-        await commander(link, audit, allowed=[]).execute(sneaked, yes)
-    one = commander(link, audit)
+        await commander(link, audit, allowed=[]).change("charger", "off", yes)
     with pytest.raises(Forbidden, match="no consent"):
-        await one.execute(await one.plan("charger", "off"), no)
+        await commander(link, audit).change("charger", "off", no)
     assert not link.written
     assert not audit.path.exists()
 
@@ -188,11 +195,13 @@ async def test_a_failed_write_is_recorded_as_what_it_is(audit: Audit, error: Exc
     link = solar()
     link.after_write = error
     one = commander(link, audit)
-    with pytest.raises(type(error)):
-        await one.execute(await one.plan("charger", "off"), yes)
+    with pytest.raises(type(error)) as told:
+        await one.change("charger", "off", yes)
     assert [row["event"] for row in rows(audit)] == ["intent", "result"]
     assert rows(audit)[1]["outcome"] == outcome
-    assert rows(audit)[1]["detail"] == str(error)
+    assert rows(audit)[1]["detail"] == str(told.value)
+    assert ("whether charger is off now is not known" in str(told.value)) == (outcome == "unknown")
+    assert str(error) in ("no", "gone", "silent"), "the link shares its error: it must stay as it is"
     assert (audit.last_change(ADDRESS) is None) == (outcome == "refused")
 
 
@@ -201,13 +210,13 @@ async def test_a_crash_between_write_and_read_back_leaves_an_honest_row(audit: A
     link.after_write = KeyboardInterrupt()  # type: ignore[assignment]
     one = commander(link, audit)
     with pytest.raises(KeyboardInterrupt):
-        await one.execute(await one.plan("charger", "off"), yes)
+        await one.change("charger", "off", yes)
     assert [row["event"] for row in rows(audit)] == ["intent"]
     left = audit.unfinished(ADDRESS)
     assert left is not None
     assert left.intent.new == "04"
     link.after_write = None
-    await one.execute(await one.plan_undo(), yes)
+    await one.undo(yes)
     assert link.held[0x0200] == b"\x01"
     assert audit.unfinished(ADDRESS) is None
 
@@ -217,7 +226,7 @@ async def test_a_device_that_keeps_another_value_is_told(audit: Audit) -> None:
     link.clamps = True
     one = commander(link, audit)
     with pytest.raises(DeviceRefused, match=r"holds 13.5 V after 13.7 V was written to float_voltage"):
-        await one.execute(await one.plan("float_voltage", "13.7"), yes)
+        await one.change("float_voltage", "13.7", yes)
     assert rows(audit)[1]["outcome"] == "differs"
     assert rows(audit)[1]["read_back"] == "4605"
 
@@ -225,23 +234,25 @@ async def test_a_device_that_keeps_another_value_is_told(audit: Audit) -> None:
 async def test_undo_goes_back_one_change_at_a_time(audit: Audit) -> None:
     link = solar()
     one = commander(link, audit)
-    await one.execute(await one.plan("float_voltage", "13.6"), yes)
-    await one.execute(await one.plan("device_name", "Bow"), yes)
-    assert (await one.execute(await one.plan_undo(), yes)).value == "Aft bank"  # type: ignore[union-attr]
+    await one.change("float_voltage", "13.6", yes)
+    await one.change("device_name", "Bow", yes)
+    assert (await one.undo(yes)).held.value == "Aft bank"  # type: ignore[union-attr]
     with pytest.raises(Forbidden, match="allow_writes"):
-        await commander(link, audit, allowed=["device_name"]).plan_undo()
-    assert (await one.execute(await one.plan_undo(), yes)).value == 13.5  # type: ignore[union-attr]
+        await commander(link, audit, allowed=["device_name"]).undo(yes)
+    assert (await one.undo(yes)).held.value == 13.5  # type: ignore[union-attr]
     with pytest.raises(Forbidden, match="nothing that was changed on Charger can be taken back"):
-        await one.plan_undo()
+        await one.undo(yes)
 
 
 async def test_a_command_has_nothing_to_read_back_or_undo(audit: Audit) -> None:
     link = Device0("smartshunt")
     one = commander(link, audit)
-    assert await one.execute(await one.plan("synchronize", "yes"), yes) is None
+    done = await one.change("synchronize", "yes", yes)
+    assert done.held is None
+    assert done.plan.no_way_back
     assert link.written == [(0x102C, b"", 3)]
     with pytest.raises(Forbidden, match="nothing that was changed"):
-        await one.plan_undo()
+        await one.undo(yes)
 
 
 def test_the_mode_of_a_device(audit: Audit) -> None:
@@ -266,8 +277,8 @@ async def test_an_audit_file_that_cannot_be_written_stops_the_write(tmp_path: Pa
     (tmp_path / "state").write_text("a file, not a folder")
     link = solar()
     one = commander(link, Audit(tmp_path / "state" / "audit.jsonl"))
-    with pytest.raises(ConfigError, match="nothing is changed without it"):
-        await one.execute(await one.plan("charger", "off"), yes)
+    with pytest.raises(ConfigError, match=r"cannot be written: .*; nothing was written to Charger"):
+        await one.change("charger", "off", yes)
     assert not link.written
 
 
@@ -277,5 +288,5 @@ async def test_half_a_row_on_a_full_disk_stops_the_write(audit: Audit, monkeypat
     link = solar()
     one = commander(link, audit)
     with pytest.raises(ConfigError, match="No space left"):
-        await one.execute(await one.plan("charger", "off"), yes)
+        await one.change("charger", "off", yes)
     assert not link.written

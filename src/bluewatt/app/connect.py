@@ -10,8 +10,8 @@ or a transport string of an adapter whose host we are: "usb:0", "hci-socket:0", 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ from bluewatt.transports.hosted_kinds import KINDS
 from bluewatt.transports.pins import parse_pin
 
 if TYPE_CHECKING:  # the libraries for Bluetooth are wanted when a radio is opened, not before
+    from bluewatt.services.audit import Audit
+    from bluewatt.services.commander import Commander
     from bluewatt.transports.ble_central import Central
     from bluewatt.transports.ble_link import BleLink
     from bluewatt.transports.ble_pairing import Notice
@@ -77,6 +79,7 @@ async def _hosted(stack: AsyncExitStack, transport: str, bonds: Path) -> Central
 
 
 _CENTRAL, _LINK = "bluewatt.transports.ble_central", "bluewatt.transports.ble_link"
+_WRITER = "bluewatt.transports.ble_writer"
 _RADIO, _BLEAK = "bluewatt.transports.virtual", "bluewatt.transports.virtual_bleak"
 
 
@@ -116,18 +119,52 @@ async def connect(
     nearest: float = NEAREST,
     notice: Notice | None = None,
 ) -> AsyncIterator[BleLink]:
-    """An open link to a device, by address or part of its name; None is the nearest. Errors as `BleLink` has them.
+    """Open a link to a device, by address or part of its name; None is the nearest. Errors as `BleLink` has them.
 
-    `pin` is a text of six digits, wanted once per device: the bond serves afterwards. `central` shares an open adapter.
+    The link reads and cannot write. `pin` is a text of six digits, wanted once per device: the bond serves afterwards.
+    `central` shares an open adapter.
     """
-    typed = parse_pin(pin) if pin is not None else None
     link, dialled = _rooms(_LINK, _CENTRAL)
-    async with AsyncExitStack() as stack:
-        if central is None:
-            central = await stack.enter_async_context(open_central(radio))
-        wanted = dialled.Wanted.of(device)
-        made = link.BleLink(central, wanted, pin=typed, find=find, nearest=nearest, notice=notice)
-        yield await stack.enter_async_context(made)
+    wanted, options = dialled.Wanted.of(device), {"pin": _typed(pin), "find": find, "nearest": nearest}
+    async with _central(radio, central) as opened, link.BleLink(opened, wanted, notice=notice, **options) as made:
+        yield made
+
+
+@asynccontextmanager
+async def open_commander(
+    device: str | None = None,
+    *,
+    writable: Callable[[str], Collection[str]],
+    audit: Audit,
+    pin: str | None = None,
+    radio: str = "ble:",
+    central: Central | None = None,
+    find: float = FIND,
+    nearest: float = NEAREST,
+    notice: Notice | None = None,
+) -> AsyncIterator[Commander]:
+    """Open a link and the one path that writes over it; the other parameters and the errors are those of `connect`.
+
+    `writable` returns the controls that may be written on the device of an address (`Settings.writable`); `audit` is
+    where every write is noted.
+    """
+    link, dialled, writing, services = _rooms(_LINK, _CENTRAL, _WRITER, "bluewatt.services.commander")
+    wanted, options = dialled.Wanted.of(device), {"pin": _typed(pin), "find": find, "nearest": nearest}
+    writer = writing.BleWriter()  # handed to the commander, and to nobody else
+    async with (
+        _central(radio, central) as opened,
+        link.BleLink(opened, wanted, notice=notice, writer=writer, **options) as made,
+    ):
+        yield services.Commander(made, writer, allowed=writable(made.device.address), audit=audit)
+
+
+def _typed(pin: str | None) -> str | None:
+    return parse_pin(pin) if pin is not None else None
+
+
+def _central(radio: str, central: Central | None) -> AbstractAsyncContextManager[Central]:
+    """The adapter that is open already, which stays open, else the one of a radio string."""
+    return open_central(radio) if central is None else nullcontext(central)
 
 
 def frames_of(central: Central) -> BleSource:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
-from bluewatt.app.connect import connect, open_central
+from bluewatt.app.connect import connect, open_central, open_commander
 from bluewatt.cli.live import quiet_libraries, until_asked
 from bluewatt.cli.options import POSITIVE
 from bluewatt.errors import ConfigError, KeyProblem
@@ -23,6 +23,9 @@ from bluewatt.transports.ble_channel import FIND, NEAREST
 from bluewatt.transports.pins import parse_pin
 
 if TYPE_CHECKING:
+    from bluewatt.config import Settings
+    from bluewatt.services.audit import Audit
+    from bluewatt.services.commander import Commander
     from bluewatt.transports.ble_central import Central
     from bluewatt.transports.ble_link import BleLink
 
@@ -143,36 +146,48 @@ def with_link(
     work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]],
     *,
     client_class: type[Any] | None = None,
-    one_of_a_name: bool = False,
 ) -> _T:
     """Open the radio and the link, do the work, close both; what ends the work early is raised.
 
-    `client_class` dials in place of bleak's own, to record what passes. `one_of_a_name` takes no part of a name that
-    fits several devices.
+    `client_class` dials in place of bleak's own, to record what passes.
     """
-    return quiet_run(_with_link(target, work, client_class, one_of_a_name=one_of_a_name))
+
+    async def main() -> _T:
+        async with open_central(target.radio) as central:
+            if client_class is not None:
+                central.client_class = client_class
+            async with open_link(target, central) as link:
+                return await work(link, central)
+
+    return quiet_run(main())
 
 
-async def _with_link(
-    target: Target,
-    work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]],
-    client_class: type[Any] | None,
-    *,
-    one_of_a_name: bool,
+def with_commander(
+    target: Target, settings: Settings, audit: Audit, work: Callable[[Commander], Coroutine[Any, Any, _T]]
 ) -> _T:
-    async with open_central(target.radio) as central:
-        central.one_of_a_name = one_of_a_name
-        if client_class is not None:
-            central.client_class = client_class
-        async with open_link(target, central) as link:
-            return await work(link, central)
+    """Open the radio, the link and the path that writes, do the work, close all.
+
+    A part of a name that fits several devices is not taken: the nearest may be the wrong one.
+    """
+
+    async def main() -> _T:
+        async with open_central(target.radio) as central:
+            central.one_of_a_name = True
+            async with open_commander(
+                target.device, writable=settings.writable, audit=audit, central=central, **_how(target)
+            ) as commander:
+                return await work(commander)
+
+    return quiet_run(main())
 
 
 def open_link(target: Target, central: Central) -> AbstractAsyncContextManager[BleLink]:
     """The link of a target on an open central."""
-    return connect(
-        target.device, pin=target.pin, central=central, find=target.timeout, nearest=target.listen, notice=notice
-    )
+    return connect(target.device, central=central, **_how(target))
+
+
+def _how(target: Target) -> dict[str, Any]:
+    return {"pin": target.pin, "find": target.timeout, "nearest": target.listen, "notice": notice}
 
 
 def quiet_run(main: Coroutine[Any, Any, _T]) -> _T:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from typing import TYPE_CHECKING
-
 import click
 from rich.table import Table
 
-from bluewatt.cli.linked import Target, link_options, notice, target_of, with_link
+from bluewatt.cli.consent import consent_of
+from bluewatt.cli.linked import Target, link_options, notice, target_of, with_commander
 from bluewatt.cli.shown import console, plain_text
 from bluewatt.config import Settings, load_settings
-from bluewatt.errors import Forbidden
 from bluewatt.folders import state_folder
 from bluewatt.services.audit import Audit
-from bluewatt.services.commander import Commander, Plan
+from bluewatt.services.commander import Commander
+from bluewatt.services.write_gates import Plan
 from bluewatt.tables.controls import CONTROLS
 from bluewatt.tables.registers import by_key
-
-if TYPE_CHECKING:
-    from bluewatt.transports.ble_central import Central
-    from bluewatt.transports.ble_link import BleLink
 
 AUDIT_FILE = "audit.jsonl"
 """In the state folder."""
@@ -76,28 +69,27 @@ def _wish(given: list[str], *, undo: bool) -> Wish:
 
 
 def change(target: Target, settings: Settings, wish: Wish, *, dry_run: bool, yes: bool) -> None:
-    """Plan, ask, write, read back, report; an empty name means the mode of the device."""
+    """Check, ask, write, read back, report; an empty name means the mode of the device."""
 
-    async def work(link: BleLink, central: Central) -> None:
-        audit = Audit(state_folder() / AUDIT_FILE)
-        commander = Commander(link, allowed=settings.writable(link.device.address), audit=audit)
-        _tell_unfinished(audit, link)
-        if wish is None:
-            plan = await commander.plan_undo(dry_run=dry_run)
-        else:
-            plan = await commander.plan(wish[0] or commander.mode_control(), wish[1], dry_run=dry_run)
+    async def work(commander: Commander) -> None:
+        _tell_unfinished(commander)
+        name, text = wish or ("", "")
+        if wish and not name:
+            name = commander.mode_control()
         if dry_run:
-            _print_plan(plan, link, settings)
+            _print_plan(await (commander.preview(name, text) if wish else commander.preview_undo()), commander)
             return
-        held = await commander.execute(plan, lambda planned: _consent(planned, link, yes=yes))
-        shown = "done" if held is None else f"{plain_text(plan.old)} → {plain_text(held.value)} {held.unit}".rstrip()
-        click.echo(f"{plan.control.name}: {shown}")
+        agree = consent_of(commander.link.device, yes=yes)
+        done = await (commander.change(name, text, agree) if wish else commander.undo(agree))
+        held, old = done.held, plain_text(done.plan.old)
+        shown = "done" if held is None else f"{old} → {plain_text(held.value)} {held.unit}".rstrip()
+        click.echo(f"{done.plan.control.name}: {shown}")
 
-    with_link(target, work, one_of_a_name=True)
+    with_commander(target, settings, Audit(state_folder() / AUDIT_FILE), work)
 
 
-def _tell_unfinished(audit: Audit, link: BleLink) -> None:
-    left = audit.unfinished(link.device.address)
+def _tell_unfinished(commander: Commander) -> None:
+    left = commander.audit.unfinished(commander.link.device.address)
     if left:
         notice(
             f"an earlier change of {left.intent.control} to {left.intent.new} was interrupted: it may have been written"
@@ -105,38 +97,14 @@ def _tell_unfinished(audit: Audit, link: BleLink) -> None:
         )
 
 
-def _print_plan(plan: Plan, link: BleLink, settings: Settings) -> None:
-    allowed = plan.control.name in settings.writable(link.device.address)
+def _print_plan(plan: Plan, commander: Commander) -> None:
     click.echo(f"{plan.control.name}: {plain_text(plan.old)} → {plain_text(plan.new)} {plan.row.unit}".rstrip())
     click.echo(f"bytes: {plan.message.hex(' ')}")
     click.echo(f"risk: {plan.control.risk}")
+    if plan.no_way_back:
+        click.echo(f"no undo: {plan.no_way_back}")
+    allowed = plan.control.name in commander.allowed
     click.echo("nothing was written" + ("" if allowed else "; the settings do not allow it to be written"))
-
-
-async def _consent(plan: Plan, link: BleLink, *, yes: bool) -> bool:
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        raise Forbidden(f"{plan.control.name} was not changed: nobody is there to consent; add --yes")
-    click.echo(f"{link.device.name or link.device.address}: {plan.control.name}", err=True)
-    click.echo(f"  {plain_text(plan.old)} → {plain_text(plan.new)} {plan.row.unit}".rstrip(), err=True)
-    click.echo(f"  {plan.control.risk}", err=True)
-    click.echo("Type yes to change it: ", nl=False, err=True)
-    return (await _typed_line()).strip().lower() == "yes"
-
-
-async def _typed_line() -> str:
-    """A line from the terminal. The loop runs on meanwhile: it keeps the link alive, and Ctrl-C ends the wait."""
-    loop, typed = asyncio.get_running_loop(), asyncio.Event()
-    try:
-        loop.add_reader(sys.stdin, typed.set)
-    except NotImplementedError:  # Windows
-        return await asyncio.to_thread(sys.stdin.readline)
-    try:
-        await typed.wait()
-    finally:
-        loop.remove_reader(sys.stdin)
-    return sys.stdin.readline()
 
 
 def _print_controls() -> None:

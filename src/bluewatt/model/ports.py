@@ -1,4 +1,4 @@
-"""The whole extension surface on one page: what a source, a sink and a link must be.
+"""The whole extension surface on one page: what a source, a link and a writer must be.
 
 Sources are named in the dict `SOURCES` of `bluewatt.app` and in the entry points `bluewatt.sources`; they are opened by
 a string such as "ble:hci0" or "capture:drive.pcapng?speed=10".
@@ -34,7 +34,7 @@ class Source(Protocol):
 
 
 class Link(Protocol):
-    """An open connection to one device, to read and write its registers; every failure is a LinkError or DeviceRefused.
+    """An open connection to one device, to read its registers; every failure is a LinkError or DeviceRefused.
 
     A register is named by its metric (the finest register that measures it), its key, "0xED8D" or its number.
     """
@@ -67,10 +67,6 @@ class Link(Protocol):
         """Read registers in as few messages as the device takes; a refusal stands in the place of its value."""
         ...
 
-    async def set(self, register: int, raw: bytes, instance: int | None = None) -> None:
-        """Write a register; only `services.commander` calls this. Returning does not prove that the device obeyed."""
-        ...
-
     def subscribe(self) -> AsyncGenerator[RegisterReading, None]:
         """What the device tells unasked, as it comes; ends with LinkLost."""
         ...
@@ -81,4 +77,12 @@ class Link(Protocol):
 
     async def unlock(self, pin: str) -> bool:
         """The second authentication that some firmware wants before it shows its key; False where there is none."""
+        ...
+
+
+class Writer(Protocol):
+    """The writing half of a link. It is handed to `services.commander` only, which alone knows what may be written."""
+
+    async def write(self, register: int, raw: bytes, instance: int) -> None:
+        """Write a register; DeviceRefused or a LinkError. Returning does not prove that the device obeyed."""
         ...

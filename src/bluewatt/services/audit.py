@@ -1,7 +1,8 @@
 """The audit file: what was to be written to devices, and what came of it. JSON Lines, appended, its owner's alone.
 
 Before a write a row "intent" is on the disk, after it a row "result" with the same `id`. A crash between the two leaves
-an intent without a result, which says the truth: it may have been written.
+an intent without a result, which says the truth: it may have been written. Whoever writes a row says what its failure
+means: before the write nothing is changed, after it the change stands.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Audit:
         self.path = path
 
     def append(self, entry: Entry) -> None:
-        """Put a row on the disk; ConfigError where that is impossible, so that nothing is written unaudited."""
+        """Put a row on the disk; ConfigError where that is impossible."""
         line = msgspec.json.encode(entry) + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -77,8 +78,7 @@ class Audit:
                 os.close(handle)
         except OSError as error:
             raise ConfigError(
-                f"the audit file {self.path} cannot be written: {error.strerror}; nothing is changed without it",
-                path=str(self.path),
+                f"the audit file {self.path} cannot be written: {error.strerror}", path=str(self.path)
             ) from error
 
     def _after_torn_line(self) -> bytes:

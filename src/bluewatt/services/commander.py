@@ -1,9 +1,10 @@
 """The one path by which anything is written to a device.
 
-    known control → allowed by the settings → in range → consent → audit row → write → read back → audit row
+    gates → consent → the gates again → audit row → write → read back → audit row
 
-Every gate raises Forbidden with what to do. What is not a row of `tables.controls` cannot pass the first one, whatever
-the caller says; an undo passes the same gates with the value that the device itself told before.
+The gates (`write_gates`) turn a name and a text into a plan. A plan is shown and never taken back in: what is written
+is derived anew from the name and the text after consent, so no caller can bring another register or value, and a device
+that changed while a person thought is refused. An undo goes the same way.
 """
 
 from __future__ import annotations
@@ -11,232 +12,157 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from bluewatt.errors import DeviceRefused, Forbidden, LinkError, LinkTimeout, Unencodable
-from bluewatt.model.ports import Link
-from bluewatt.model.registers import RegisterValue, explain_register
-from bluewatt.services.audit import Audit, Change, Entry
-from bluewatt.tables.controls import CONTROLS, MODES, NOMINAL, SYSTEM_VOLTAGES, Control, control, controls_of
+from bluewatt.errors import BluewattError, ConfigError, DeviceRefused, Forbidden, LinkError
+from bluewatt.model.ports import Link, Writer
+from bluewatt.model.registers import RegisterValue
+from bluewatt.services.audit import Audit, Entry
+from bluewatt.services.write_gates import Gates, Plan
+from bluewatt.tables.controls import MODES, controls_of
 from bluewatt.tables.gatt import ResultCode
 from bluewatt.tables.registers import Register
-from bluewatt.wire.values import encode_value
-from bluewatt.wire.vreg import SetValues, build_message
 
-Consent = Callable[["Plan"], Awaitable[bool]]
+Consent = Callable[[Plan], Awaitable[bool]]
 """Asked once, with everything known; True lets the write happen. It is awaited, for the link must be kept alive while a
 person thinks."""
 
-_SYSTEM = ("battery_voltage_setting", "system_voltage", "battery_voltage")
+Derive = Callable[[], Awaitable[Plan]]
+"""The way from a wish to a plan, through all gates, by what the device holds at that moment."""
+
+_Error = TypeVar("_Error", bound=BluewattError)
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """One write, checked but for permission and consent."""
+class Done(msgspec.Struct, frozen=True):
+    """A write that the device kept."""
 
-    control: Control
-    row: Register
-    instance: int
-    raw: bytes
-    new: Any
-    """The value in the unit of the row."""
-    before: RegisterValue | None
-    """What the device holds now; None for a command."""
-    undoes: str = ""
-
-    @property
-    def message(self) -> bytes:
-        """The bytes of the write."""
-        return build_message(SetValues(self.instance, ((self.row.id, self.raw),)))
-
-    @property
-    def old(self) -> Any:
-        """The value now, in the unit of the row."""
-        return self.before.value if self.before else None
+    plan: Plan
+    held: RegisterValue | None
+    """What the device holds now; None after a command."""
 
 
 class Commander:
-    """Writes to one open link, as far as `allowed` (names of controls) lets it; `clock` stamps the audit rows."""
+    """Changes one device as far as `allowed` (names of controls) lets it; `clock` stamps the audit rows.
+
+    `writer` is the writing half of `link`. Nobody else is given it.
+    """
 
     def __init__(
-        self, link: Link, *, allowed: Collection[str], audit: Audit, clock: Callable[[], float] = time.time
+        self,
+        link: Link,
+        writer: Writer,
+        *,
+        allowed: Collection[str],
+        audit: Audit,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._link = link
-        self._allowed = allowed
-        self._audit = audit
+        self.link = link
+        """The link, to read."""
+        self.allowed = frozenset(allowed)
+        """The controls that the settings let be written on this device."""
+        self.audit = audit
+        self._writer = writer
+        self._gates = Gates(link, allowed=self.allowed)
         self._clock = clock
-
-    @property
-    def _name(self) -> str:
-        return self._link.device.name or self._link.device.address
 
     def mode_control(self) -> str:
         """The control that switches this device on and off; Forbidden where it has none."""
-        names = [row.name for row in controls_of(self._link.family) if row.name in MODES]
+        family = self.link.family
+        names = [row.name for row in controls_of(family) if row.name in MODES]
         if not names:
-            raise Forbidden(f"{self._name} has no mode that may be switched: its family is {self._link.family}")
+            raise Forbidden(f"{self._gates.name} has no mode that may be switched: its family is {family}")
         return names[0]
 
-    async def plan(self, name: str, text: str, *, dry_run: bool = False) -> Plan:
-        """Check a wish of a person; Forbidden for what is not listed, not allowed, out of range, or not possible now.
+    async def preview(self, name: str, text: str) -> Plan:
+        """Check a wish as `change` does, but for permission and consent; nothing is written."""
+        return await self._gates.derive(name, text, dry_run=True)
 
-        A dry run asks for no permission, since nothing will be written; `execute` asks again.
+    async def preview_undo(self) -> Plan:
+        """Check what `undo` would write, but for permission and consent; nothing is written."""
+        return await self._derive_undo(dry_run=True)
+
+    async def change(self, name: str, text: str, consent: Consent) -> Done:
+        """Write what a person wishes, and prove it by reading back.
+
+        Forbidden before anything was sent: not listed, not allowed, out of range, not possible now, no consent, or the
+        device changed meanwhile; ConfigError where the intent cannot be noted. Once it was sent: DeviceRefused where
+        the device said no or holds another value, LinkError where the link ended first, ConfigError where all went well
+        and the result cannot be noted. The message says which.
         """
-        row, before = await self._known(name)
-        if not dry_run:
-            self._check_allowed(row)
-        number, value = await self._read_wish(row, text)
-        raw = self._raw(row, number, before)
-        instance = before.instance if before and before.instance is not None else self._link.data_instance
-        return Plan(row, row.row(self._link.family), instance, raw, value, before)
+        return await self._carry_out(lambda: self._gates.derive(name, text), consent)
 
-    async def plan_undo(self, *, dry_run: bool = False) -> Plan:
-        """The newest change of this device, the other way round; Forbidden where there is none to take back."""
-        change = self._audit.last_change(self._link.device.address)
-        if change is None or change.intent.old is None:
-            raise Forbidden(f"nothing that was changed on {self._name} can be taken back ({self._audit.path})")
-        row, before = await self._known(change.intent.control)
-        if not dry_run:
-            self._check_allowed(row)
-        raw = bytes.fromhex(change.intent.old)
-        return self._plan_back(change, row, before, raw)
+    async def undo(self, consent: Consent) -> Done:
+        """Take the newest change of this device back, by the same path; Forbidden where there is none, or a gate is
+        shut today; errors as `change` has them."""
+        return await self._carry_out(self._derive_undo, consent)
 
-    def _plan_back(self, change: Change, row: Control, before: RegisterValue | None, raw: bytes) -> Plan:
-        if before is None or before.instance is None or (len(raw) != len(before.raw) and not row.longest):
-            raise Forbidden(f"{row.name} of {self._name} is no longer what it was: it cannot be put back")
-        value = explain_register(before.register, raw, self._link.family).value
-        return Plan(row, row.row(self._link.family), before.instance, raw, value, before, change.intent.id)
+    async def _derive_undo(self, *, dry_run: bool = False) -> Plan:
+        change = self.audit.last_change(self.link.device.address)
+        if change is None:
+            raise Forbidden(f"nothing that was changed on {self._gates.name} can be taken back ({self.audit.path})")
+        return await self._gates.derive_back(change, dry_run=dry_run)
 
-    async def execute(self, plan: Plan, consent: Consent) -> RegisterValue | None:
-        """Write, and prove it by reading back; returns what the device holds now (None after a command).
+    async def _carry_out(self, derive: Derive, consent: Consent) -> Done:
+        shown = await derive()
+        if not await consent(shown):
+            raise Forbidden(f"{shown.control.name} of {self._gates.name} was not changed: no consent")
+        plan = await derive()
+        if plan != shown:
+            raise Forbidden(self._moved(shown, plan))
+        intent = self._note_intent(plan)
+        held = await self._write(plan, intent)
+        self._prove(plan, intent, held)
+        return Done(plan, held)
 
-        Forbidden before anything was sent; DeviceRefused where the device said no or holds another value, LinkError
-        where the link ended first: in each case the audit rows say so.
-        """
-        self._check_allowed(plan.control)
-        if not await consent(plan):
-            raise Forbidden(f"{plan.control.name} of {self._name} was not changed: no consent")
-        intent = self._intent(plan)
-        self._audit.append(intent)
+    def _moved(self, shown: Plan, now: Plan) -> str:
+        """Say in words what is no longer as it was agreed to."""
+        what = f"{shown.control.name} of {self._gates.name}"
+        if now.undoes != shown.undoes:
+            return f"another change of {self._gates.name} was made while you were asked: nothing was written"
+        if now.old != shown.old:
+            told = f"it was {_text(shown.old, shown.row)}, now it is {_text(now.old, now.row)}"
+            return f"{what} changed while you were asked: {told}; nothing was written"
+        return f"{what} has other limits or another form than when you were asked: nothing was written; look again"
+
+    # write and read back
+
+    async def _write(self, plan: Plan, intent: Entry) -> RegisterValue | None:
+        """Send it and read it back; what goes wrong is noted with what is known of it, and raised."""
+        sent = False
         try:
-            held = await self._write(plan)
+            await self._writer.write(plan.row.id, plan.raw, plan.instance)
+            sent = True
+            return None if plan.control.command else await self.link.get(plan.row.id, plan.instance)
         except (DeviceRefused, LinkError) as error:
-            outcome = "refused" if isinstance(error, DeviceRefused) else "unknown"
-            self._audit.append(self._result(intent, outcome, None, str(error)))
-            raise
-        differs = held is not None and not _holds(held, plan)
-        self._audit.append(self._result(intent, "differs" if differs else "done", held))
-        if differs and held is not None:
-            raise DeviceRefused(
-                f"{self._name} holds {_shown(held.value, plan.row)} after {_shown(plan.new, plan.row)} was written to"
-                f" {plan.control.name}",
-                register=plan.row.id, code=ResultCode.NOT_ACCEPTABLE,
-            )  # fmt: skip
-        return held
+            if isinstance(error, DeviceRefused) and not sent:
+                raise self._noted(intent, "refused", error) from error
+            doubt = f"whether {plan.control.name} is {_text(plan.new, plan.row)} now is not known: read it again"
+            raise self._noted(intent, "unknown", _saying(error, doubt)) from error
 
-    async def _write(self, plan: Plan) -> RegisterValue | None:
-        await self._link.set(plan.row.id, plan.raw, plan.instance)
-        return None if plan.control.command else await self._link.get(plan.row.id, plan.instance)
-
-    # the gates
-
-    async def _known(self, name: str) -> tuple[Control, RegisterValue | None]:
-        family = self._link.family
-        row = control(name, family)
-        if row is None:
-            there = ", ".join(one.name for one in controls_of(family)) or "nothing"
-            why = "is no control" if all(one.name != name for one in CONTROLS) else f"is none of a {family}'s"
-            raise Forbidden(f"{name!r} {why}: on {self._name} may be written: {there}")
-        return row, None if row.command else await self._link.get(row.row(family).id)
-
-    def _check_allowed(self, row: Control) -> None:
-        if row.name not in self._allowed:
-            raise Forbidden(
-                f'the settings allow only reading: to let {row.name} be written, put allow_writes = ["{row.name}"] into'
-                " the settings file (config.toml), for all devices or for this one"
-            )
-
-    async def _read_wish(self, row: Control, text: str) -> tuple[Any, Any]:
-        """What to encode, and the value to show."""
-        if row.words:
-            if text.lower() not in row.words:
-                raise Forbidden(f"{row.name} is one of {', '.join(row.words)}, not {text!r}")
-            await self._check_needs(row)
-            return row.words[text.lower()], text.lower()
-        if row.longest:
-            return text, self._checked_text(row, text)
-        number = await self._checked_number(row, text)
-        await self._check_needs(row)
-        return number, number
-
-    def _checked_text(self, row: Control, text: str) -> str:
-        if not text.strip() or not text.isprintable() or len(text.encode()) > row.longest:
-            raise Forbidden(f"{row.name} is a text of 1 to {row.longest} bytes, without control characters")
-        return text
-
-    async def _checked_number(self, row: Control, text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            raise Forbidden(f"{row.name} is a number, not {text!r}") from None
-        low, high = await self._limits(row)
-        unit = row.row(self._link.family).unit
-        if not low <= number <= high:
-            raise Forbidden(f"{row.name} of {self._name} may be {low:g} to {high:g} {unit}, not {number:g} {unit}")
-        return number
-
-    async def _limits(self, row: Control) -> tuple[float, float]:
-        low = row.low if row.low is not None else float("-inf")
-        high = row.high if row.high is not None else float("inf")
-        if row.high_register:
-            with suppress(DeviceRefused, LinkTimeout):
-                most = (await self._link.get(row.high_register)).value
-                high = min(high, most) if most is not None else high
-        if row.per_nominal:
-            factor = await self._system_voltage() / NOMINAL
-            low, high = low * factor, high * factor
-        return low, high
-
-    async def _system_voltage(self) -> float:
-        for name in _SYSTEM:
-            with suppress(DeviceRefused, LinkTimeout, Unencodable):
-                told = (await self._link.get(name)).value
-                if isinstance(told, int | float) and told >= SYSTEM_VOLTAGES[0] * 0.75:
-                    return min(SYSTEM_VOLTAGES, key=lambda volts: abs(volts - told))
-        raise Forbidden(f"{self._name} does not tell its system voltage, so no charge voltage is known to be safe")
-
-    async def _check_needs(self, row: Control) -> None:
-        if row.needs is None:
+    def _prove(self, plan: Plan, intent: Entry, held: RegisterValue | None) -> None:
+        """Compare what is held with what was written, and note it; DeviceRefused where they differ."""
+        if held is None or _holds(held, plan):
+            self._note_done(plan, intent, held)
             return
-        register, wanted = row.needs
-        held = (await self._link.get(register)).value
-        if held is None or int(held) != wanted:
-            raise Forbidden(
-                f"{row.name} counts only while {register} is user-defined (it is {held}): first run"
-                f" bluewatt set DEVICE {register}=user"
-            )
-
-    def _raw(self, row: Control, number: Any, before: RegisterValue | None) -> bytes:
-        register = row.row(self._link.family)
-        if row.command:
-            return encode_value(register, None)
-        width = len(before.raw) if before and register.size else None  # a device wants the length it uses itself
-        try:
-            return encode_value(register, number, width=width)
-        except Unencodable as error:
-            raise Forbidden(str(error)) from error
+        error = DeviceRefused(
+            f"{self._gates.name} holds {_text(held.value, plan.row)} after {_text(plan.new, plan.row)} was written to"
+            f" {plan.control.name}",
+            register=plan.row.id, code=ResultCode.NOT_ACCEPTABLE,
+        )  # fmt: skip
+        raise self._noted(intent, "differs", error, held)
 
     # the rows
 
-    def _intent(self, plan: Plan) -> Entry:
-        return Entry(
+    def _note_intent(self, plan: Plan) -> Entry:
+        """Put the intent on the disk; ConfigError, with nothing sent, where that is impossible."""
+        entry = Entry(
             at=self._clock(),
             id=secrets.token_hex(8),
             event="intent",
-            device=self._link.device.address,
-            name=self._link.device.name or "",
+            device=self.link.device.address,
+            name=self.link.device.name or "",
             control=plan.control.name,
             register=plan.row.id_text,
             instance=plan.instance,
@@ -244,6 +170,29 @@ class Commander:
             new=plan.raw.hex(),
             undoes=plan.undoes,
         )
+        try:
+            self.audit.append(entry)
+        except ConfigError as error:
+            raise ConfigError(f"{error}; nothing was written to {self._gates.name}", path=error.path) from error
+        return entry
+
+    def _note_done(self, plan: Plan, intent: Entry, held: RegisterValue | None) -> None:
+        try:
+            self.audit.append(self._result(intent, "done", held))
+        except ConfigError as error:
+            new = "done" if held is None else f"now {_text(held.value, plan.row)}, before {_text(plan.old, plan.row)}"
+            raise ConfigError(
+                f"{plan.control.name} of {self._gates.name} was written ({new}), but that could not be noted: {error}",
+                path=error.path,
+            ) from error
+
+    def _noted(self, intent: Entry, outcome: str, error: _Error, held: RegisterValue | None = None) -> _Error:
+        """Note how a write failed and return its error; where noting fails too, the error says so."""
+        try:
+            self.audit.append(self._result(intent, outcome, held, "" if held else str(error)))
+        except ConfigError as full:
+            return _saying(error, f"and that could not be noted: {full}")
+        return error
 
     def _result(self, intent: Entry, outcome: str, held: RegisterValue | None, detail: str = "") -> Entry:
         read_back = held.raw.hex() if held else None
@@ -252,9 +201,16 @@ class Commander:
         )
 
 
+def _saying(error: _Error, more: str) -> _Error:
+    """Return the same error with more to say; a link shares one object among all who wait, so it is a copy."""
+    told = type(error).__new__(type(error), f"{error}; {more}")
+    vars(told).update(vars(error))
+    return told
+
+
 def _holds(held: RegisterValue, plan: Plan) -> bool:
     return held.raw == plan.raw or (bool(plan.control.longest) and held.value == plan.new)
 
 
-def _shown(value: Any, row: Register) -> str:
+def _text(value: Any, row: Register) -> str:
     return f"{value} {row.unit}".rstrip()

@@ -44,6 +44,9 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a text at most."""
     needs: tuple[str, int] | None = None
     """Another register and the number it must hold before this one may be written."""
+    restores_named: bool = False
+    """Whether an undo may put back any number that the register's enumeration names, such as the battery type before;
+    people choose among `words` alone."""
     command: bool = False
     """Nothing is kept: the register does something when written, and nothing can be read back or undone."""
     risk: str
@@ -74,7 +77,7 @@ CONTROLS: Final = (
     ),
     Control(
         name="load", register="load_control", families=("mppt",),
-        words=MappingProxyType({"on": 4, "off": 0, "automatic": 1}),
+        words=MappingProxyType({"on": 4, "off": 0, "automatic": 1}), restores_named=True,
         risk="What hangs on the load output loses or gets its power; always on can empty the battery.",
         evidence="0xEDAB, documented",
     ),
@@ -86,7 +89,7 @@ CONTROLS: Final = (
     ),
     Control(
         name=BATTERY_TYPE, register=BATTERY_TYPE, families=("mppt", "charger", "orion"),
-        words=MappingProxyType({"user": USER_BATTERY}),
+        words=MappingProxyType({"user": USER_BATTERY}), restores_named=True,
         risk="The charge voltages are the owner's from here on: wrong ones ruin a battery.",
         evidence="0xEDF1, documented",
     ),

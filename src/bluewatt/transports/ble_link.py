@@ -39,6 +39,7 @@ from bluewatt.transports.ble_words import (
     pin_needed,
     unknown_name,
 )
+from bluewatt.transports.ble_writer import BleWriter
 from bluewatt.wire.session_client import ClientSide
 
 RADIO_INSTANCE = KEEP_ALIVE_INSTANCE
@@ -64,7 +65,8 @@ class BleLink:
 
     Entering raises DeviceNotFound, AdapterUnavailable, PairingFailed, LinkLost or LinkTimeout. `pin` is typed when the
     device is not bonded yet, or has forgotten its bond. `documented` prefers the SmartShunt's documented service.
-    `find` and `nearest` are seconds of listening; `side` and `clock` are for tests and impatient programs.
+    `find` and `nearest` are seconds of listening; `side` and `clock` are for tests and impatient programs. The link
+    reads and cannot write; `writer` is told the channel of each connection, for whoever guards writing.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class BleLink:
         clock: Clock | None = None,
         notice: Notice | None = None,
         stamp: Callable[[], float] = time.time,
+        writer: BleWriter | None = None,
     ) -> None:
         self._central = central
         self._wanted = wanted
@@ -92,6 +95,7 @@ class BleLink:
         self._pairing = pairing_of(central, notice)
         self._notice = notice
         self._stamp = stamp
+        self._writer = writer
         self._client: BleakClient | None = None
         self._channel: Channel | None = None
         self._nearby: Nearby | None = None
@@ -183,6 +187,8 @@ class BleLink:
         if not bonded and self._pin is not None:
             await self._pairing.pair(self._client, self.nearby, self._pin)
         self._channel = self._make_channel(self._client)
+        if self._writer:
+            self._writer.channel = self._channel
         await self._let_in(bonded=bonded)
 
     async def _dial(self, *, bonded: bool) -> None:
@@ -295,10 +301,6 @@ class BleLink:
             for index, place in asked.items():
                 found[index] = self._explained(place, answers[place])
         return [one for one in found if one is not None]
-
-    async def set(self, register: int, raw: bytes, instance: int | None = None) -> None:
-        """Write a register; nothing but `services.commander` calls this."""
-        await self._open_channel().write(self.data_instance if instance is None else instance, register, raw)
 
     async def subscribe(self) -> AsyncGenerator[RegisterReading, None]:
         """What the device tells from now on, a reading per value; LinkLost ends it."""

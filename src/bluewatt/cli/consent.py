@@ -1,0 +1,68 @@
+"""Consent on the terminal: what is to be written is shown, and a person types yes, after having seen it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from functools import partial
+
+import click
+
+from bluewatt.cli.shown import plain_text
+from bluewatt.errors import Forbidden
+from bluewatt.model.reading import Device
+from bluewatt.services.commander import Consent
+from bluewatt.services.write_gates import Plan
+
+QUESTION = "Type yes to change it: "
+"""The last thing on the screen before the answer."""
+
+
+def consent_of(device: Device, *, yes: bool) -> Consent:
+    """Return who consents to a write on a device: with `yes` everybody, else whoever sits at the terminal."""
+    return _given if yes else partial(_ask, device)
+
+
+async def _given(plan: Plan) -> bool:
+    return True
+
+
+async def _ask(device: Device, plan: Plan) -> bool:
+    """Show the plan and wait for an answer; Forbidden where no person is there to give one."""
+    if not sys.stdin.isatty():
+        raise Forbidden(f"{plan.control.name} was not changed: nobody is there to consent; add --yes")
+    click.echo(f"{device.name or device.address}: {plan.control.name}", err=True)
+    click.echo(f"  {plain_text(plan.old)} → {plain_text(plan.new)} {plan.row.unit}".rstrip(), err=True)
+    click.echo(f"  {plan.control.risk}", err=True)
+    if plan.no_way_back:
+        click.echo(f"  --undo will not take it back: {plan.no_way_back}", err=True)
+    _forget_typed()
+    click.echo(QUESTION, nl=False, err=True)
+    return (await _typed_line()).strip().lower() == "yes"
+
+
+def _forget_typed() -> None:
+    """Throw away what was typed so far: it cannot be an answer to a question that nobody has seen."""
+    try:
+        import termios
+    except ModuleNotFoundError:  # Windows
+        import msvcrt
+
+        while msvcrt.kbhit():  # type: ignore[attr-defined]
+            msvcrt.getwch()  # type: ignore[attr-defined]
+        return
+    termios.tcflush(sys.stdin, termios.TCIFLUSH)
+
+
+async def _typed_line() -> str:
+    """A line from the terminal. The loop runs on meanwhile: it keeps the link alive, and Ctrl-C ends the wait."""
+    loop, typed = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        loop.add_reader(sys.stdin, typed.set)
+    except NotImplementedError:  # Windows
+        return await asyncio.to_thread(sys.stdin.readline)
+    try:
+        await typed.wait()
+    finally:
+        loop.remove_reader(sys.stdin)
+    return sys.stdin.readline()

@@ -1,0 +1,20 @@
+"""The writing half of a link over Bluetooth, apart from the link: who holds a `BleLink` cannot write with it."""
+
+from __future__ import annotations
+
+from bluewatt.errors import LinkLost
+from bluewatt.transports.ble_channel import Channel
+
+
+class BleWriter:
+    """The port `Writer` over Bluetooth: made before its link, given to it, and from there on only to the commander."""
+
+    def __init__(self) -> None:
+        self.channel: Channel | None = None
+        """The channel of the open link; None before it is open."""
+
+    async def write(self, register: int, raw: bytes, instance: int) -> None:
+        """Write a register; DeviceRefused where the device says no, LinkLost where the link is not open (any more)."""
+        if self.channel is None:
+            raise LinkLost("the link is not open")
+        await self.channel.write(instance, register, raw)

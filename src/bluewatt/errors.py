@@ -28,20 +28,51 @@ one line a person sees; facts a program needs are attributes.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
+
+
+class ExitCode(enum.IntEnum):
+    """What the exit code of a command says; each error names its own."""
+
+    OK = 0
+    BUG = 1
+    USAGE = 2
+    LINK = 3
+    REFUSED = 4
+    SECRET = 5
+    CONFIG = 6
+    FILE = 7
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+EXIT_CODES = {
+    ExitCode.OK: "it worked; to Ctrl-C, too, where the command goes on until then",
+    ExitCode.BUG: "a bug of Bluewatt: please report it",
+    ExitCode.USAGE: "the command was written wrongly",
+    ExitCode.LINK: "the radio, the connection or the broker failed, or no device was heard",
+    ExitCode.REFUSED: "the device, or Bluewatt's own guard, refused",
+    ExitCode.SECRET: "a key or PIN is missing or wrong",
+    ExitCode.CONFIG: "the configuration or the key file cannot be used",
+    ExitCode.FILE: "the input is no capture or advertisement, or is damaged; or the output cannot be written",
+    ExitCode.INTERRUPTED: "Ctrl-C ended it before it was done",
+    ExitCode.TERMINATED: "SIGTERM ended it before it was done",
+}
+"""Exit code → what it says: the one table, for the command line, the errors below and the reference."""
 
 
 class BluewattError(Exception):
     """The root of the tree: `except BluewattError` catches all that Bluewatt raises on purpose."""
 
-    exit_code: int = 1
-    """The exit code of the command when this error ends it (DESIGN: 2 usage … 7 input file)."""
+    exit_code: ExitCode = ExitCode.BUG
+    """The exit code of the command when this error ends it."""
 
 
 class WireError(BluewattError, ValueError):
     """Bytes and meaning do not fit. Codecs raise nothing else on bytes."""
 
-    exit_code = 7
+    exit_code = ExitCode.FILE
 
 
 class Malformed(WireError):
@@ -62,7 +93,7 @@ class Unencodable(WireError):
     Example: a battery voltage of 400 V in a signed 16-bit field of 10 mV steps.
     """
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class UnknownType(WireError):
@@ -80,7 +111,7 @@ class UnknownType(WireError):
 class KeyProblem(BluewattError):
     """An advertisement key is needed and does not help."""
 
-    exit_code = 5
+    exit_code = ExitCode.SECRET
 
 
 class KeyMissing(KeyProblem):
@@ -100,7 +131,7 @@ class KeyMismatch(KeyProblem):
 class LinkError(BluewattError):
     """The radio or the connection failed; trying again may help."""
 
-    exit_code = 3
+    exit_code = ExitCode.LINK
 
 
 class AdapterUnavailable(LinkError):
@@ -130,7 +161,7 @@ class PairingFailed(LinkError):
     def __init__(self, message: str, *, reason: str = "rejected") -> None:
         super().__init__(message)
         self.reason = reason
-        self.exit_code = 5 if reason == "pin" else 3
+        self.exit_code = ExitCode.SECRET if reason == "pin" else ExitCode.LINK
 
 
 class LinkLost(LinkError):
@@ -153,7 +184,7 @@ class DeviceRefused(BluewattError):
     Example: code 1 (unknown register) for a load output on a model without one.
     """
 
-    exit_code = 4
+    exit_code = ExitCode.REFUSED
 
     def __init__(self, message: str, *, register: int, code: int) -> None:
         super().__init__(message)
@@ -167,7 +198,7 @@ class Forbidden(BluewattError):
     Example: `bluewatt set shunt battery_capacity=200` without writing allowed in the configuration.
     """
 
-    exit_code = 4
+    exit_code = ExitCode.REFUSED
 
 
 class StoreError(BluewattError):
@@ -176,6 +207,8 @@ class StoreError(BluewattError):
     Example: the SD card is full.
     """
 
+    exit_code = ExitCode.FILE
+
 
 class BrokerError(BluewattError):
     """The broker cannot be reached or refuses.
@@ -183,16 +216,16 @@ class BrokerError(BluewattError):
     Example: a wrong MQTT password.
     """
 
-    exit_code = 3
+    exit_code = ExitCode.LINK
 
 
 class CaptureError(BluewattError):
-    """A capture file cannot be read on; `path` and the byte `offset` say where.
+    """A capture cannot be read on, or a file not be written; `path` and the byte `offset` say where.
 
-    Example: a pcap file cut in the middle of a packet.
+    Example: a pcap file cut in the middle of a packet, a disk that is full.
     """
 
-    exit_code = 7
+    exit_code = ExitCode.FILE
 
     def __init__(self, message: str, *, path: str = "", offset: int = 0) -> None:
         super().__init__(message)
@@ -206,7 +239,7 @@ class ConfigError(BluewattError):
     Example: a key file that other users may read.
     """
 
-    exit_code = 6
+    exit_code = ExitCode.CONFIG
 
     def __init__(self, message: str, *, path: str = "", hint: str = "") -> None:
         super().__init__(f"{message} ({hint})" if hint else message)

@@ -12,10 +12,11 @@ import click
 import pytest
 
 import bluewatt.cli
+import bluewatt.cli.reference
 from bluewatt import __version__
 from bluewatt.cli import COMMANDS, main
 from bluewatt.cli.live import limit_of
-from bluewatt.errors import BluewattError, DeviceNotFound, LinkLost
+from bluewatt.errors import EXIT_CODES, BluewattError, DeviceNotFound, ExitCode, LinkLost
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.tables.records.solarsense import Solarsense
 from bluewatt.transports.recording import encode_frame
@@ -147,7 +148,15 @@ def all_errors(cls: type[BluewattError] = BluewattError) -> list[type[BluewattEr
 @pytest.mark.parametrize("cls", [cls for cls in all_errors() if cls.__name__ != "DeviceRefused"])
 def test_an_error_is_one_line_and_its_exit_code(cls: type[BluewattError], failing, capfd: Captured) -> None:
     assert failing(cls("it went wrong")) == cls.exit_code
+    assert cls is BluewattError or cls.exit_code != ExitCode.BUG
     assert capfd.readouterr() == ("", "bluewatt: it went wrong\n")
+
+
+def test_each_exit_code_is_explained_once() -> None:
+    assert list(EXIT_CODES) == list(ExitCode)
+    for page in ("cli", "errors"):
+        shown = bluewatt.cli.reference.page(page)
+        assert all(shown.count(f"| {code:d} | {says} |") == 1 for code, says in EXIT_CODES.items())
 
 
 def test_an_error_in_a_group_of_errors_is_found(failing, capfd: Captured) -> None:

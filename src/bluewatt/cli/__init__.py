@@ -1,7 +1,7 @@
 """The command `bluewatt`: one file per command, imported when the command is used.
 
-`main` is the front door. It turns what went wrong into one line on standard error and an exit code: 0 ok, 1 our bug,
-2 usage, 3 link, 4 refused, 5 key or PIN, 6 configuration, 7 input file.
+`main` is the front door. It turns what went wrong into one line on standard error and an exit code: those of `ExitCode`
+(`errors.py`), which also says what they mean.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from bluewatt import __version__
-from bluewatt.errors import BluewattError, CaptureError, ConfigError
+from bluewatt.errors import BluewattError, CaptureError, ConfigError, ExitCode
 
 COMMANDS = {
     "demo": "A live table of a simulated site. Needs no Bluetooth.",
@@ -91,12 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         _forget_output()
-        return 0
+        return ExitCode.OK
     except KeyboardInterrupt:
-        return 130
+        return ExitCode.INTERRUPTED
     except Exception as error:
         return _told(error)
-    return code if isinstance(code, int) else 0
+    return code if isinstance(code, int) else ExitCode.OK
 
 
 def _take_any_terminal() -> None:
@@ -127,7 +127,7 @@ def _told(error: Exception) -> int:
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, click.Abort):
-        return 130
+        return ExitCode.INTERRUPTED
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code
@@ -143,7 +143,7 @@ def _told(error: Exception) -> int:
         _forget_output()
         return CaptureError.exit_code
     _say(f"unexpected {type(cause).__name__}: this is a bug, please report it ({DEBUG}=1 shows the traceback)")
-    return 1
+    return ExitCode.BUG
 
 
 def _leaf(error: BaseException) -> BaseException:

@@ -7,6 +7,7 @@ from inspect import cleandoc
 
 import click
 
+from bluewatt.errors import EXIT_CODES
 from bluewatt.faces import docgen
 
 CLI_PAGE = "cli"
@@ -43,21 +44,8 @@ def _introduction() -> Iterator[str]:
     yield "| exit code | means |"
     yield "|---|---|"
     for code, meaning in EXIT_CODES.items():
-        yield f"| {code} | {meaning} |"
+        yield f"| {code:d} | {meaning} |"
     yield ""
-
-
-EXIT_CODES = {
-    0: "all well",
-    1: "a bug of Bluewatt",
-    2: "the command line makes no sense",
-    3: "the radio or the connection failed, or no device was heard",
-    4: "the device, or Bluewatt's own guard, refused",
-    5: "a key or PIN is missing or wrong",
-    6: "the configuration or the key file cannot be used",
-    7: "the input is no capture or advertisement, or is damaged",
-}
-"""What each exit code means."""
 
 
 def _command(found: click.Command, context: click.Context) -> Iterator[str]:

@@ -77,6 +77,19 @@ class Scanner(Protocol):
         """What it has heard so far."""
 
 
+@runtime_checkable
+class ReadsFile(Protocol):
+    """A source that reads a file."""
+
+    path: str
+    """The file, "-" for standard input."""
+
+
+def files_of(source: Source) -> list[str]:
+    """Return the files a source reads: none of them may be written meanwhile."""
+    return [str(source.path)] if isinstance(source, ReadsFile) else []
+
+
 class OpenSource:
     """A source and what is made of its frames: `async with open_source("ble:") as source: async for reading in source`.
 

@@ -4,29 +4,51 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO
 
 import click
 
 from bluewatt.cli.inputs import Input, progress
+from bluewatt.cli.outputs import output_file
 from bluewatt.cli.steps import Secrets, steps
 from bluewatt.cli.tally import Tally, why_nothing
 from bluewatt.cli.writers import BLOCK_LINES, WRITERS, Inlet
-from bluewatt.errors import CaptureError
+from bluewatt.errors import BluewattError, CaptureError
+from bluewatt.safe_write import SafeFile
+from bluewatt.transports.capture_frames import STANDARD_INPUT
 
 
-def decode_files(files: Sequence[str], secrets: Secrets, form: str, output: str | None, *, follow: bool) -> None:
+def decode_files(
+    files: Sequence[str], secrets: Secrets, form: str, output: str | None, *, follow: bool = False, force: bool = False
+) -> None:
     """Decode all files into one output; raises what ended it, or the reason when there was not one reading."""
     tally = Tally()
     try:
-        with open_output(output, *files) as out:
-            WRITERS[form](inlets(files, secrets, tally, follow=follow), out)
+        if output is None:
+            WRITERS[form](inlets(files, secrets, tally, follow=follow), sys.stdout.buffer)
+        else:
+            live = follow or STANDARD_INPUT in files
+            with output_file(output, *files, force=force, private=secrets.reveal, live=live) as out:
+                _write_what_is_there(inlets(files, secrets, tally, follow=follow), form, out, tally, live=live)
     finally:
         tally.report()
     if not tally.readings and not tally.lines:
         raise why_nothing(tally.reasons, f"{', '.join(files)}: {tally.detail}")
+
+
+def _write_what_is_there(given: Iterator[Inlet], form: str, out: SafeFile, tally: Tally, *, live: bool) -> None:
+    """Keep what a damaged input held before the damage, and what a live one gave before it was ended."""
+    try:
+        WRITERS[form](given, out)
+    except (KeyboardInterrupt, SystemExit):
+        if not live:
+            raise
+        out.keep()
+        raise
+    except BluewattError:
+        out.keep()
+        raise
+    if tally.readings or tally.lines or (tally.reasons and form != "csv"):  # a CSV of none has its header only
+        out.keep()
 
 
 def inlets(files: Sequence[str], secrets: Secrets, tally: Tally, *, follow: bool = False) -> Iterator[Inlet]:
@@ -36,26 +58,6 @@ def inlets(files: Sequence[str], secrets: Secrets, tally: Tally, *, follow: bool
             yield Inlet(
                 steps(source, secrets, tally), source.origin, secrets.reveal, 1 if source.is_live else BLOCK_LINES
             )
-
-
-def spare_inputs(output: str, read: Sequence[str]) -> None:
-    """Raise `CaptureError` where a file to write is one that is read: writing would empty it first."""
-    if Path(output).resolve() in {Path(one).resolve() for one in read}:
-        raise CaptureError(f"{output} is the file that is read: name another one to write", path=output)
-
-
-@contextmanager
-def open_output(path: str | None, *read: str) -> Iterator[BinaryIO]:
-    """The file to write, or standard output; never one of the files that are `read`."""
-    if path is None:
-        yield sys.stdout.buffer
-        return
-    spare_inputs(path, read)
-    try:
-        with Path(path).open("wb") as file:
-            yield file
-    except OSError as error:
-        raise CaptureError(f"cannot write {path}: {error.strerror}", path=path) from error
 
 
 def explain_number(path: str, secrets: Secrets, number: int) -> None:
@@ -70,17 +72,19 @@ def explain_number(path: str, secrets: Secrets, number: int) -> None:
         click.echo(text)
 
 
-def write_report(path: str, secrets: Secrets, output: str) -> None:
-    """Write the HTML report of a capture."""
+def write_report(path: str, secrets: Secrets, output: str, *, force: bool = False) -> None:
+    """Write the HTML report of a capture; raises the reason, and writes none, where nothing is in it."""
     from bluewatt.faces.report import Report
 
     tally = Tally()
     report = Report(path, reveal=secrets.reveal)
-    with Input(path) as source, progress(source):
-        for step in steps(source, secrets, tally):
-            report.add(step)
-    with open_output(output, path) as out:
-        out.write(report.html().encode())
+    with output_file(output, path, force=force, private=secrets.reveal) as out:
+        with Input(path) as source, progress(source):
+            for step in steps(source, secrets, tally):
+                report.add(step)
+        if tally.readings or tally.lines or tally.reasons:
+            out.write(report.html().encode())
+            out.keep()
     tally.report()
     if not tally.readings and not tally.lines:
         raise why_nothing(tally.reasons, f"{path}: {tally.detail}")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bluewatt.cli.options import json_option, keys_options
+from bluewatt.cli.option_rules import RuledCommand, excludes, given_options, needs
+from bluewatt.cli.options import SECRET, force_option, json_option, keys_options
 from bluewatt.cli.pasted import bare_hex, lacks_a_digit
 from bluewatt.errors import ConfigError
 from bluewatt.services.keys import NamedKey, named_keys
@@ -20,8 +21,19 @@ if TYPE_CHECKING:
 
 _LONGEST_NAME = 256
 
+RULES = (
+    excludes("--explain", "--redact", "--report", "--output", "--json", "--format", "--follow"),
+    excludes("--redact", "--report", "--output", "--json", "--format", "--follow", "--reveal", "--ltk"),
+    excludes("--report", "--output", "--json", "--format", "--follow"),
+    needs("--force", any_of=("--output", "--redact", "--report")),
+)
+"""Options of which one would be ignored."""
 
-@click.command("decode")
+FOR_FILES = ("--explain", "--redact", "--report", "--ltk", "--follow", "--reveal")
+"""Options that mean nothing for an advertisement given as text."""
+
+
+@click.command("decode", cls=RuledCommand, rules=RULES)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @keys_options
 @json_option("The same as --format json.")
@@ -44,11 +56,12 @@ _LONGEST_NAME = 256
     help="Write an HTML report: devices, timeline, charts, and the registers nobody knows.",
 )  # fmt: skip
 @click.option(
-    "--ltk", "long_term_keys", multiple=True, metavar="KEY",
+    "--ltk", "long_term_keys", type=SECRET, multiple=True, metavar="KEY",
     help="Long-term key (32 hex digits) of an encrypted connection that a sniffer heard. Repeatable.",
 )  # fmt: skip
 @click.option("--reveal", is_flag=True, help="Show keys and PINs that are in the capture. [default: hidden]")
 @click.option("--follow", is_flag=True, help="Wait for more at the end of a file that grows, until Ctrl-C.")
+@force_option
 def command(
     inputs: tuple[str, ...],
     keys: tuple[str, ...],
@@ -62,6 +75,7 @@ def command(
     long_term_keys: tuple[str, ...],
     reveal: bool,
     follow: bool,
+    force: bool,
 ) -> None:
     """Explain an advertisement, or decode everything in a capture.
 
@@ -72,18 +86,19 @@ def command(
     """
     if not all(text.strip() for text in inputs):
         raise click.UsageError("an INPUT is empty: it takes hex digits, a line of another tool, or a file")
-    form = "json" if as_json else form
-    named = named_keys(keys, keys_file)
     texts = [text for text in _words(inputs) if not _is_file(text)]
     files = [text for text in inputs if _is_file(text)]
+    _refuse_ignored(texts, files, form, as_json=as_json)
+    form = "json" if as_json else form
+    named = named_keys(keys, keys_file)
     if texts and form in ("table", "json"):
         from bluewatt.cli.texts import decode_texts
 
-        decode_texts(texts, named, as_json=form == "json", output=output)
+        decode_texts(texts, named, as_json=form == "json", output=output, force=force)
     elif texts:
         raise click.UsageError(f"--format {form} is for files; {texts[0]!r} is none")
     if files and form == "parquet" and not (number or redact or report):
-        _to_parquet(files, named, output, reveal=reveal)
+        _to_parquet(files, named, output, reveal=reveal, force=force)
     elif files:
         from bluewatt.cli.steps import Secrets
         from bluewatt.services.keys import gather_networks
@@ -91,7 +106,10 @@ def command(
 
         links = [parse_long_term_key(key) for key in long_term_keys]
         secrets = Secrets(named, gather_networks(keys_file), reveal, links)
-        _decode_files(files, secrets, form, output, number=number, redact=redact, report=report, follow=follow)
+        _decode_files(
+            files, secrets, form, output, number=number, redact=redact, report=report, follow=follow,
+            force=force,
+        )  # fmt: skip
 
 
 def _decode_files(
@@ -104,6 +122,7 @@ def _decode_files(
     redact: str | None,
     report: str | None,
     follow: bool,
+    force: bool,
 ) -> None:
     """What is wanted of files: one message explained, a copy to share, a report, or all of it in some form."""
     if (number is not None or redact or report) and len(files) > 1:
@@ -111,7 +130,7 @@ def _decode_files(
     if redact:
         from bluewatt.cli.redact import redact_file
 
-        redact_file(files[0], secrets, redact)
+        redact_file(files[0], secrets, redact, force=force)
     elif number is not None:
         from bluewatt.cli.captures import explain_number
 
@@ -119,14 +138,31 @@ def _decode_files(
     elif report:
         from bluewatt.cli.captures import write_report
 
-        write_report(files[0], secrets, report)
+        write_report(files[0], secrets, report, force=force)
     else:
         from bluewatt.cli.captures import decode_files
 
-        decode_files(files, secrets, form, output, follow=follow)
+        decode_files(files, secrets, form, output, follow=follow, force=force)
 
 
-def _to_parquet(files: Sequence[str], named: Sequence[NamedKey], output: str | None, *, reveal: bool) -> None:
+def _refuse_ignored(texts: Sequence[str], files: Sequence[str], form: str, *, as_json: bool) -> None:
+    """Raise a usage error for options that these inputs, or this format, would ignore."""
+    given = given_options(click.get_current_context())
+    if as_json and form != "json" and "--format" in given:
+        raise click.UsageError(f"--json or --format {form}: one of the two")
+    if texts and (ignored := next((name for name in FOR_FILES if name in given), None)):
+        raise click.UsageError(f"{ignored} is for files; {texts[0]!r} is none")
+    if texts and files and "--output" in given:
+        raise click.UsageError("--output takes advertisements or files, not both at once")
+    if form == "parquet" and (ignored := next((name for name in ("--ltk", "--follow") if name in given), None)):
+        raise click.UsageError(f"{ignored} or --format parquet: one of the two, together one would be ignored")
+    if len(files) > 1 and ("--follow" in given or files.count("-") > 1):
+        raise click.UsageError("--follow takes one file" if "--follow" in given else "standard input can be read once")
+
+
+def _to_parquet(
+    files: Sequence[str], named: Sequence[NamedKey], output: str | None, *, reveal: bool, force: bool
+) -> None:
     if output is None:
         raise click.UsageError("--format parquet needs --output FILE")
     # Read when they are imported: numpy's threads for linear algebra find no work here, and starting them costs;
@@ -138,7 +174,7 @@ def _to_parquet(files: Sequence[str], named: Sequence[NamedKey], output: str | N
     except ModuleNotFoundError as missing:
         hint = "run: pip install 'bluewatt[batch]'"
         raise ConfigError(f"Parquet needs the library {missing.name}", hint=hint) from missing
-    to_parquet(Path(output), files, named, reveal=reveal)
+    to_parquet(Path(output), files, named, reveal=reveal, force=force)
 
 
 def _is_file(text: str) -> bool:

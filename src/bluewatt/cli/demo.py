@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from urllib.parse import urlencode
 
@@ -12,7 +12,9 @@ from rich.console import Console
 
 from bluewatt.app.clock import FASTEST, MOST_DEVICES
 from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, overview, quiet_libraries, run
+from bluewatt.cli.option_rules import RuledCommand, excludes, needs
 from bluewatt.cli.options import FiniteRange, live_options
+from bluewatt.cli.outputs import output_file
 from bluewatt.errors import ConfigError
 from bluewatt.model.keys import KeyRing
 
@@ -21,7 +23,10 @@ PICTURE_WIDTH = 124
 TITLE = "bluewatt demo"
 
 
-@click.command("demo")
+RULES = (excludes("--serve", "--json", "--record", "--picture"), needs("--force", any_of=("--picture",)))
+
+
+@click.command("demo", cls=RuledCommand, rules=RULES)
 @click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="Another number is another site.")
 @click.option(
     "--speed", type=FiniteRange(0, FASTEST, min_open=True), default=1.0, show_default=True, metavar="FACTOR",
@@ -38,6 +43,7 @@ TITLE = "bluewatt demo"
     "tcp-server:HOST:PORT, usb:0 or hci-socket:0 (a real adapter). Prints the keys.",
 )  # fmt: skip
 @click.option("--picture", type=click.Path(dir_okay=False), hidden=True, help="Write the last table to this SVG file.")
+@click.option("--force", is_flag=True, hidden=True, help="Replace the picture if it exists.")
 def command(
     seed: int,
     speed: float,
@@ -47,6 +53,7 @@ def command(
     record: str | None,
     serve: str | None,
     picture: str | None,
+    force: bool,
 ) -> None:
     """Show a small simulated site, live. Needs neither Bluetooth nor configuration.
 
@@ -58,13 +65,15 @@ def command(
         if serve:
             _serve(options, serve, seconds)
         else:
-            _show(f"virtual:?{urlencode(options)}", seconds, record, as_json=as_json, picture=picture)
+            _show(f"virtual:?{urlencode(options)}", seconds, record, as_json=as_json, picture=picture, force=force)
     except ModuleNotFoundError as missing:
         hint = "run: pip install 'bluewatt[ble,emulator]'"
         raise ConfigError(f"the demo needs the library {missing.name}", hint=hint) from missing
 
 
-def _show(spec: str, seconds: float | None, record: str | None, *, as_json: bool, picture: str | None) -> None:
+def _show(
+    spec: str, seconds: float | None, record: str | None, *, as_json: bool, picture: str | None, force: bool
+) -> None:
     limit = limit_of(seconds)
     console = Console(record=True, width=PICTURE_WIDTH, force_terminal=True) if picture else None
 
@@ -73,11 +82,13 @@ def _show(spec: str, seconds: float | None, record: str | None, *, as_json: bool
             return JsonScreen()
         return TableScreen(partial(overview, ending="" if limit else "Ctrl-C ends"), console=console)
 
-    source = listen(spec, keys=KeyRing(), screen=screen, seconds=limit, record=record)
-    if console and picture:
-        from bluewatt.cli.picture import write_picture
+    with output_file(picture, force=force) if picture else nullcontext() as out:
+        source = listen(spec, keys=KeyRing(), screen=screen, seconds=limit, record=record)
+        if out is not None:
+            from bluewatt.cli.picture import write_picture
 
-        write_picture(picture, overview(source, PICTURE_WIDTH), width=PICTURE_WIDTH, title=TITLE)
+            write_picture(out, overview(source, PICTURE_WIDTH), width=PICTURE_WIDTH, title=TITLE)
+            out.keep()
 
 
 def _serve(options: dict[str, float], transport: str, seconds: float | None) -> None:

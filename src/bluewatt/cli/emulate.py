@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bluewatt.app.clock import FASTEST
-from bluewatt.cli.options import POSITIVE, FiniteRange
+from bluewatt.cli.option_rules import RuledCommand, excludes, needs
+from bluewatt.cli.options import POSITIVE, SECRET, FiniteRange
 from bluewatt.errors import ConfigError
 from bluewatt.folders import state_folder
 from bluewatt.wire.vesmart import Network
@@ -28,7 +29,10 @@ DEFAULT_RADIO = "hci-socket:0"
 _STATUS_PERIOD = 1.0
 
 
-@click.command("emulate")
+RULES = (excludes("--forget", "--state"), needs("--transmit", any_of=("--vesmart",)))
+
+
+@click.command("emulate", cls=RuledCommand, rules=RULES)
 @click.argument("devices", nargs=-1, required=True, type=click.Choice(DEVICES), metavar="DEVICE...")
 @click.option(
     "--radio", default=DEFAULT_RADIO, show_default=True, metavar="TRANSPORT",
@@ -38,8 +42,9 @@ _STATUS_PERIOD = 1.0
 )  # fmt: skip
 @click.option("--name", metavar="TEXT", help="The local name. [default: the factory's, with a serial number]")
 @click.option(
-    "--pin", metavar="DIGITS", help="Six digits. A new PIN makes a new key. [default: as before, else 000000]"
-)
+    "--pin", type=SECRET, metavar="DIGITS",
+    help="Six digits. A new PIN makes a new key. [default: as before, else 000000]",
+)  # fmt: skip
 @click.option(
     "--state", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
     help="Where PIN, key, name, settings and bonds are kept. [default: bluewatt/emulate in your state folder]",

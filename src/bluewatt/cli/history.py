@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bluewatt.cli.linked import link_options, target_of, with_link
+from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.options import json_option
 from bluewatt.cli.shown import (
     COLUMNS,
@@ -48,7 +49,10 @@ _SHORT = {
 _encode = msgspec.json.Encoder().encode
 
 
-@click.command("history")
+RULES = (excludes("--json", "--csv"),)
+
+
+@click.command("history", cls=RuledCommand, rules=RULES)
 @click.argument("device", required=False)
 @json_option("Print JSON Lines: the totals, then an object per day or counter.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a line per day, or per counter.")
@@ -67,8 +71,6 @@ def command(
 
     A solar charger ends its day at dusk; the dates count back from today.
     """
-    if as_json and as_csv:
-        raise click.UsageError("--json or --csv: one of the two")
     target = target_of(device, nearest=nearest, pin=pin, adapter=adapter, radio=radio, timeout=timeout)
     who, history = with_link(target, _read)
     if as_json:

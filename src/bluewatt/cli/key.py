@@ -8,7 +8,8 @@ import click
 from rich.text import Text
 
 from bluewatt.app.connect import frames_of, open_central
-from bluewatt.cli.linked import Target, link_options, notice, open_link, quiet_run, target_of
+from bluewatt.cli.linked import LINK_OPTIONS, Target, link_options, notice, open_link, quiet_run, target_of
+from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.shown import console
 from bluewatt.errors import KeyProblem
 from bluewatt.model.reading import Reading
@@ -24,7 +25,10 @@ _CHANGES = {
 }
 
 
-@click.command("key")
+RULES = (excludes("--import", *LINK_OPTIONS),)
+
+
+@click.command("key", cls=RuledCommand, rules=RULES)
 @click.argument("device", required=False)
 @click.option(
     "--import", "source", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
@@ -50,7 +54,7 @@ def command(
     The key itself is not printed: it stands in the key file, which only you may read.
     """
     if source is not None:
-        if device is not None or nearest:
+        if device is not None:
             raise click.UsageError("--import takes all keys of a file: name no device")
         _import(source, keys_file or default_path())
         return

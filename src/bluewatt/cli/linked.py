@@ -15,7 +15,7 @@ import msgspec
 
 from bluewatt.app.connect import connect, open_central, open_commander
 from bluewatt.cli.live import quiet_libraries, until_asked
-from bluewatt.cli.options import POSITIVE
+from bluewatt.cli.options import POSITIVE, SECRET
 from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.folders import config_folder, refuse_open_door
 from bluewatt.model.keys import normal_address
@@ -52,6 +52,10 @@ class Target(msgspec.Struct, frozen=True):
     listen: float = NEAREST
 
 
+LINK_OPTIONS = ("--nearest", "--pin", "--adapter", "--radio", "--timeout")
+"""What `link_options` adds."""
+
+
 def link_options(command: Command) -> Command:
     """`--nearest`, `--pin`, `--adapter`, `--radio`, `--timeout`."""
     for option in (
@@ -66,7 +70,7 @@ def link_options(command: Command) -> Command:
         ),
         click.option("--adapter", metavar="NAME", help="Bluetooth adapter, such as hci1. [default: the first]"),
         click.option(
-            "--pin", metavar="DIGITS",
+            "--pin", type=SECRET, metavar="DIGITS",
             help="The device's PIN: six digits, wanted once. Others can see it here while the command runs: better the "
             f"environment variable {PIN} or the file pins.toml (readable by you alone).",
         ),

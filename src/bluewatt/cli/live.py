@@ -15,9 +15,10 @@ import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
-from bluewatt.app import OpenSource, open_source
+from bluewatt.app import OpenSource, files_of, open_source
 from bluewatt.cli import DEBUG
 from bluewatt.cli.completed import completed_keys
+from bluewatt.cli.outputs import refuse_inputs
 from bluewatt.cli.terminal import PLAIN_WIDTH, devices_table, status_line
 from bluewatt.errors import BluewattError, CaptureError, DeviceNotFound
 from bluewatt.model.conversation_json import LineWriter
@@ -136,12 +137,9 @@ def listen(
     """
     quiet_libraries()
     with recorder(record) as recording:
-        source = open_source(
-            spec,
-            keys=keys,
-            networks=networks,
-            on_frame=recording.write if recording else None,
-        )
+        source = open_source(spec, keys=keys, networks=networks, on_frame=recording.write if recording else None)
+        if record is not None:
+            refuse_inputs(record, files_of(source.source))
         run(_listen(source, screen, seconds, unasked=unasked))
     for note in completed_keys(source.receiver):
         click.echo(f"bluewatt: {note}", err=True)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import click
 
 from bluewatt.cli.linked import link_options, target_of
+from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.set import change
 from bluewatt.config import load_settings
 
 MODES = ("on", "off", "eco")
 
 
-@click.command("mode")
+RULES = (excludes("--dry-run", "--yes"),)
+
+
+@click.command("mode", cls=RuledCommand, rules=RULES)
 @click.argument("arguments", nargs=-1, required=True, metavar="[DEVICE] on|off|eco")
 @click.option("--dry-run", is_flag=True, help="Check everything and print the bytes, write nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from bluewatt.secret import SecretText
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
 
@@ -23,6 +25,19 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+class SecretType(click.types.StringParamType):
+    """A text that is never printed: a key or a PIN."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> SecretText:
+        """Return it as a secret."""
+        return value if isinstance(value, SecretText) else SecretText(value)
+
+
+SECRET = SecretType()
+"""The type of options that take a key or a PIN."""
+
 POSITIVE = FiniteRange(min=0, min_open=True)
 """The type of options that count seconds."""
 
@@ -35,7 +50,7 @@ def keys_options(command: Command) -> Command:
             help="Key file (TOML, readable by you alone). [default: the one in your configuration folder]",
         ),
         click.option(
-            "--key", "keys", multiple=True, metavar="[ADDRESS=]KEY",
+            "--key", "keys", type=SECRET, multiple=True, metavar="[ADDRESS=]KEY",
             help="A device's key: 32 hex digits. Without address it is tried on every device. Repeatable; "
             "the environment variable BLUEWATT_KEYS takes several, with commas.",
         ),
@@ -59,6 +74,11 @@ def live_options(command: Command) -> Command:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def force_option(command: Command) -> Command:
+    """`--force`."""
+    return click.option("--force", is_flag=True, help="Replace the file to write if it exists.")(command)
 
 
 def json_option(explained: str) -> Decorator[Any]:

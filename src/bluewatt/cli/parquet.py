@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from bluewatt.cli.captures import spare_inputs
 from bluewatt.cli.inputs import Input, progress
+from bluewatt.cli.outputs import check_output, output_file
 from bluewatt.cli.tally import NOTHING, Tally, why_nothing
 from bluewatt.errors import CaptureError
 from bluewatt.faces.columns import ParquetWriter
+from bluewatt.safe_write import SafeFile
 from bluewatt.services.keys import NamedKey
 from bluewatt.transports.capture_frames import ProblemCallback
 from bluewatt.wire.batch import Status
@@ -23,27 +24,48 @@ _FRAMES_AT_ONCE = 8192
 _BLUETOOTH_ADDRESS = 17  # characters; on macOS a device has a UUID instead, which captures do not know
 
 
-def to_parquet(output: Path, files: Sequence[str], named: Sequence[NamedKey], *, reveal: bool = False) -> None:
+def to_parquet(
+    output: Path, files: Sequence[str], named: Sequence[NamedKey], *, reveal: bool = False, force: bool = False
+) -> None:
     """Write the advertisements of all files to one Parquet file, the values told in conversations to another.
 
     Raises the reason when there was neither a reading nor a value.
     """
-    spare_inputs(str(output), files)
+    check_output(str(values_path(output)), *files, force=force)
     tally = Tally()
-    try:
-        counts, talking = _write_files(output, files, named, tally.problem)
-        if talking:
-            from bluewatt.cli.parquet_values import write_values
+    with output_file(str(output), *files, force=force) as file:
+        talking = _write_advertisements(file, files, named, tally)
+    if talking:
+        from bluewatt.cli.parquet_values import write_values
 
-            tally.lines = write_values(output, talking, reveal=reveal)
-    except OSError as error:
-        raise CaptureError(f"cannot write {output}: {error.strerror}", path=str(output)) from error
-    tally.readings = counts.pop(Status.DECODED)
-    tally.reasons = +Counter({_reason(status): count for status, count in counts.items()})
+        tally.lines = write_values(values_path(output), talking, reveal=reveal)
     tally.report()
     if not tally.readings and not tally.lines:
         detail = f"every advertisement ended as {' or '.join(tally.reasons)}" if tally.reasons else NOTHING
         raise why_nothing(tally.reasons, f"{', '.join(files)}: {detail}")
+
+
+def values_path(output: Path) -> Path:
+    """Where the values told in conversations go: OUTPUT with ".values" before its suffix."""
+    return output.with_name(f"{output.stem}.values{output.suffix}")
+
+
+def _write_advertisements(
+    file: SafeFile, files: Sequence[str], named: Sequence[NamedKey], tally: Tally
+) -> Sequence[str]:
+    """Write one file and keep it if it has a row, also where an input is damaged; returns the files that hold more."""
+    try:
+        counts, talking = _write_files(file.path_to_write(), files, named, tally.problem)
+    except CaptureError:
+        file.keep()  # what stood before the damage
+        raise
+    except OSError as error:
+        raise CaptureError(f"cannot write {file.path}: {error.strerror or error}", path=str(file.path)) from error
+    if any(counts.values()):
+        file.keep()
+    tally.readings = counts.pop(Status.DECODED)
+    tally.reasons = +Counter({_reason(status): count for status, count in counts.items()})
+    return talking
 
 
 def _reason(status: Status) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from bluewatt.cli.inputs import Input
+from bluewatt.cli.outputs import output_file
 from bluewatt.cli.steps import packet_batches
 from bluewatt.errors import CaptureError
 from bluewatt.faces.value_columns import ValueWriter
@@ -18,22 +19,27 @@ from bluewatt.wire.acl import HciLinks, is_report
 
 
 def write_values(output: Path, files: Sequence[str], *, reveal: bool) -> int:
-    """Write the registers told in conversations beside `output`, if there are any; how many."""
-    with ValueWriter(values_path(output), reveal=reveal) as writer:
-        for path in files:
-            if path == STANDARD_INPUT:
-                continue  # was read to its end for the advertisements
-            with Input(path) as source:
-                for line in _lines(source):
-                    writer.add(line)
-    if writer.count:
-        click.echo(f"bluewatt: {writer.count} values told in conversations are in {writer.path}", err=True)
-    return writer.count
+    """Write the registers told in conversations to a file, if there are any; how many.
 
-
-def values_path(output: Path) -> Path:
-    """Where the values told in conversations go: OUTPUT with ".values" before its suffix."""
-    return output.with_name(f"{output.stem}.values{output.suffix}")
+    A file that stands there is replaced: the caller has asked.
+    """
+    with output_file(str(output), force=True, private=reveal) as file:
+        count = 0
+        try:
+            with ValueWriter(file.path_to_write(), reveal=reveal) as writer:
+                for path in files:
+                    if path == STANDARD_INPUT:
+                        continue  # was read to its end for the advertisements
+                    with Input(path) as source:
+                        for line in _lines(source):
+                            writer.add(line)
+            count = writer.count
+        except OSError as error:
+            raise CaptureError(f"cannot write {output}: {error.strerror or error}", path=str(output)) from error
+        if count:
+            file.keep()
+            click.echo(f"bluewatt: {count} values told in conversations are in {output}", err=True)
+    return count
 
 
 def _lines(source: Input) -> Iterator[Line]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import re
-from pathlib import Path
 
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console, RenderableType
 
+from bluewatt.safe_write import Writable
 
-def write_picture(path: str, shown: RenderableType, *, width: int, title: str) -> None:
-    """Draw what is shown on a terminal of `width` columns into the file."""
+
+def write_picture(out: Writable, shown: RenderableType, *, width: int, title: str) -> None:
+    """Draw what is shown on a terminal of `width` columns into a file."""
     console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(shown)
     without_fonts = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
     svg = console.export_svg(title=title, code_format=without_fonts, unique_id="bluewatt")
-    Path(path).write_text(svg, "utf-8")
+    out.write(svg.encode())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bluewatt.cli.linked import link_options, target_of, with_link
+from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.options import json_option
 from bluewatt.cli.shown import COLUMNS, csv_cells, json_reading, print_table, value_text, write_csv, write_json
 from bluewatt.cli.words import register_label
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 DEFAULT_GROUPS = ("facts", "live")
 
 
-@click.command("read")
+RULES = (excludes("--all", "--group"), excludes("--json", "--csv"))
+
+
+@click.command("read", cls=RuledCommand, rules=RULES)
 @click.argument("arguments", nargs=-1, metavar="[DEVICE] [NAME]...")
 @click.option("--all", "everything", is_flag=True, help="Every register known for the device's family.")
 @click.option("--group", "groups", multiple=True, type=click.Choice(list(GROUPS)), help="A group; repeatable.")
@@ -52,8 +56,6 @@ def command(
     DEVICE is an address or a part of a name; with --nearest there is none. NAME is a metric such as battery_voltage, a
     register's key, or its number such as 0xED8D; without names the device's facts and its live values are read.
     """
-    if as_json and as_csv:
-        raise click.UsageError("--json or --csv: one of the two")
     device, names = (None, arguments) if nearest else (arguments[0] if arguments else None, arguments[1:])
     target = target_of(device, nearest=nearest, pin=pin, adapter=adapter, radio=radio, timeout=timeout)
     chosen = ("all",) if everything else groups or (() if names else DEFAULT_GROUPS)

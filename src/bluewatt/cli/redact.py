@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import click
 
-from bluewatt.cli.captures import open_output
 from bluewatt.cli.inputs import Input, progress
+from bluewatt.cli.outputs import open_output
 from bluewatt.cli.steps import Secrets, packet_batches
 from bluewatt.errors import CaptureError
 from bluewatt.model.redaction import Redactor, redacted
@@ -15,7 +15,7 @@ from bluewatt.transports.capture_frames import STANDARD_INPUT
 from bluewatt.wire.containers import Kind, Packet
 
 
-def redact_file(path: str, secrets: Secrets, output: str) -> None:
+def redact_file(path: str, secrets: Secrets, output: str, *, force: bool = False) -> None:
     """Write the redacted capture as btsnoop; says which substitute keys open it and what was left out.
 
     CaptureError for a sniffer's capture and for standard input, which cannot be read twice.
@@ -23,7 +23,7 @@ def redact_file(path: str, secrets: Secrets, output: str) -> None:
     if path == STANDARD_INPUT:
         raise CaptureError("standard input cannot be redacted, it is read twice: save it to a file first", path=path)
     redactor = Redactor(secrets.ring())
-    with Input(path) as first, Input(path) as second, progress(second), open_output(output, path) as out:
+    with open_output(output, path, force=force) as out, Input(path) as first, Input(path) as second, progress(second):
         for piece in redacted(_hosts(first), _hosts(second), redactor):
             out.write(piece)
     click.echo(f"bluewatt: {output} names none of your devices, keys or serial numbers any more", err=True)

@@ -6,7 +6,8 @@ import click
 from rich.table import Table
 
 from bluewatt.cli.consent import consent_of
-from bluewatt.cli.linked import Target, link_options, notice, target_of, with_commander
+from bluewatt.cli.linked import LINK_OPTIONS, Target, link_options, notice, target_of, with_commander
+from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.shown import console, plain_text
 from bluewatt.config import Settings, load_settings
 from bluewatt.folders import state_folder
@@ -20,7 +21,13 @@ AUDIT_FILE = "audit.jsonl"
 """In the state folder."""
 
 
-@click.command("set")
+RULES = (
+    excludes("--list", "ARGUMENTS", "--dry-run", "--yes", "--undo", *LINK_OPTIONS),
+    excludes("--dry-run", "--yes"),
+)
+
+
+@click.command("set", cls=RuledCommand, rules=RULES)
 @click.argument("arguments", nargs=-1, metavar="[DEVICE] [NAME=VALUE]")
 @click.option("--dry-run", is_flag=True, help="Check everything and print the bytes, write nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import click
 
 from bluewatt.cli.explain import NOWHERE, Opened, explain, open_one
+from bluewatt.cli.outputs import open_output
 from bluewatt.cli.pasted import Pasted, bare_hex, find_pasted, hex_digits, lacks_a_digit
 from bluewatt.cli.tally import why_nothing
 from bluewatt.errors import Malformed
@@ -20,14 +20,17 @@ PASTED = "pasted"
 """The source of advertisements given as text."""
 
 
-def decode_texts(texts: Sequence[str], named: Sequence[NamedKey], *, as_json: bool, output: str | None) -> None:
+def decode_texts(
+    texts: Sequence[str], named: Sequence[NamedKey], *, as_json: bool, output: str | None, force: bool = False
+) -> None:
     """Open all advertisements in the texts; raises the reason when there was not one reading."""
     found = [pasted for text in texts for pasted in read_text(text)]
     opener = PastedOpener(named)
     opened = [opener.open(opener.frame(pasted)) for pasted in found]
     lines = _json(opened) if as_json else _explained(opened)
     if output:
-        Path(output).write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        with open_output(output, force=force) as out:
+            out.write("".join(f"{line}\n" for line in lines).encode())
     else:
         for line in lines:
             click.echo(line)

@@ -43,6 +43,8 @@ def command(
     """
     given = list(arguments)
     spec = given.pop(0) if given and is_source(given[0]) else "ble:"
+    if other := next(filter(is_source, given), None):
+        raise click.UsageError(f"{other} is a source: it goes before the devices, and there is one")
     chosen = Chosen(given)
 
     def screen() -> Screen:

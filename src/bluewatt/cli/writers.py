@@ -6,7 +6,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from bluewatt.model.conversation import Line
 from bluewatt.model.conversation_json import LineWriter
@@ -16,6 +16,7 @@ from bluewatt.model.reading import Reading, Undecoded
 from bluewatt.model.registers import HIDDEN, RegisterReading, RegisterValue
 from bluewatt.model.roster import Roster
 from bluewatt.model.transcript import Entry, Step
+from bluewatt.safe_write import Writable
 from bluewatt.tables.products import product_name
 from bluewatt.wire.session_events import Role
 from bluewatt.wire.values import plain
@@ -45,7 +46,7 @@ class Inlet(NamedTuple):
     """Lines to write at once: of a pipe each line, as it comes."""
 
 
-def to_json(inlets: Iterable[Inlet], out: BinaryIO) -> None:
+def to_json(inlets: Iterable[Inlet], out: Writable) -> None:
     """A JSON object per reading, register value or line of a conversation."""
     waiting: list[bytes] = []
     try:
@@ -55,7 +56,7 @@ def to_json(inlets: Iterable[Inlet], out: BinaryIO) -> None:
         flush(waiting, out)
 
 
-def _json_lines(inlet: Inlet, waiting: list[bytes], out: BinaryIO) -> None:
+def _json_lines(inlet: Inlet, waiting: list[bytes], out: Writable) -> None:
     """Lines made before an error stay in `waiting`."""
     writer = LineWriter(inlet.source, reveal=inlet.reveal)
     append, line, block = waiting.append, writer.line, inlet.block
@@ -72,7 +73,7 @@ def _json_lines(inlet: Inlet, waiting: list[bytes], out: BinaryIO) -> None:
             flush(waiting, out)
 
 
-def to_csv(inlets: Iterable[Inlet], out: BinaryIO) -> None:
+def to_csv(inlets: Iterable[Inlet], out: Writable) -> None:
     """A line per value, "long" form: it streams, and no record needs the columns of another."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -133,14 +134,14 @@ def _value_cells(value: RegisterValue, inlet: Inlet) -> tuple[object, ...]:
     return value.key, text, value.unit
 
 
-def _drain(text: io.StringIO, out: BinaryIO) -> None:
+def _drain(text: io.StringIO, out: Writable) -> None:
     out.write(text.getvalue().encode())
     out.flush()
     text.seek(0)
     text.truncate()
 
 
-def flush(waiting: list[bytes], out: BinaryIO) -> None:
+def flush(waiting: list[bytes], out: Writable) -> None:
     """Write the lines that wait."""
     if waiting:
         waiting.append(b"")
@@ -149,7 +150,7 @@ def flush(waiting: list[bytes], out: BinaryIO) -> None:
         waiting.clear()
 
 
-def to_table(inlets: Iterable[Inlet], out: BinaryIO) -> None:
+def to_table(inlets: Iterable[Inlet], out: Writable) -> None:
     """The conversations line by line, then the devices heard, then the registers nobody knows."""
     from bluewatt.cli.terminal import plain_table
 
@@ -243,5 +244,5 @@ class Unknowns:
             yield f"  0x{register:04X}  {most}{', …' if len(counts) > 4 else ''}"
 
 
-WRITERS: dict[str, Callable[[Iterable[Inlet], BinaryIO], None]] = {"json": to_json, "csv": to_csv, "table": to_table}
+WRITERS: dict[str, Callable[[Iterable[Inlet], Writable], None]] = {"json": to_json, "csv": to_csv, "table": to_table}
 """Format → its writer."""

@@ -9,11 +9,15 @@ encrypted: a recording holds no key.
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, BinaryIO, Self
+from typing import Annotated, Self
 
 import msgspec
 from msgspec import Meta
@@ -22,6 +26,7 @@ from bluewatt.errors import CaptureError, KeyProblem
 from bluewatt.model.jsonlines import FIRST_SECOND, LAST_SECOND
 from bluewatt.model.keys import normal_address
 from bluewatt.model.reading import Frame
+from bluewatt.safe_write import Closable, LineFile, Writable, check_folder, holds_something
 
 MAX_LINE = 0x10000
 """Longest line believed, in bytes."""
@@ -40,6 +45,8 @@ class _Line(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 _normal_address = lru_cache(maxsize=4096)(normal_address)
+_TORN = re.compile(rb'\{("(a(t(":?)?)?)?)?|\{"at":\d[^{}]*')
+"""A first line that a power cut left unfinished."""
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Line).decode
 
@@ -107,34 +114,47 @@ class RecordingReader:
 class FrameRecorder:
     """Writes frames to a recording, each line at once, so that a power cut loses none but the last."""
 
-    def __init__(self, file: BinaryIO, path: str = "") -> None:
+    def __init__(self, file: Writable, path: str = "") -> None:
         self.count = 0
         self._file = file
         self._path = path
+        self._torn = False
+        """Whether the last line was begun and could not be ended."""
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """Create the recording at `path`, or append to it; raise `CaptureError` where another kind of file is there.
+        """Append to the recording at `path`, which is made with the first frame.
 
-        A last line that a power cut left without its end is ended first, so that it spoils no other.
+        CaptureError where another kind of file is there, or none can be made. A last line that a power cut left without
+        its end is ended first, so that it spoils no other.
         """
-        try:
-            return cls(_appendable(Path(path)), str(path))
-        except OSError as error:
-            raise CaptureError(f"cannot write {path}: {error.strerror}", path=str(path)) from error
+        refuse_other_file(Path(path))
+        return cls(LineFile(path), str(path))
 
     def write(self, frame: Frame) -> None:
         """Append one frame; raise `CaptureError` when the disk is full or gone."""
         try:
-            self._file.write(encode_frame(frame))
+            self._put(encode_frame(frame))
         except OSError as error:
             named = f" {self._path}" if self._path else ""
             raise CaptureError(f"the recording{named} cannot go on: {error.strerror}", path=self._path) from error
         self.count += 1
 
+    def _put(self, line: bytes) -> None:
+        """Write a line; a file may take it in parts, and a part without the rest is ended before the next line."""
+        rest = b"\n" + line if self._torn else line
+        while rest:
+            taken = self._file.write(rest)
+            self._torn = True
+            if taken == 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            rest = rest[taken:] if isinstance(taken, int) else b""
+        self._torn = False
+
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if isinstance(self._file, Closable):
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -145,17 +165,21 @@ class FrameRecorder:
         self.close()
 
 
-def _appendable(path: Path) -> BinaryIO:
-    """The file, open at its end, when it is empty, no regular file (a pipe), or looks like a recording."""
-    begun = path.is_file() and path.stat().st_size > 0
-    ended = True
-    if begun:
+def refuse_other_file(path: Path) -> None:
+    """Raise CaptureError if a file holds something that is no recording, or if none can be made there."""
+    try:
+        if not holds_something(path):
+            return check_folder(path)
         with path.open("rb") as file:
-            if file.read(1) != b"{":
-                raise CaptureError(f"{path} is no recording: it is left alone, name another file", path=str(path))
-            file.seek(-1, 2)
-            ended = file.read(1) == b"\n"
-    opened = path.open("ab", buffering=0)
-    if not ended:
-        opened.write(b"\n")
-    return opened
+            lines = file.read(MAX_LINE).split(b"\n")
+    except OSError as error:
+        raise CaptureError(f"cannot write {path}: {error.strerror}", path=str(path)) from error
+    if not any(map(_is_frame, lines)) and not (len(lines) == 1 and _TORN.fullmatch(lines[0])):
+        raise CaptureError(f"{path} is no recording: it is left alone, name another file", path=str(path))
+
+
+def _is_frame(line: bytes) -> bool:
+    with suppress(CaptureError):
+        parse_frame(line)
+        return True
+    return False

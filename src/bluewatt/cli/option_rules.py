@@ -1,0 +1,84 @@
+"""Options that mean nothing together: said before anything is done, so that none is ignored in silence.
+
+A command names its rules where it is declared: `@click.command("capture", cls=RuledCommand, rules=RULES)`. Only what
+the user wrote counts, not defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import click
+from click.core import ParameterSource
+
+
+class Excludes(NamedTuple):
+    """With the option `one`, none of `others` has a meaning."""
+
+    one: str
+    others: tuple[str, ...]
+
+
+class Needs(NamedTuple):
+    """The options `ones` mean something only with one of `others`."""
+
+    ones: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+Rule = Excludes | Needs
+
+
+def excludes(one: str, *others: str) -> Excludes:
+    """Return the rule that an option takes none of the others beside it; names as they are typed, such as "--pin"."""
+    return Excludes(one, others)
+
+
+def needs(*ones: str, any_of: Sequence[str]) -> Needs:
+    """Return the rule that options need one of the others beside them."""
+    return Needs(ones, tuple(any_of))
+
+
+class RuledCommand(click.Command):
+    """A command that refuses options which would be ignored."""
+
+    def __init__(self, *arguments: Any, rules: Sequence[Rule] = (), **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.rules = tuple(rules)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Check the rules, then run the command."""
+        check_rules(self.rules, given_options(ctx))
+        return super().invoke(ctx)
+
+
+def given_options(ctx: click.Context) -> set[str]:
+    """Return the options and arguments that the user wrote: options by their long name, arguments by their metavar."""
+    written = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    return {
+        _typed(parameter)
+        for parameter in ctx.command.params
+        if parameter.name
+        and ctx.get_parameter_source(parameter.name) in written
+        and ctx.params.get(parameter.name) not in (None, ())
+    }
+
+
+def _typed(parameter: click.Parameter) -> str:
+    if isinstance(parameter, click.Argument):
+        return (parameter.name or "").upper()
+    return max(parameter.opts, key=len)
+
+
+def check_rules(rules: Sequence[Rule], given: set[str]) -> None:
+    """Raise a usage error for the first rule that the given options break."""
+    for rule in rules:
+        if isinstance(rule, Excludes) and rule.one in given and (other := _first(rule.others, given)):
+            raise click.UsageError(f"{rule.one} or {other}: one of the two, together one would be ignored")
+        if isinstance(rule, Needs) and (one := _first(rule.ones, given)) and not given.intersection(rule.others):
+            raise click.UsageError(f"{one} is for {' or '.join(rule.others)} alone: add it, or leave {one} out")
+
+
+def _first(names: Sequence[str], given: set[str]) -> str:
+    return next((name for name in names if name in given), "")

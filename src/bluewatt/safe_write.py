@@ -256,12 +256,13 @@ def _reason(error: OSError | ValueError) -> str:
 class LineFile:
     """A file of lines that is appended to, made with the first one; a line without an end is ended first.
 
-    Raises OSError. A line is written whole or, where the disk fills up, not at all.
+    Raises OSError. A line is written whole or, where the disk fills up, not at all. `sync` waits until it is on the disk.
     """
 
-    def __init__(self, path: str | Path, *, private: bool = False) -> None:
+    def __init__(self, path: str | Path, *, private: bool = False, sync: bool = False) -> None:
         self.path = Path(path)
         self._mode = OWNER_ONLY if private else _EVERYBODY
+        self._sync = sync
         self._handle: int | None = None
 
     def write(self, line: bytes) -> int:
@@ -271,6 +272,8 @@ class LineFile:
             self._handle = os.open(self.path, flags | os.O_APPEND | _BINARY, self._mode)
             line = self._end_of_torn_line(self._handle) + line
         write_whole(self._handle, line)
+        if self._sync:
+            os.fsync(self._handle)
         return len(line)
 
     def flush(self) -> None:

@@ -21,7 +21,7 @@ MODULES = {"bluewatt.transports.ble_writer": {"transports/ble_link.py", "app/con
 SENDS = {
     ("services/commander.py", "self._writer.write"): "the one write",
     ("transports/ble_writer.py", "self.channel.write"): "the writer itself",
-    ("services/audit.py", "os.write"): "a file",
+    ("safe_write.py", "os.write"): "a file",
     ("wire/session_device.py", "self.registers.set"): "the emulator, which is written to",
     ("services/emulator/device.py", "values.write"): "the emulator",
     ("services/emulator/device.py", "self.values.write"): "the emulator",

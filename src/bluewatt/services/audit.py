@@ -7,16 +7,14 @@ means: before the write nothing is changed, after it the change stands.
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
 from bluewatt.errors import ConfigError
-
-_OWNER_ONLY = 0o600
+from bluewatt.safe_write import LineFile
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -68,27 +66,12 @@ class Audit:
         line = msgspec.json.encode(entry) + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _OWNER_ONLY)
-            try:
-                row = self._after_torn_line() + line
-                if os.write(handle, row) != len(row):  # a disk that is nearly full takes a part
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            with closing(LineFile(self.path, private=True, sync=True)) as file:
+                file.write(line)
         except OSError as error:
             raise ConfigError(
                 f"the audit file {self.path} cannot be written: {error.strerror}", path=str(self.path)
             ) from error
-
-    def _after_torn_line(self) -> bytes:
-        """A power cut may have left half a row: the next one begins on a line of its own."""
-        with self.path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            if not size:
-                return b""
-            file.seek(size - 1)
-            return b"" if file.read(1) == b"\n" else b"\n"
 
     def entries(self) -> Iterator[Entry]:
         """All rows that can be read, oldest first."""

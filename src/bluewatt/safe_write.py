@@ -256,7 +256,8 @@ def _reason(error: OSError | ValueError) -> str:
 class LineFile:
     """A file of lines that is appended to, made with the first one; a line without an end is ended first.
 
-    Raises OSError. A line is written whole or, where the disk fills up, not at all. `sync` waits until it is on the disk.
+    Raises OSError. A line is written whole or, where the disk fills up, not at all. With `sync` it is on the disk when
+    `write` returns.
     """
 
     def __init__(self, path: str | Path, *, private: bool = False, sync: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import AsyncGenerator, Iterable
@@ -283,10 +284,17 @@ async def test_an_audit_file_that_cannot_be_written_stops_the_write(tmp_path: Pa
 
 
 async def test_half_a_row_on_a_full_disk_stops_the_write(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = os.write
-    monkeypatch.setattr(os, "write", lambda handle, row: whole(handle, row[:20]))
+    whole, room = os.write, [20]
+
+    def nearly_full(handle: int, row: bytes) -> int:
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return whole(handle, row[: room.pop()])
+
+    monkeypatch.setattr(os, "write", nearly_full)
     link = solar()
     one = commander(link, audit)
     with pytest.raises(ConfigError, match="No space left"):
         await one.change("charger", "off", yes)
     assert not link.written
+    assert audit.path.read_bytes() == b""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import io
+import tarfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from bluewatt.model.redaction import Redactor
 from bluewatt.model.transcript import Transcript
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.shunt_gatt import CHARACTERISTICS
+from bluewatt.transports.untar import Untar
 from bluewatt.wire import vreg
 from bluewatt.wire.advertising import AdvertisementReader
 from bluewatt.wire.airlinks import AirLinks
@@ -136,6 +139,17 @@ def sniffed(data: bytes) -> None:
         position = end
 
 
+def archive(data: bytes) -> None:
+    """The files of a tar, each taken whole; the first headers get a right checksum, else it all ends there."""
+    whole = bytearray(data)
+    for at in range(0, min(len(whole) - 511, 2048), 512):
+        whole[at + 148 : at + 156] = b" " * 8
+        whole[at + 148 : at + 156] = b"%06o\0 " % sum(whole[at : at + 512])
+    for _, pieces in Untar("fuzz", iter([bytes(whole[:700]), bytes(whole[700:])])):
+        for _ in pieces:
+            pass
+
+
 def phone_log(data: bytes) -> None:
     for log in find_logs(data.decode("latin-1").splitlines()):
         read_log(log)
@@ -148,6 +162,23 @@ def packetlogger(rows: list[tuple[int, bytes]]) -> bytes:
     return b"".join(
         (8 + len(packet)).to_bytes(4, "big") + at + bytes([types[packet[0], way]]) + packet[1:] for way, packet in rows
     )
+
+
+def hcidump(rows: list[tuple[int, bytes]]) -> bytes:
+    """A small file of hcidump."""
+    at = b"\x80\x9a\x50\x65" + bytes(4)
+    return b"".join(len(packet).to_bytes(2, "little") + bytes([way, 0]) + at + packet for way, packet in rows)
+
+
+def tar(files: dict[str, bytes]) -> bytes:
+    """A small tar with long names."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as made:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            made.addfile(member, io.BytesIO(content))
+    return out.getvalue()
 
 
 def bug_report(rows: list[tuple[int, bytes]]) -> bytes:
@@ -231,8 +262,10 @@ TARGETS = {
     "hci-event": Target(hci_event, seeds=EVENTS),
     "air": Target(air),
     "attribute": Target(attribute, seeds=[b"".join(bytes([len(one.data)]) + one.data for one in talks.talk(pushes=3))]),
-    "conversation": Target(conversation, (CaptureError,), [talks.btsnoop(TALK), packetlogger(TALK)]),
+    "conversation": Target(conversation, (CaptureError,), [talks.btsnoop(TALK), packetlogger(TALK), hcidump(TALK)]),
     "sniffed": Target(sniffed, seeds=[b"".join(bytes([len(one)]) + one for one in AIR_TALK)]),
+    "hcidump": Target(capture, (CaptureError,), [hcidump([(1, b"\x04" + event) for event in EVENTS[:3]])]),
+    "archive": Target(archive, (CaptureError,), [tar({"logs/" * 40 + "x.pklg": packetlogger(TALK[:9]), "b": b"c"})]),
     "phone-log": Target(phone_log, (CaptureError,), [bug_report(TALK)]),
     "capture": Target(capture, (CaptureError,), [btsnoop(EVENTS[:3]), pcap(EVENTS[:3])]),
 }

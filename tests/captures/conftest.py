@@ -211,9 +211,17 @@ def btsnoop(packets: Packets, link: int = 1002, flags: int = 3) -> bytes:
     return file
 
 
+def hcidump(packets: Packets, way: int = 1) -> bytes:
+    """What `hcidump -w` writes, by hand: no library writes it any more."""
+    return b"".join(
+        struct.pack("<HBBII", len(data), way, 0, int(at), round((at - int(at)) * 1e6)) + data for at, data in packets
+    )
+
+
 CONTAINERS: dict[str, Callable[[list[Heard]], bytes]] = {
     "btsnoop-h4": lambda rows: btsnoop([(row.at, event(row)) for row in rows]),
     "btsnoop-h1": lambda rows: btsnoop([(row.at, event(row)[1:]) for row in rows], 1001),
+    "hcidump": lambda rows: hcidump([(row.at, event(row)) for row in rows]),
     "btsnoop-monitor": lambda rows: btsnoop([(row.at, event(row)[1:]) for row in rows], 2001, flags=0x00010003),
     "pcap-nano": lambda rows: pcap([(row.at, _h4(row)) for row in rows], 187, nano=True),
     "pcap-big": lambda rows: pcap_big_endian([(row.at, _h4_with_direction(row)) for row in rows]),

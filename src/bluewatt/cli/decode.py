@@ -81,8 +81,8 @@ def command(
 
     INPUT is an advertisement in hex digits (manufacturer data, with or without the company identifier E1 02), a line
     copied from bluetoothctl, btmon, nRF Connect, bleak, ESPHome and others, or a file: btsnoop, pcap, pcapng,
-    PacketLogger, an Android bug report (zip or text), any of them gzipped, a recording of --record, or another tool's
-    log. "-" is standard input. Of connections each message is shown, in both directions.
+    PacketLogger, hcidump, any of them gzipped or in a tar or zip (a sysdiagnose, an Android bug report), a recording
+    of --record, or another tool's log. "-" is standard input. Of connections each message is shown, in both directions.
     """
     if not all(text.strip() for text in inputs):
         raise click.UsageError("an INPUT is empty: it takes hex digits, a line of another tool, or a file")

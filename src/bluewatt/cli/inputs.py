@@ -21,6 +21,7 @@ from bluewatt.transports.capture_frames import (
     size_of,
 )
 from bluewatt.transports.gunzip import Gunzip
+from bluewatt.transports.untar import Untar, is_tar
 from bluewatt.transports.unzip import MAGIC as ZIP_MAGIC
 from bluewatt.transports.unzip import Unzip
 
@@ -65,9 +66,9 @@ class Input:
         return self.size is None or self.follow
 
     @property
-    def is_archive(self) -> bool:
-        """Whether it is a zip, such as an Android bug report."""
-        return self._sample.startswith(ZIP_MAGIC)
+    def archive(self) -> str:
+        """What kind of archive it is: "zip" (an Android bug report), "tar" (a sysdiagnose), or none."""
+        return archive_kind(self._sample)
 
     @property
     def is_recording(self) -> bool:
@@ -97,8 +98,9 @@ class Input:
         yield from gunzip.finish()
 
     def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """The files of a zip, each with its blocks, expanded where they are gzipped."""
-        for name, pieces in Unzip(self.path, self.blocks()):
+        """The files of an archive, each with its blocks, expanded where they are gzipped."""
+        unpack = Unzip if self.archive == "zip" else Untar
+        for name, pieces in unpack(self.path, self.blocks()):
             yield name, _gunzipped(f"{self.path}, {name}", pieces)
 
     def lines(self, on_long: Callable[[], None] | None = None) -> Iterator[str]:
@@ -137,6 +139,11 @@ def progress(source: Input) -> Iterator[None]:
         task = bar.add_task(Path(source.path).name, total=source.size)
         source.on_progress = lambda done: bar.update(task, completed=done)
         yield
+
+
+def archive_kind(head: bytes) -> str:
+    """The kind of archive that begins so, none where it is no archive."""
+    return "zip" if head.startswith(ZIP_MAGIC) else "tar" if is_tar(head) else ""
 
 
 def split_lines(blocks: Iterable[bytes], on_long: Callable[[], None] | None = None) -> Iterator[str]:

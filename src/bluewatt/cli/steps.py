@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from bluewatt.cli.completed import completed_keys
-from bluewatt.cli.inputs import LONGEST_LINE, Input, split_lines
+from bluewatt.cli.inputs import LONGEST_LINE, Input, archive_kind, split_lines
 from bluewatt.cli.pasted import find_pasted
 from bluewatt.cli.tally import Tally, counted
 from bluewatt.cli.texts import PastedOpener
@@ -20,7 +20,7 @@ from bluewatt.model.receiver import Receiver
 from bluewatt.model.registers import RegisterReading
 from bluewatt.model.transcript import Entry, Step, Transcript
 from bluewatt.services.keys import NamedKey, ring_of
-from bluewatt.transports.unzip import MAGIC as ZIP_MAGIC
+from bluewatt.transports.untar import BLOCK as TAR_BLOCK
 from bluewatt.wire.containers import LONGEST_HEADER, Packet, is_capture, read_packets
 from bluewatt.wire.containers.btsnooz import BEGIN, find_logs, read_log
 from bluewatt.wire.vesmart import Network
@@ -74,7 +74,7 @@ def _note(entry: Entry, tally: Tally) -> None:
 
 
 def _found(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
-    if source.is_archive:
+    if source.archive:
         return _archive(source, secrets, tally)
     if source.is_text:
         return _text(source, secrets, tally)
@@ -140,13 +140,13 @@ def _remarks(transcript: Transcript) -> Iterator[str]:
 
 
 def _archive(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
-    """The Bluetooth logs in a zip; of a bug report the small log in its text, where there is no whole one."""
-    found = False
+    """The Bluetooth logs in an archive; of a bug report the small log in its text, where there is no whole one."""
+    found, nested = False, ""
     for name, blocks in source.files():
         head, blocks = _peeked(blocks)
-        if head.startswith(ZIP_MAGIC):
-            raise CaptureError(f"{source.path}: {name} is a zip inside a zip: unpack it first", path=source.path)
-        if is_capture(head):
+        if kind := archive_kind(head):
+            nested = nested or f"{name} is a {kind} inside a {source.archive}: unpack it first"
+        elif is_capture(head):
             found = True
             yield from _capture(source, blocks, secrets.transcript(f"{source.origin}/{name}"), tally)
         elif name.endswith(".txt") and not found:
@@ -154,15 +154,23 @@ def _archive(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
                 found = True
                 yield from _log(source, log, secrets, tally)
     if not found:
-        what = f"{source.path}: no Bluetooth log in the zip: was the HCI snoop log switched on?"
-        raise CaptureError(what, path=source.path)
+        why = nested or f"no Bluetooth log in the {source.archive}: was {_LOGGING[source.archive]} switched on?"
+        raise CaptureError(f"{source.path}: {why}", path=source.path)
+
+
+_LOGGING = {"zip": "the HCI snoop log", "tar": "the logging of Bluetooth (Apple's profile for it)"}
+"""What has to be on before a phone's report holds a log, by the kind of archive that it makes."""
 
 
 def _peeked(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     head = b""
-    while len(head) < LONGEST_HEADER and (block := next(blocks, None)) is not None:
+    while len(head) < _WORTH_A_LOOK and (block := next(blocks, None)) is not None:
         head += block
     return head, chain((head,), blocks)
+
+
+_WORTH_A_LOOK = max(LONGEST_HEADER, TAR_BLOCK)
+"""Bytes from which it can be told what a file is."""
 
 
 def _log(source: Input, log: str, secrets: Secrets, tally: Tally) -> Iterator[Step]:
@@ -205,7 +213,7 @@ def _until_log(lines: Iterator[str], begun: list[str]) -> Iterator[str]:
 def packet_batches(source: Input) -> Iterator[list[Packet]]:
     """The packets of a capture, whatever it is wrapped in, without looking inside; damage is passed over."""
     try:
-        if source.is_archive:
+        if source.archive:
             yield from _archived(source)
         elif source.is_text:
             for log in find_logs(source.lines()):

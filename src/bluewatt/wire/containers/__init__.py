@@ -1,4 +1,4 @@
-"""Capture containers: btsnoop, pcap, pcapng and PacketLogger, told apart by their first bytes, read as streams.
+"""Capture containers: btsnoop, pcap, pcapng, hcidump, PacketLogger, told apart by how they begin, read as streams.
 
     for packets in read_packets(blocks):
         for at, kind, direction, data, offset, adapter in packets: ...
@@ -15,7 +15,8 @@ from bluewatt.errors import CaptureError
 from bluewatt.wire.containers.btsnoop import FILE_HEADER as _BTSNOOP_HEADER
 from bluewatt.wire.containers.btsnoop import MAGIC as _BTSNOOP_MAGIC
 from bluewatt.wire.containers.btsnoop import BtsnoopReader
-from bluewatt.wire.containers.packetlogger import PacketLoggerReader, byte_order
+from bluewatt.wire.containers.hcidump import HcidumpReader, is_hcidump
+from bluewatt.wire.containers.packetlogger import PacketLoggerReader, byte_order, is_first_packet_whole
 from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Link, Packet
 from bluewatt.wire.containers.pcap import FILE_HEADER as _PCAP_HEADER
 from bluewatt.wire.containers.pcap import MAGICS as _PCAP_MAGICS
@@ -43,7 +44,7 @@ LONGEST_HEADER = _PCAP_HEADER
 def is_capture(head: bytes) -> bool:
     """Whether `head`, the first bytes of a file, begins a container read here."""
     known = head[:8] == _BTSNOOP_MAGIC or head[:4] in _PCAP_MAGICS or head[:4] == SECTION
-    return known or byte_order(head) is not None
+    return known or is_hcidump(head) or byte_order(head) is not None
 
 
 def open_container(head: bytes) -> tuple[PacketReader, bytes]:
@@ -57,9 +58,12 @@ def open_container(head: bytes) -> tuple[PacketReader, bytes]:
     if head[:4] == SECTION:
         return PcapngReader(), head
     order = byte_order(head)
+    if is_hcidump(head) and not (order and is_first_packet_whole(head, order)):
+        return HcidumpReader(), head
     if order:
         return PacketLoggerReader(order), head
-    raise CaptureError("the file is empty" if not head else "not a capture (btsnoop, pcap, pcapng or PacketLogger)")
+    known = "btsnoop, pcap, pcapng, PacketLogger or hcidump"
+    raise CaptureError("the file is empty" if not head else f"not a capture ({known})")
 
 
 def _whole(head: bytes, length: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 
-from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
+from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet, packet_length
 from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
 
 RECORD_HEADER = 13
@@ -41,6 +41,14 @@ def byte_order(head: bytes) -> str | None:
             if _believable(length, fraction) and kind in _FIRST_TYPES and (seconds or kind in _NOTES):
                 return order
     return None
+
+
+def is_first_packet_whole(head: bytes, order: str) -> bool:
+    """Whether the packet of the first record is as long as its own header says: files of hcidump look alike."""
+    length: int = struct.unpack_from(order + "I", head)[0]
+    code = head[RECORD_HEADER - 1]
+    kind = _TYPES[code][0] if code in _TYPES else Kind.NOTE
+    return packet_length(bytes([kind]) + head[RECORD_HEADER:]) == length - _COUNTED + 1
 
 
 def _believable(length: int, fraction: int) -> bool:

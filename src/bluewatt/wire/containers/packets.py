@@ -75,6 +75,16 @@ MONITOR_OPCODES: dict[int, tuple[Kind, int]] = {
 }
 """Opcodes of the Linux monitor channel that carry HCI packets; all others are notes about the adapter."""
 
+PACKET_LENGTHS = {
+    Kind.COMMAND: (3, 2, 1),
+    Kind.ACL: (4, 2, 2),
+    Kind.SYNCHRONOUS: (3, 2, 1),
+    Kind.EVENT: (2, 1, 1),
+    Kind.ISOCHRONOUS: (4, 2, 2),
+}
+"""Kind → length of a packet's own header, where in it the length of the rest stands, and in how many bytes."""
+_ISO_LENGTH = 0x3FFF
+
 _H4_DIRECTIONS: dict[int, int] = {Kind.COMMAND: TO_CONTROLLER, Kind.EVENT: FROM_CONTROLLER}
 
 Framed = tuple[int, int | None, bytes, int]
@@ -117,3 +127,13 @@ def unwrap_btsnoop(link: int, flags: int, data: bytes) -> Framed:
     if not data:
         raise Malformed("H4 packet without a packet indicator")
     return data[0], direction, data[1:], 0
+
+
+def packet_length(packet: bytes) -> int | None:
+    """Return how long a packet with its indicator says it is; None where it does not reach so far."""
+    layout = PACKET_LENGTHS.get(Kind(packet[0])) if packet[:1] and packet[0] in PACKET_LENGTHS else None
+    if layout is None or len(packet) <= layout[0]:
+        return None
+    size, at, width = layout
+    rest = int.from_bytes(packet[1 + at : 1 + at + width], "little")
+    return 1 + size + (rest & _ISO_LENGTH if packet[0] == Kind.ISOCHRONOUS else rest)

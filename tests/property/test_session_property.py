@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bluewatt.errors import Malformed
@@ -41,7 +41,9 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(vreg.Unsubscribe, numbers),
     st.builds(vreg.GetValues, numbers, lists, st.booleans()),
     st.builds(vreg.SetValues, numbers, pairs, st.booleans()),
-    st.builds(vreg.Response, numbers, numbers, numbers),
+    st.builds(vreg.GetValuesAlternate, numbers, lists, st.booleans()),
+    st.builds(vreg.SetValuesAlternate, numbers, pairs, st.booleans()),
+    st.builds(vreg.Response, numbers, st.integers(-(2**64), 2**64 - 1), numbers),
     st.builds(vreg.Value, numbers, numbers, contents),
     st.builds(vreg.ValueResponse, numbers, numbers, numbers),
     st.builds(vreg.GetPathList, numbers),
@@ -301,7 +303,11 @@ def _header_of(personality: Personality) -> bytes:
     return build_header(personality.header)
 
 
-HEADERS = {id(personality): _header_of(personality) for personality in (NEW, OLD, CHARGER)}
+STUBBORN = Personality(CHARGER.header, dialects=frozenset({True}), silent=True)
+"""Understands indefinite arrays only, and disconnects who writes no keep-alive."""
+
+PERSONALITIES = (NEW, OLD, CHARGER, STUBBORN)
+HEADERS = {id(personality): _header_of(personality) for personality in PERSONALITIES}
 
 requests = st.lists(
     st.one_of(
@@ -317,7 +323,7 @@ requests = st.lists(
 faults = st.lists(st.sampled_from([GOOD, GOOD, GOOD, GOOD, LOSE, DOUBLE]), max_size=60)
 
 
-@given(mtus, st.sampled_from([NEW, OLD, CHARGER]), st.booleans(), requests)
+@given(mtus, st.sampled_from(PERSONALITIES), st.booleans(), requests)
 def test_a_clean_link_answers_every_question(
     mtu: int, personality: Personality, read_header: bool, asked: list[Message]
 ) -> None:
@@ -337,7 +343,7 @@ def test_a_clean_link_answers_every_question(
     assert pair.client.waiting == pair.device.waiting == 0
 
 
-@given(mtus, st.sampled_from([NEW, OLD, CHARGER]), requests, faults)
+@given(mtus, st.sampled_from(PERSONALITIES), requests, faults)
 @settings(max_examples=150)
 def test_a_bad_link_never_hangs_and_never_makes_up_a_value(
     mtu: int, personality: Personality, asked: list[Message], plan: list[str]
@@ -361,6 +367,12 @@ def test_a_bad_link_never_hangs_and_never_makes_up_a_value(
     assert errors == sum(1 for whole in pair.wholes if vreg.read_messages(whole)[1] is not None)
 
 
+# The keep-alive shared a message of two chunks with reads: with one chunk lost each time, the device heard none.
+@example(
+    23,
+    [GetValues(0, (0,)), GetValues(0, (0,)), GetValues(0, (0, 24)), GetDevices(), GetValues(0, (0,))],
+    [GOOD, LOSE, GOOD, LOSE],
+)
 @given(mtus, requests, faults)
 def test_the_stream_resynchronises_once_the_link_is_good_again(mtu: int, asked: list[Message], plan: list[str]) -> None:
     pair = Pair(mtu, NEW, faults=plan)

@@ -12,16 +12,18 @@ from bluewatt.wire.control import Drop, Failure, Grant, Header, Limits, UnknownC
 from bluewatt.wire.reassembly import Inbox, ProtocolError, Write
 from bluewatt.wire.session import Session
 from bluewatt.wire.session_client import ClientSide
-from bluewatt.wire.session_device import CHARGER, NEW, OLD, DeviceSide, Personality
+from bluewatt.wire.session_device import CHARGER, INVERTER, NEW, OLD, DeviceSide, Personality, Withheld
 from bluewatt.wire.session_events import DialectChanged, Event, Expired, Role, Stalled, Unanswered
 from bluewatt.wire.vreg import (
     DeviceList,
     GetDevices,
     GetPathList,
     GetValues,
+    GetValuesAlternate,
     Message,
     Response,
     SetValues,
+    SetValuesAlternate,
     Subscribe,
     Unsubscribe,
     Value,
@@ -33,6 +35,8 @@ CONTROL, LAST, BULK = Characteristic.CONTROL, Characteristic.LAST, Characteristi
 KEEP_ALIVE = SetValues(0, ((0x93, b"\x10\x27"),))
 HEADER_77 = bytes.fromhex("00040001de4a00")
 HEADER_20 = bytes.fromhex("00010001501400")
+STUBBORN = Personality(Header(protocol_version=1, max_message=80), dialects=frozenset({True}), silent=True)
+"""Understands indefinite arrays only, and disconnects who writes no keep-alive."""
 
 
 class Store:
@@ -286,7 +290,25 @@ def test_a_due_keep_alive_goes_in_front_of_what_waits() -> None:
     tell(session, Value(0, 0x93, b"\x10\x27"), now=0.1)
     session.send(GetDevices(), 3.0)
     control(session, "f901", 4.0)
-    assert frames(session.take_writes()) == [[KEEP_ALIVE, GetDevices()]]
+    assert frames(session.take_writes()) == [[KEEP_ALIVE]], "alone: with others it could be cut, and a chunk be lost"
+    control(session, "f901", 4.1)
+    assert frames(session.take_writes()) == [[GetDevices()]]
+
+
+def test_a_keep_alive_that_had_to_wait_does_not_put_off_the_next() -> None:
+    session = open_client(ClientSide())
+    session.take_writes()
+    tell(session, Value(0, 0x93, b"\x10\x27"), now=0.1)
+    control(session, "f901", 0.1)
+    session.send(GetDevices(), 3.3)  # its grant is lost, so the slot is given up at 7.3
+    session.take_writes()
+    session.on_time(7.3)
+    assert frames(session.take_writes()) == [[KEEP_ALIVE]]
+    control(session, "f901", 7.4)
+    tell(session, Value(0, 0x93, b"\x10\x27"), now=7.4)
+    assert session.deadline() == pytest.approx(10.0)
+    session.on_time(10.0)
+    assert frames(session.take_writes()) == [[KEEP_ALIVE]]
 
 
 def test_while_no_dialect_is_proven_arrays_do_not_take_others_with_them() -> None:
@@ -427,7 +449,7 @@ def test_a_dialect_may_be_remembered() -> None:
 
 
 def test_the_first_keep_alive_finds_the_dialect_before_a_charger_disconnects() -> None:
-    device = Session(DeviceSide(Store(), CHARGER))
+    device = Session(DeviceSide(Store(), STUBBORN))
     side = ClientSide()
     client = Session(side)
     air = [(device, write) for write in client.open(0.0)] + [(client, write) for write in device.open(0.0)]
@@ -510,7 +532,7 @@ def test_the_device_list_has_the_captured_bytes() -> None:
 def test_subscribing() -> None:
     session, _ = open_device()
     tell(session, Subscribe(3), Subscribe(9))
-    assert frames(session.take_writes()) == [Grant(1), [Response(0, 3, 0), Response(9, 3, 2)]]
+    assert frames(session.take_writes()) == [Grant(1), [Response(0, 3, 0)], [Response(9, 3, 2)]]
     assert frames(session.send(Value(3, 5, b"\x56"), 0.0)) == [[Value(3, 5, b"\x56")]]
     assert session.send(Value(0, 1, b"\x12"), 0.0) == [], "nobody subscribed to instance 0"
     tell(session, Unsubscribe(3))
@@ -521,10 +543,10 @@ def test_subscribing() -> None:
 def test_instance_three_is_unknown_until_it_is_subscribed() -> None:
     session, store = open_device()
     tell(session, GetValues(3, (5,)), SetValues(3, ((5, b"\x99"),)))
-    assert frames(session.take_writes()) == [Grant(1), [ValueResponse(3, 5, 1), ValueResponse(3, 5, 1)]]
+    assert frames(session.take_writes()) == [Grant(1), [ValueResponse(3, 5, 1)], [ValueResponse(3, 5, 1)]]
     assert store.content[3, 5] == b"\x55"
     tell(session, Subscribe(3), GetValues(3, (5,)))
-    assert frames(session.take_writes())[1] == [Response(0, 3, 0), Value(3, 5, b"\x55")]
+    assert frames(session.take_writes())[1:] == [[Response(0, 3, 0)], [Value(3, 5, b"\x55")]]
 
 
 def test_reading_and_writing_answer_in_order() -> None:
@@ -532,13 +554,31 @@ def test_reading_and_writing_answer_in_order() -> None:
     tell(session, GetValues(0, (1, 99, 2)), SetValues(0, ((1, b"\x77"), (2, b"\x00\x00"))), GetValues(0, (1, 1)))
     assert frames(session.take_writes()) == [
         Grant(1),
-        [
-            *(Value(0, 1, b"\x11"), ValueResponse(0, 99, 1), Value(0, 2, b"\x22\x22")),
-            *(Value(0, 1, b"\x77"), ValueResponse(0, 2, 3)),
-            *(Value(0, 1, b"\x77"), Value(0, 1, b"\x77")),
-        ],
+        [Value(0, 1, b"\x11"), ValueResponse(0, 99, 1), Value(0, 2, b"\x22\x22")],
+        [Value(0, 1, b"\x77"), ValueResponse(0, 2, 3)],
+        [Value(0, 1, b"\x77"), Value(0, 1, b"\x77")],
     ]
     assert store.content[0, 1] == b"\x77"
+
+
+def test_each_request_of_one_message_is_answered_in_a_message_of_its_own_but_on_instance_one() -> None:
+    session, _ = open_device()
+    before = session.credit
+    tell(session, *(GetValues(0, (number,)) for number in (1, 2, 3)), GetValues(1, (1,)), GetValues(1, (2,)))
+    values = [[Value(0, 1, b"\x11")], [Value(0, 2, b"\x22\x22")], [Value(0, 3, bytes(34))]]
+    unknown = [ValueResponse(1, 1, 1), ValueResponse(1, 2, 1)]
+    assert frames(session.take_writes()) == [Grant(1), *values, unknown]
+    assert before - session.credit == 4, "each costs a credit"
+
+
+def test_what_is_pushed_travels_alone() -> None:
+    session, _ = open_device(credit=0)
+    tell(session, Subscribe(0))
+    for register in (1, 4):
+        session.send(Value(0, register, b"\x01"), 0.0)
+    control(session, "f980")
+    pushed = [[Value(0, 1, b"\x01")], [Value(0, 4, b"\x01")]]
+    assert frames(session.take_writes())[-2:] == pushed
 
 
 def test_answers_longer_than_the_client_takes_are_spread_over_messages() -> None:
@@ -562,7 +602,9 @@ def test_without_credit_answers_wait_and_the_newest_value_wins() -> None:
     tell(session, GetValues(0, (2, 4)))
     assert frames(session.take_writes()) == [Grant(1)], "the slot comes back even where there is no credit to answer"
     control(session, "f901")
-    assert frames(session.take_writes()) == [[Value(0, 1, b"\x03"), Value(0, 2, b"\x22\x22"), Value(0, 4, b"\x44")]]
+    assert frames(session.take_writes()) == [[Value(0, 1, b"\x03")]]
+    control(session, "f901")
+    assert frames(session.take_writes()) == [[Value(0, 2, b"\x22\x22"), Value(0, 4, b"\x44")]]
 
 
 def test_a_client_without_grants_cannot_fill_the_device() -> None:
@@ -600,11 +642,51 @@ def test_a_device_that_knows_one_dialect_only() -> None:
     assert frames(session.take_writes()) == [Grant(1), Failure(3)]
     tell(session, GetValues(0, (1,)))
     assert frames(session.take_writes()) == [Grant(1), [Value(0, 1, b"\x11")]]
-    session, _ = open_device(CHARGER)
+    session, _ = open_device(STUBBORN)
     tell(session, GetValues(0, (1,)))
     assert frames(session.take_writes()) == [Grant(1)]
     tell(session, GetDevices())
     assert len(frames(session.take_writes())) == 2, "what has no array is understood in any dialect"
+
+
+@pytest.mark.parametrize("indefinite", [False, True])
+@pytest.mark.parametrize(("get", "set_"), [(GetValues, SetValues), (GetValuesAlternate, SetValuesAlternate)])
+def test_a_charger_takes_both_dialects_and_both_sets_of_opcodes(
+    get: type[GetValues], set_: type[SetValues], indefinite: bool
+) -> None:
+    session, store = open_device(CHARGER)
+    tell(session, get(0, (1, 99), indefinite))
+    assert frames(session.take_writes()) == [Grant(1), [Value(0, 1, b"\x11"), ValueResponse(0, 99, 1)]]
+    tell(session, set_(0, ((1, b"\x77"), (2, b"")), indefinite))
+    assert frames(session.take_writes()) == [Grant(1), [Value(0, 1, b"\x77"), ValueResponse(0, 2, 3)]]
+    assert store.content[0, 1] == b"\x77"
+
+
+@pytest.mark.parametrize("personality", [NEW, OLD, INVERTER])
+def test_others_know_the_usual_opcodes_only(personality: Personality) -> None:
+    session, store = open_device(personality)
+    tell(session, GetValuesAlternate(0, (1,)))
+    assert frames(session.take_writes()) == [Grant(1), Failure(3)]
+    tell(session, SetValuesAlternate(0, ((1, b"\x77"),)))
+    assert frames(session.take_writes()) == [Grant(1), Failure(3)]
+    assert store.content[0, 1] == b"\x11"
+
+
+@pytest.mark.parametrize(("get", "said"), [(GetValues, "0719ec650502"), (GetValuesAlternate, "0719ec652502")])
+def test_what_is_withheld_is_refused_with_the_opcode_of_the_request(get: type[GetValues], said: str) -> None:
+    session, store = open_device(CHARGER)
+    store.content[0, 0xEC65] = Withheld(ResultCode.NOT_ACCEPTABLE)  # type: ignore[assignment]
+    tell(session, get(0, (0xEC65,)))
+    assert session.take_writes()[-1] == Write(LAST, bytes.fromhex(said))
+
+
+def test_a_client_takes_the_echo_of_an_alternate_opcode_for_an_answer() -> None:
+    session = open_client()
+    session.send(GetValues(0, (0xEC65,)), 0.0)
+    control(session, "f901", 0.1)
+    assert session.deadline() == 4.0, "the answer is awaited"
+    tell(session, Response(0xEC65, -6, 2), now=0.1)
+    assert session.deadline() is None
 
 
 def test_a_device_expires_without_keep_alive() -> None:
@@ -634,8 +716,20 @@ def test_a_keep_alive_that_is_no_time_is_not_acceptable(content: bytes) -> None:
 def test_an_old_device_knows_no_keep_alive_and_never_expires() -> None:
     session, _ = open_device(OLD)
     tell(session, SetValues(0, ((0x93, b"\x10\x27"),)), GetValues(0, (0x93,)))
-    assert frames(session.take_writes()) == [Grant(1), [ValueResponse(0, 0x93, 1), ValueResponse(0, 0x93, 1)]]
+    assert frames(session.take_writes()) == [Grant(1), [ValueResponse(0, 0x93, 1)], [ValueResponse(0, 0x93, 1)]]
     assert session.deadline() is None
+
+
+@pytest.mark.parametrize("personality", [CHARGER, INVERTER])
+def test_a_charger_and_an_inverter_repeat_the_keep_alive_and_never_expire(personality: Personality) -> None:
+    session, _ = open_device(personality)
+    tell(session, GetValues(0, (0x93,)))
+    assert frames(session.take_writes())[-1] == [Value(0, 0x93, b"\xff\xff")]
+    assert session.deadline() is None
+    tell(session, KEEP_ALIVE, GetValues(0, (0x93,)))
+    assert frames(session.take_writes()) == [Grant(1), *[[Value(0, 0x93, b"\x10\x27")]] * 2]
+    assert session.deadline() is None
+    assert session.on_time(1e6) == ()
 
 
 def test_a_new_client_on_the_same_device_starts_from_nothing() -> None:

@@ -11,6 +11,7 @@ from bluewatt.wire.vreg import (
     GetPathList,
     GetPathValues,
     GetValues,
+    GetValuesAlternate,
     Message,
     NewPath,
     PathList,
@@ -19,6 +20,7 @@ from bluewatt.wire.vreg import (
     Response,
     SetPathValues,
     SetValues,
+    SetValuesAlternate,
     Subscribe,
     Unknown,
     Unsubscribe,
@@ -46,7 +48,11 @@ BOTH_WAYS = {
     "0e030163412f42": NewPath(3, 1, "A/B"),
     "0f0301f93c00": PathValue(3, 1, bytes.fromhex("f93c00")),
     "10030102": PathValueResponse(3, 1, 2),
-    "2503": Unknown(-6, bytes.fromhex("2503")),
+    "25009f19ec65ff": GetValuesAlternate(0, (0xEC65,), indefinite=True),
+    "250381190200": GetValuesAlternate(3, (0x0200,)),
+    "2600821893421027": SetValuesAlternate(0, ((0x93, b"\x10\x27"),)),
+    "0719ec652502": Response(0xEC65, -6, 2),
+    "2703": Unknown(-8, bytes.fromhex("2703")),
     "18194101": Unknown(0x19, bytes.fromhex("18194101")),
 }
 

@@ -35,8 +35,10 @@ _LABELS: dict[type, tuple[str, ...]] = {
 }
 _IN_ARRAYS: dict[type, tuple[str, ...]] = {
     vreg.GetValues: ("register",),
+    vreg.GetValuesAlternate: ("register",),
     vreg.Subscribe: ("register",),
     vreg.SetValues: ("register", "content"),
+    vreg.SetValuesAlternate: ("register", "content"),
     vreg.DeviceList: ("instance", "kind"),
     vreg.GetPathValues: ("index",),
     vreg.SetPathValues: ("index", "value"),
@@ -160,7 +162,7 @@ def _item(line: Line, label: str, raw: bytes) -> str:
         return f"{label}, {counted(len(content), 'byte')}, lowest first"
     if label in ("path", "value"):
         return f"{label} {cbor.decode_any(raw)!r}"
-    number, _ = cbor.read_uint(raw, 0)
+    number, _ = cbor.read_int(raw, 0)
     if label == "register":
         return f"register 0x{number:04X} {register_name(number, line.family)}"
     return f"{label} {opcode_word(number)}" if label == "request" else f"{label} {number}"

@@ -224,6 +224,8 @@ _WORDS: dict[type, Callable[[Line, Any, bool], str]] = {
     vreg.Unsubscribe: lambda line, content, reveal: f"unsubscribes from instance {content.instance}",
     vreg.GetValues: _get,
     vreg.SetValues: _set,
+    vreg.GetValuesAlternate: _get,
+    vreg.SetValuesAlternate: _set,
     vreg.Response: _response,
     vreg.Value: _value,
     vreg.ValueResponse: _value_response,

@@ -6,6 +6,7 @@ Sources: protocol pages instant-readout (section 1), victronconnect-gatt (sectio
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -124,6 +125,17 @@ class Opcode(enum.IntEnum):
     NEW_PATH = 0x0E
     PATH_VALUE = 0x0F
     PATH_VALUE_RESPONSE = 0x10
+    GET_VALUES_ALTERNATE = -6
+    """0x25 on the wire, which is CBOR for -6: 0x05 with bit 0x20. Chargers take it as 0x05 (single source, two
+    products)."""
+    SET_VALUES_ALTERNATE = -7
+    """0x26 on the wire: 0x06 with bit 0x20. Chargers take it as 0x06 (single source, two products)."""
+
+
+PLAIN_OPCODE: Final[Mapping[int, int]] = MappingProxyType(
+    {Opcode.GET_VALUES_ALTERNATE: Opcode.GET_VALUES, Opcode.SET_VALUES_ALTERNATE: Opcode.SET_VALUES}
+)
+"""The usual opcode of each alternate one."""
 
 
 class ControlOpcode(enum.IntEnum):

@@ -233,7 +233,7 @@ class VregChannel:
     def _respond(self, response: Response) -> None:
         if response.request_opcode == Opcode.SUBSCRIBE and self._subscribing and not self._subscribing.done():
             self._subscribing.set_result(response.code)
-        elif response.code and response.request_opcode in (Opcode.GET_VALUES, Opcode.SET_VALUES):
+        elif response.code and response.request in (Opcode.GET_VALUES, Opcode.SET_VALUES):
             # The item is 0 for the whole request, the instance or a register (section 5.2).
             for key in [key for key in self._waiting if response.item in (0, *key)]:
                 self._reject(key, refused(self._name, key[1], response.code))

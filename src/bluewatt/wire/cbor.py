@@ -168,6 +168,11 @@ def write_uint(number: int) -> bytes:
     return write_head(UNSIGNED, number)
 
 
+def write_int(number: int) -> bytes:
+    """An integer, negative ones included, shortest form."""
+    return write_head(NEGATIVE, -1 - number) if number < 0 else write_head(UNSIGNED, number)
+
+
 def write_bytes(value: bytes) -> bytes:
     """A byte string."""
     return write_head(BYTES, len(value)) + value

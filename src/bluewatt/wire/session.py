@@ -31,7 +31,8 @@ hears 128 messages and then silence.
 Control frames cost no credit, so neither side can starve the other of grants.
 
 The queue. Records wait in order; a message takes as many from its front as the peer's longest message allows, and as
-belong together: what a device may refuse as a whole does not take others with it. While the device has no credit, a
+belong together: what a device may refuse as a whole does not take others with it, and a device answers each request in
+a message of its own. While the device has no credit, a
 newer value replaces the older one of its register, so a slow reader gets the present, not the past. The queue is
 bounded.
 
@@ -220,9 +221,12 @@ class Session:
 
     # What sides use.
 
-    def queue(self, message: Message, *, first: bool = False) -> None:
-        """Put a record into the queue. Without credit, a newer value replaces the older one of its register."""
-        self._queue.put(message, first=first, replace=self.credit == 0)
+    def queue(self, message: Message, *, first: bool = False, together: object = None) -> None:
+        """Put a record into the queue. Without credit, a newer value replaces the older one of its register.
+
+        Records of equal `together` may share a message; None leaves that to the side's `group`.
+        """
+        self._queue.put(message, first=first, replace=self.credit == 0, together=together)
 
     def control(self, frame: Control) -> None:
         """Write a control frame at once; it needs no credit."""

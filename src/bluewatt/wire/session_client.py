@@ -142,22 +142,23 @@ class ClientSide:
         return build_message(message)
 
     def group(self, message: Message) -> object:
-        """Path calls travel alone. While no dialect is proven, so do writes, and reads keep to themselves.
+        """Path calls and the keep-alive travel alone. While no dialect is proven, so do writes, and reads keep apart.
 
         A device that does not understand an array drops the whole message, so nothing else may be in it that is not
-        asked again.
+        asked again. The keep-alive must be one chunk: in two, with others, a lost chunk costs the connection.
         """
-        if isinstance(message, _PATH_CALLS):
+        if isinstance(message, _PATH_CALLS) or _is_keep_alive(message):
             return object()
         if self.dialect_proven or not isinstance(message, _WITH_ARRAY):
             return None
         return GetValues if isinstance(message, GetValues) or _keys(message) else object()
 
     def prepare(self, session: Session, now: float) -> None:
-        """A due keep-alive goes in front of what waits."""
+        """A due keep-alive goes in front of what waits, and one that had to wait does not put off the next."""
         if self._keep_alive is None or self._keep_alive_due is None or now < self._keep_alive_due or not session.credit:
             return
-        self._keep_alive_due = now + self._keep_alive / _REPEATS
+        period = self._keep_alive / _REPEATS
+        self._keep_alive_due += period * (1 + (now - self._keep_alive_due) // period)
         milliseconds = round(self._keep_alive * 1000).to_bytes(2, "little")
         session.queue(SetValues(KEEP_ALIVE_INSTANCE, ((KEEP_ALIVE_REGISTER, milliseconds),)), first=True)
 
@@ -280,7 +281,7 @@ class ClientSide:
             elif refused or message.instance not in self._subscribed:
                 # A value of a subscribed instance may be a push nobody asked for, so it would prove nothing.
                 self.dialect_proven = True
-        elif isinstance(message, Response) and message.request_opcode in (Opcode.GET_VALUES, Opcode.SET_VALUES):
+        elif isinstance(message, Response) and message.request in (Opcode.GET_VALUES, Opcode.SET_VALUES):
             self.dialect_proven = True
             self._asked = {key: asked for key, asked in self._asked.items() if not _concerns(message, key, asked)}
 
@@ -290,22 +291,22 @@ class ClientSide:
             self._keep_alive_due = None
 
 
+def _is_keep_alive(message: Message) -> bool:
+    if not isinstance(message, SetValues):
+        return False
+    return any((message.instance, register) == _KEEP_ALIVE_KEY for register, _ in message.writes)
+
+
 def _keys(message: Message) -> Sequence[Key]:
     if isinstance(message, GetValues):
         return [(message.instance, register) for register in message.registers]
-    if isinstance(message, SetValues):
-        # Ordinary settings may be accepted without a word (section 9); the keep-alive is always answered.
-        return [
-            (message.instance, register)
-            for register, _ in message.writes
-            if (message.instance, register) == _KEEP_ALIVE_KEY
-        ]
-    return ()
+    # Ordinary settings may be accepted without a word (section 9); the keep-alive is always answered.
+    return [_KEEP_ALIVE_KEY] if _is_keep_alive(message) else ()
 
 
 def _concerns(response: Response, key: Key, asked: _Question) -> bool:
     # The item is 0 for the whole request, the instance or a register (section 5.2).
-    return asked.message.opcode == response.request_opcode and response.item in (0, *key)
+    return asked.message.opcode == response.request and response.item in (0, *key)
 
 
 def _split(message: Message, limit: int, build: Callable[[Message], bytes]) -> Iterator[Message]:

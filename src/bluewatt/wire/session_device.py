@@ -2,6 +2,9 @@
 
 Protocol page victronconnect-gatt, section 8. The store is a port: whoever emulates a device gives an object with the
 three methods of `Registers`.
+
+Each request is answered in a message of its own, as the captured SmartShunt did: eight reads that came in one message
+left in eight notifications. What is pushed travels alone, too. Only its answers for instance 1 shared a message.
 """
 
 from __future__ import annotations
@@ -27,9 +30,11 @@ from bluewatt.wire.vreg import (
     DeviceList,
     GetDevices,
     GetValues,
+    GetValuesAlternate,
     Message,
     Response,
     SetValues,
+    SetValuesAlternate,
     Subscribe,
     Unsubscribe,
     Value,
@@ -39,6 +44,13 @@ from bluewatt.wire.vreg import (
 
 _KEEP_ALIVE = (KEEP_ALIVE_INSTANCE, KEEP_ALIVE_REGISTER)
 _KEEP_ALIVE_SIZE = 2
+_FOREVER = b"\xff" * _KEEP_ALIVE_SIZE
+
+
+class Withheld(msgspec.Struct, frozen=True, gc=False):
+    """A read that is refused as a request, with a Response: so is the key before PUK and PIN (section 10)."""
+
+    code: int
 
 
 class Registers(Protocol):
@@ -48,7 +60,7 @@ class Registers(Protocol):
         """Instances with their kinds, in the order to list them."""
         ...
 
-    def get(self, instance: int, register: int) -> bytes | int:
+    def get(self, instance: int, register: int) -> bytes | int | Withheld:
         """Content of a register, little endian, or the code to refuse with (`ResultCode`)."""
         ...
 
@@ -62,21 +74,33 @@ class Personality(msgspec.Struct, frozen=True):
 
     header: Header
     keep_alive: float | None = 10.0
-    """Seconds until a client that never wrote the keep-alive is disconnected; None: the register is unknown."""
+    """Seconds until a client that never wrote the keep-alive is disconnected; None: it is never disconnected."""
+    knows_keep_alive: bool = True
+    """Whether the keep-alive register is there; a device without a deadline only repeats what is written to it."""
     dialects: frozenset[bool] = frozenset({False, True})
     """Array dialects understood: False definite, True indefinite."""
     silent: bool = False
     """Whether the dialect not understood is ignored without a word, instead of answered with a failure."""
+    alternate_opcodes: bool = False
+    """Whether 0x25 and 0x26 are taken as 0x05 and 0x06."""
+    packed: frozenset[int] = frozenset({1})
+    """Instances whose answers share a message (captured)."""
 
 
 NEW: Final = Personality(Header(protocol_version=4, max_message=222, chunk_size=74))
 """A SmartShunt or SmartSolar of recent firmware (header as read from a SmartSolar, section 4.1)."""
 
-OLD: Final = Personality(Header(protocol_version=4, max_message=160, chunk_size=SMALLEST_CHUNK), keep_alive=None)
+OLD: Final = Personality(
+    Header(protocol_version=4, max_message=160, chunk_size=SMALLEST_CHUNK), keep_alive=None, knows_keep_alive=False
+)
 """The SmartShunt of January 2021: MTU 23, no keep-alive (its header is inferred: the capture never reads it)."""
 
-CHARGER: Final = Personality(Header(protocol_version=1, max_message=80), dialects=frozenset({True}), silent=True)
-"""A charger that understands indefinite arrays only (header as read from an IP22; the dialect is single source)."""
+CHARGER: Final = Personality(Header(protocol_version=1, max_message=80), keep_alive=None, alternate_opcodes=True)
+"""An Orion or IP22 (header as read from an IP22): both array dialects, both sets of opcodes, and no trace in which it
+disconnects for want of a keep-alive (amendments of the protocol page, single source each)."""
+
+INVERTER: Final = Personality(NEW.header, keep_alive=None)
+"""A Phoenix, of which no trace shows a disconnection for want of a keep-alive either (single source)."""
 
 
 class DeviceSide:
@@ -99,7 +123,7 @@ class DeviceSide:
         self._subscribed_first = frozenset(subscribed_first)
         self._misunderstood = frozenset({False, True}) - personality.dialects
         self._greeted = False
-        self._keep_alive = personality.keep_alive
+        self._keep_alive = _content(personality.keep_alive)
         self._expires: float | None = None
         self._answers: dict[type[Message], Callable[[Session, Message, float], Iterable[Message]]] = {
             GetDevices: self._list_devices,
@@ -108,6 +132,8 @@ class DeviceSide:
             GetValues: self._get_values,
             SetValues: self._set_values,
         }
+        if personality.alternate_opcodes:
+            self._answers |= {GetValuesAlternate: self._get_values, SetValuesAlternate: self._set_values}
 
     @property
     def header(self) -> Header:
@@ -118,7 +144,7 @@ class DeviceSide:
         """A client connected; nothing is granted until it says what it can take."""
         self.subscriptions.clear()
         self._greeted = False
-        self._keep_alive = self.personality.keep_alive
+        self._keep_alive = _content(self.personality.keep_alive)
         self._arm(now)
 
     def admit(self, session: Session, message: Message) -> Sequence[Message]:
@@ -131,8 +157,8 @@ class DeviceSide:
         return build_message(message)
 
     def group(self, message: Message) -> object:
-        """Answers share messages freely."""
-        return None
+        """What is pushed travels alone."""
+        return object()
 
     def prepare(self, session: Session, now: float) -> None:
         """Nothing is put in front."""
@@ -150,8 +176,9 @@ class DeviceSide:
                 self._misunderstand(session)
                 break
             else:
+                together = self._together(message)
                 for reply in answer(session, message, now):
-                    session.queue(reply)
+                    session.queue(reply, together=together)
         return ()
 
     def damaged(self, session: Session, error: ProtocolError, now: float) -> None:
@@ -177,12 +204,18 @@ class DeviceSide:
         self._expires = None
         return (Expired(),)
 
+    def _together(self, message: Message) -> object:
+        """What the answers to a request have in common with those they may share a message with."""
+        instance = getattr(message, "instance", None)
+        return instance if instance in self.personality.packed and not isinstance(message, Subscribe) else object()
+
     def _misunderstand(self, session: Session) -> None:
         if not self.personality.silent:
             session.control(Failure(UNSUPPORTED_REQUEST))
 
     def _arm(self, now: float) -> None:
-        self._expires = None if self._keep_alive is None else now + self._keep_alive
+        seconds = int.from_bytes(self._keep_alive, "little") / 1000
+        self._expires = None if self.personality.keep_alive is None else now + seconds
 
     def _list_devices(self, session: Session, message: Message, now: float) -> Iterable[Message]:
         return (DeviceList(tuple(self.registers.devices())),)
@@ -202,11 +235,15 @@ class DeviceSide:
     def _get_values(self, session: Session, message: Message, now: float) -> Iterable[Message]:
         assert isinstance(message, GetValues)
         for register in message.registers:
-            yield _reply(message.instance, register, self._get(message.instance, register))
+            content = self._get(message.instance, register)
+            if isinstance(content, Withheld):
+                yield Response(register, message.opcode, content.code)
+            else:
+                yield _reply(message.instance, register, content)
 
-    def _get(self, instance: int, register: int) -> bytes | int:
+    def _get(self, instance: int, register: int) -> bytes | int | Withheld:
         if (instance, register) == _KEEP_ALIVE:
-            return self._keep_alive_content()
+            return self._keep_alive if self.personality.knows_keep_alive else ResultCode.UNKNOWN_REGISTER
         if instance in self._subscribed_first and instance not in self.subscriptions:
             return ResultCode.UNKNOWN_REGISTER
         return self.registers.get(instance, register)
@@ -223,19 +260,19 @@ class DeviceSide:
             return ResultCode.UNKNOWN_REGISTER
         return self.registers.set(instance, register, value)
 
-    def _keep_alive_content(self) -> bytes | int:
-        if self._keep_alive is None:
-            return ResultCode.UNKNOWN_REGISTER
-        return round(self._keep_alive * 1000).to_bytes(_KEEP_ALIVE_SIZE, "little")
-
     def _set_keep_alive(self, value: bytes, now: float) -> bytes | int:
-        if self._keep_alive is None:
+        if not self.personality.knows_keep_alive:
             return ResultCode.UNKNOWN_REGISTER
         if len(value) != _KEEP_ALIVE_SIZE or not any(value):
             return ResultCode.NOT_ACCEPTABLE
-        self._keep_alive = int.from_bytes(value, "little") / 1000
+        self._keep_alive = value
         self._arm(now)
         return value
+
+
+def _content(keep_alive: float | None) -> bytes:
+    """The keep-alive register before anything was written to it; all ones for no deadline (inferred)."""
+    return _FOREVER if keep_alive is None else round(keep_alive * 1000).to_bytes(_KEEP_ALIVE_SIZE, "little")
 
 
 def _reply(instance: int, register: int, result: bytes | int) -> Message:

@@ -15,7 +15,7 @@ class Queue:
     """Records in order, with the newest value of a register replacing an older one where that is wanted."""
 
     def __init__(self) -> None:
-        self._records: OrderedDict[object, Message] = OrderedDict()
+        self._records: OrderedDict[object, tuple[Message, object]] = OrderedDict()
         self._count = 0
 
     def __len__(self) -> int:
@@ -25,11 +25,16 @@ class Queue:
         """Forget all."""
         self._records.clear()
 
-    def put(self, message: Message, *, first: bool = False, replace: bool = False) -> None:
-        """Append a record or put it in front; `replace` drops the waiting one about the same register."""
+    def put(
+        self, message: Message, *, first: bool = False, replace: bool = False, together: object = None
+    ) -> None:
+        """Append a record or put it in front; `replace` drops the waiting one about the same register.
+
+        `together` is the group of the record, None where whoever takes it decides.
+        """
         key = self._key(message, replace=replace)
         self._records.pop(key, None)
-        self._records[key] = message
+        self._records[key] = message, together
         if first:
             self._records.move_to_end(key, last=False)
         if len(self._records) > LONGEST_QUEUE:
@@ -49,9 +54,9 @@ class Queue:
         taken: list[Message] = []
         together = None
         while self._records:
-            message = next(iter(self._records.values()))
+            message, own = next(iter(self._records.values()))
             raw = build(message)
-            own = group(message)
+            own = group(message) if own is None else own
             if taken and (own != together or len(packed) + len(raw) > limit):
                 break
             packed += raw

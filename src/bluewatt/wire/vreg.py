@@ -1,193 +1,67 @@
-"""Messages of VictronConnect's protocol: one frozen class each, read from bytes and built back to the same bytes.
+"""The grammar of VictronConnect's messages: read from bytes, and built back to the same bytes.
 
 A message is an opcode and its parameters, each a top-level CBOR item; messages follow each other without length or
-checksum (protocol page victronconnect-gatt, section 5). Opcodes 0x04 and 0x0A to 0x10 come from a single source.
-
-`indefinite` tells the array dialect (`9f … ff` instead of `81 …`): some chargers were reported to understand only the
-indefinite one (section 0, fact 9, single source), and a DeviceList was only ever seen in it.
+checksum (protocol page victronconnect-gatt, section 5). The classes themselves stand in `vreg_messages`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from bluewatt.errors import Malformed, Unencodable
 from bluewatt.tables.gatt import Opcode
 from bluewatt.wire import cbor
-
-
-class GetDevices(msgspec.Struct, frozen=True, gc=False):
-    """Asks which instances the device has."""
-
-    opcode: ClassVar[int] = Opcode.GET_DEVICES
-
-
-class DeviceList(msgspec.Struct, frozen=True):
-    """The instances of the device with a kind each (1 was seen for instance 3 only; its meaning is unknown)."""
-
-    opcode: ClassVar[int] = Opcode.DEVICE_LIST
-    pairs: tuple[tuple[int, int], ...]
-    indefinite: bool = True
-
-
-class Subscribe(msgspec.Struct, frozen=True):
-    """Asks for every change of an instance; some clients append an array of registers (None: no array)."""
-
-    opcode: ClassVar[int] = Opcode.SUBSCRIBE
-    instance: int
-    registers: tuple[int, ...] | None = None
-    indefinite: bool = False
-
-
-class Unsubscribe(msgspec.Struct, frozen=True, gc=False):
-    """Ends a subscription."""
-
-    opcode: ClassVar[int] = Opcode.UNSUBSCRIBE
-    instance: int
-
-
-class GetValues(msgspec.Struct, frozen=True):
-    """Asks for registers of an instance."""
-
-    opcode: ClassVar[int] = Opcode.GET_VALUES
-    instance: int
-    registers: tuple[int, ...]
-    indefinite: bool = False
-
-
-class SetValues(msgspec.Struct, frozen=True):
-    """Writes registers of an instance: pairs of register and little-endian content."""
-
-    opcode: ClassVar[int] = Opcode.SET_VALUES
-    instance: int
-    writes: tuple[tuple[int, bytes], ...]
-    indefinite: bool = False
-
-
-class Response(msgspec.Struct, frozen=True, gc=False):
-    """Answer to a whole request: the item concerned (0: all of it), the opcode of the request, a code (0: done)."""
-
-    opcode: ClassVar[int] = Opcode.RESPONSE
-    item: int
-    request_opcode: int
-    code: int
-
-
-class Value(msgspec.Struct, frozen=True, gc=False):
-    """Content of a register, asked for or not; little-endian bytes."""
-
-    opcode: ClassVar[int] = Opcode.VALUE
-    instance: int
-    register: int
-    value: bytes
-
-
-class ValueResponse(msgspec.Struct, frozen=True, gc=False):
-    """A register was refused; the codes are `bluewatt.tables.gatt.ResultCode`."""
-
-    opcode: ClassVar[int] = Opcode.VALUE_RESPONSE
-    instance: int
-    register: int
-    code: int
-
-
-class GetPathList(msgspec.Struct, frozen=True, gc=False):
-    """Asks for the paths of an instance."""
-
-    opcode: ClassVar[int] = Opcode.GET_PATH_LIST
-    instance: int
-
-
-class GetPathValues(msgspec.Struct, frozen=True):
-    """Asks for values by path index."""
-
-    opcode: ClassVar[int] = Opcode.GET_PATH_VALUES
-    instance: int
-    indices: tuple[int, ...]
-    indefinite: bool = False
-
-
-class SetPathValues(msgspec.Struct, frozen=True):
-    """Writes values by path index: pairs of index and one raw CBOR item (laid out by analogy with SetValues)."""
-
-    opcode: ClassVar[int] = Opcode.SET_PATH_VALUES
-    instance: int
-    writes: tuple[tuple[int, bytes], ...]
-    indefinite: bool = False
-
-
-class PathList(msgspec.Struct, frozen=True, gc=False):
-    """The paths of an instance: a big-endian u32 length and a zlib stream."""
-
-    opcode: ClassVar[int] = Opcode.PATH_LIST
-    instance: int
-    compressed: bytes
-
-
-class NewPath(msgspec.Struct, frozen=True, gc=False):
-    """A path appeared."""
-
-    opcode: ClassVar[int] = Opcode.NEW_PATH
-    instance: int
-    index: int
-    path: str
-
-
-class PathValue(msgspec.Struct, frozen=True, gc=False):
-    """The value of a path: one raw CBOR item of any kind."""
-
-    opcode: ClassVar[int] = Opcode.PATH_VALUE
-    instance: int
-    index: int
-    raw: bytes
-
-    def decoded(self) -> object:
-        """The item as a Python value; raises `Malformed`."""
-        return cbor.decode_any(self.raw)
-
-
-class PathValueResponse(msgspec.Struct, frozen=True, gc=False):
-    """A path was refused."""
-
-    opcode: ClassVar[int] = Opcode.PATH_VALUE_RESPONSE
-    instance: int
-    index: int
-    code: int
-
-
-class Unknown(msgspec.Struct, frozen=True, gc=False):
-    """A message of an opcode nobody has described, kept as bytes, opcode included.
-
-    How many parameters it has is unknown, so it takes all CBOR items up to the end of the bytes.
-    """
-
-    opcode: int
-    raw: bytes
-
-
-Message = (
-    GetDevices
-    | DeviceList
-    | Subscribe
-    | Unsubscribe
-    | GetValues
-    | SetValues
-    | Response
-    | Value
-    | ValueResponse
-    | GetPathList
-    | GetPathValues
-    | SetPathValues
-    | PathList
-    | NewPath
-    | PathValue
-    | PathValueResponse
-    | Unknown
+from bluewatt.wire.vreg_messages import (
+    DeviceList,
+    GetDevices,
+    GetPathList,
+    GetPathValues,
+    GetValues,
+    GetValuesAlternate,
+    Message,
+    NewPath,
+    PathList,
+    PathValue,
+    PathValueResponse,
+    Response,
+    SetPathValues,
+    SetValues,
+    SetValuesAlternate,
+    Subscribe,
+    Unknown,
+    Unsubscribe,
+    Value,
+    ValueResponse,
 )
-"""One message; `isinstance(x, Message)` works."""
+
+__all__ = [
+    "DeviceList",
+    "GetDevices",
+    "GetPathList",
+    "GetPathValues",
+    "GetValues",
+    "GetValuesAlternate",
+    "Message",
+    "NewPath",
+    "PathList",
+    "PathValue",
+    "PathValueResponse",
+    "Response",
+    "SetPathValues",
+    "SetValues",
+    "SetValuesAlternate",
+    "Subscribe",
+    "Unknown",
+    "Unsubscribe",
+    "Value",
+    "ValueResponse",
+    "build_message",
+    "parse_messages",
+    "read_messages",
+]
 
 
 def parse_messages(data: bytes) -> list[Message]:
@@ -223,7 +97,7 @@ def build_message(message: Message) -> bytes:
     fields = msgspec.structs.astuple(message)
     try:
         body = b"".join(item.write(field) for item, field in zip(layout.items, fields, strict=False))
-        return cbor.write_uint(message.opcode) + body + _write_array(layout, fields[len(layout.items) :])
+        return cbor.write_int(message.opcode) + body + _write_array(layout, fields[len(layout.items) :])
     except (TypeError, ValueError) as error:
         raise Unencodable(f"{message!r} cannot be written: {error}") from error
 
@@ -328,10 +202,12 @@ def _path_writes(writes: Sequence[tuple[int, bytes]]) -> list[bytes]:
 
 
 _UINT = _Item(cbor.read_uint, cbor.write_uint)
+_INT = _Item(cbor.read_int, cbor.write_int)
 _BYTES = _Item(cbor.read_bytes, cbor.write_bytes)
 _TEXT = _Item(cbor.read_text, cbor.write_text)
 _RAW = _Item(cbor.read_raw, bytes)
 _NUMBERS = _Array(_read_numbers, _numbers)
+_WRITES = _Array(_reader_of_writes(cbor.read_bytes), _writes)
 
 _BY_OPCODE: dict[int, _Layout] = {
     Opcode.GET_DEVICES: _Layout(GetDevices),
@@ -339,8 +215,10 @@ _BY_OPCODE: dict[int, _Layout] = {
     Opcode.SUBSCRIBE: _Layout(Subscribe, (_UINT,), _NUMBERS._replace(may_be_absent=True)),
     Opcode.UNSUBSCRIBE: _Layout(Unsubscribe, (_UINT,)),
     Opcode.GET_VALUES: _Layout(GetValues, (_UINT,), _NUMBERS),
-    Opcode.SET_VALUES: _Layout(SetValues, (_UINT,), _Array(_reader_of_writes(cbor.read_bytes), _writes)),
-    Opcode.RESPONSE: _Layout(Response, (_UINT, _UINT, _UINT)),
+    Opcode.SET_VALUES: _Layout(SetValues, (_UINT,), _WRITES),
+    Opcode.GET_VALUES_ALTERNATE: _Layout(GetValuesAlternate, (_UINT,), _NUMBERS),
+    Opcode.SET_VALUES_ALTERNATE: _Layout(SetValuesAlternate, (_UINT,), _WRITES),
+    Opcode.RESPONSE: _Layout(Response, (_UINT, _INT, _UINT)),
     Opcode.VALUE: _Layout(Value, (_UINT, _UINT, _BYTES)),
     Opcode.VALUE_RESPONSE: _Layout(ValueResponse, (_UINT, _UINT, _UINT)),
     Opcode.GET_PATH_LIST: _Layout(GetPathList, (_UINT,)),

@@ -30,6 +30,12 @@ local function uint(data, at)
   return number, stop
 end
 
+local function int(data, at)
+  local major, number, stop = head(data, at)
+  if major > NEGATIVE or not number then fail(("a number was expected where %02x stands"):format(byte(data, at))) end
+  return major == NEGATIVE and -1 - number or number, stop
+end
+
 local function sized(data, at, wanted)
   local major, length, start = head(data, at)
   if major ~= wanted or not length then fail(("a string was expected where %02x stands"):format(byte(data, at))) end
@@ -100,6 +106,7 @@ end
 
 local READ = {
   uint = uint,
+  int = int,
   bytes = bytes,
   text = text,
   raw = raw,
@@ -132,11 +139,7 @@ end
 
 -- A message of an opcode nobody has described takes all items up to the end.
 local function unknown(data, from)
-  local major, number, at = head(data, from)
-  if major > NEGATIVE or not number then
-    fail(("a number was expected where %02x stands"):format(byte(data, from)))
-  end
-  local opcode = major == NEGATIVE and -1 - number or number
+  local opcode, at = int(data, from)
   if T.messages[opcode] then return known(data, from, at, opcode) end
   while at <= #data do at = skip(data, at, DEEPEST) end
   return { opcode = opcode, from = from, to = #data, unknown = true }, at

@@ -40,6 +40,8 @@ function SHOW.uint(tree, at, name, found, message)
   return name == "instance" and "@" .. V.whole(number) or nil
 end
 
+SHOW.int = SHOW.uint
+
 local function content_range(at, item)
   return item.to >= item.content and at(item.content, item.to) or at(item.from, item.to)
 end

@@ -309,13 +309,15 @@ def _message(cls: type[msgspec.Struct]) -> list[tuple[str, str]]:
     return [(name, _reading(cls, name, hints[name])) for name in cls.__struct_fields__ if name != "indefinite"]
 
 
-_RAW_ITEMS = {(vreg.PathValue, "raw"): "raw", (vreg.SetPathValues, "writes"): "raw_writes"}
-"""Parameters that hold any CBOR item, kept as bytes: their Python type does not tell."""
+_SPECIAL = {
+    (vreg.PathValue, "raw"): "raw", (vreg.SetPathValues, "writes"): "raw_writes", (vreg.Response, "request_opcode"): "int",
+}  # fmt: skip
+"""Parameters whose Python type does not tell how they are read: any CBOR item kept as bytes, a number below zero."""
 
 
 def _reading(cls: type[msgspec.Struct], name: str, hint: Any) -> str:
-    if (cls, name) in _RAW_ITEMS:
-        return _RAW_ITEMS[cls, name]
+    if (cls, name) in _SPECIAL:
+        return _SPECIAL[cls, name]
     optional = types.NoneType in get_args(hint)
     bare = next((arm for arm in get_args(hint) if arm is not types.NoneType), hint) if optional else hint
     return _READINGS[bare] + ("?" if optional else "")

@@ -51,6 +51,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     generation: str = "new"
     mtu: int | None = None
     key_behind_puk: bool = False
+    keep_alive: float | None = None
+    """Seconds until a client that writes no keep-alive is disconnected; infinity for never."""
 
 
 class Running(msgspec.Struct):
@@ -135,7 +137,7 @@ class Emulator:
         values = FedValues(family.record) if self._fed else self._simulated(family, number)
         device = EmulatedDevice(
             family, values, memory, clock=self.clock.now, firmware=_generation(plan.generation), mtu=plan.mtu,
-            network=self._network, key_behind_puk=plan.key_behind_puk,
+            network=self._network, key_behind_puk=plan.key_behind_puk, keep_alive=plan.keep_alive,
         )  # fmt: skip
         if plan.pin is not None and plan.pin != device.pin:
             device.change_pin(plan.pin)

@@ -21,7 +21,7 @@ FACTS = ("product_id", "model_name", "firmware_version", "serial_number", "custo
 """Who a device is, by register key."""
 
 DAYS = 31
-"""Days a solar charger keeps, today included (protocol page victronconnect-gatt, section 13)."""
+"""Daily records a solar charger keeps at most, that of today included (protocol page victronconnect-gatt, section 13)."""
 
 _TOTAL, _DAY = "history_total", "history_day"
 _EMPTY_DAYS = frozenset({4, 255})  # section 13: the version byte of a day that never was
@@ -145,20 +145,22 @@ async def read_history(link: Link, *, today: date, on_day: Callable[[int, int], 
     """The days and totals of a solar charger, the counters of a battery monitor or inverter.
 
     Only the days the device says it has are read, a request each, which is what its firmware bears best; empty days are
-    left out. `on_day` hears (days read, days to read). DeviceRefused for a device that keeps none.
+    left out. It counts the days behind today, so there is one record more (two real chargers: 31 records, and 30 said).
+    `on_day` hears (days read, days to read). DeviceRefused for a device that keeps none.
     """
     total = by_key(_TOTAL, link.family)
     if total is None or total.borrowed:
         return await _read_counters(link)
     totals = (await link.get(_TOTAL)).value
-    available = min(int(totals.get("days_available") or 0), DAYS)
+    behind = totals.get("days_available")
+    records = DAYS if behind is None else min(int(behind) + 1, DAYS)
     days: list[Day] = []
-    for ago in range(available):
+    for ago in range(records):
         day = await _read_day(link, ago, today)
         if day is not None:
             days.append(day)
         if on_day:
-            on_day(ago + 1, available)
+            on_day(ago + 1, records)
     return History(days=days, totals=totals)
 
 

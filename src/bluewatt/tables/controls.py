@@ -88,6 +88,12 @@ CONTROLS: Final = (
         evidence="0xEDF0, documented; an IP22 was seen to clamp it (single source)",
     ),
     Control(
+        name="low_current_mode", register="low_current_mode", families=("charger",),
+        words=MappingProxyType({"off": 0, "on": 1, "night": 2}),
+        risk="The battery is charged with a part of the current only, and takes longer to fill; night ends by itself.",
+        evidence="0xE001, two sources: the vendor's register header and its charger software",
+    ),
+    Control(
         name=BATTERY_TYPE, register=BATTERY_TYPE, families=("mppt", "charger", "orion"),
         words=MappingProxyType({"user": USER_BATTERY}), restores_named=True,
         risk="The charge voltages are the owner's from here on: wrong ones ruin a battery.",

@@ -77,6 +77,7 @@ class Link:
         self._opened: float | None = None
         self._connected = now
         self._nonce = b""
+        self._puk_accepted = False
         if self.shunt:
             self._update_shunt(self.shunt)
 
@@ -106,10 +107,9 @@ class Link:
         if self._opened is None:
             return self._connected + PAIRING_PATIENCE
         session = self.session.deadline()
-        if self.shunt is None:
-            return math.inf if session is None else session
-        expires = self.shunt.keep_alive.expires_at
-        return expires if session is None else max(expires, session)
+        if session is None:
+            return math.inf
+        return session if self.shunt is None else max(session, self.shunt.keep_alive.expires_at)
 
     # the documented service
 
@@ -141,11 +141,12 @@ class Link:
 
     def answer_puk(self, answer: bytes) -> None:
         """The client's CRC of the nonce."""
-        self._notify(PUK_CODE, ACCEPTED if self._matches(lambda: puk_answer(self._nonce), answer) else MISMATCH)
+        self._puk_accepted = self._matches(lambda: puk_answer(self._nonce), answer)
+        self._notify(PUK_CODE, ACCEPTED if self._puk_accepted else MISMATCH)
 
     def answer_pin(self, answer: bytes) -> None:
-        """The client's nonce and PIN; the right ones let it read the key."""
-        right = self._matches(lambda: pin_answer(self._nonce, int(self.device.pin)), answer)
+        """The client's nonce and PIN; the right ones, after the CRC, let it read the key."""
+        right = self._puk_accepted and self._matches(lambda: pin_answer(self._nonce, int(self.device.pin)), answer)
         if right:
             self.device.unlock()
         self._notify(PIN_CODE, ACCEPTED if right else MISMATCH)

@@ -12,7 +12,7 @@ import msgspec
 
 from bluewatt.errors import Unencodable
 from bluewatt.schema import Record
-from bluewatt.services.emulator.families import OLD_MTU, RADIO_INSTANCE, Family
+from bluewatt.services.emulator.families import RADIO_INSTANCE, Family, Generation
 from bluewatt.services.emulator.memory import Memory, pin_text
 from bluewatt.services.emulator.networking import NetworkMember
 from bluewatt.services.emulator.store import Cell, Outlook, RegisterStore
@@ -20,6 +20,7 @@ from bluewatt.services.emulator.values import Values
 from bluewatt.services.simulator.device import NONCES, Identity
 from bluewatt.tables.advert import ProductOnly
 from bluewatt.tables.gatt import PRODUCT_SERVICE, ResultCode
+from bluewatt.tables.gatt_handles import NO_PRODUCT
 from bluewatt.tables.registers import Register
 from bluewatt.wire.advert import build_advertisement
 from bluewatt.wire.cipher import Key
@@ -35,6 +36,9 @@ _ATT_OVERHEAD = 3
 SERVICE_UUIDS, INSTANT_READOUT = 0, 1
 """Register 0xEC7D: what the device advertises."""
 
+_NO_PRODUCT = {"identifier": 0, "product_id": NO_PRODUCT, "updatable": "no"}
+"""What an instance without a product says: 0000fefe (captured of SmartShunt and SmartSolar)."""
+
 _MODULE = DeviceInformation(
     # What a SmartShunt's Bluetooth module was seen to say (section 11), its firmware as the app would show 2.52.
     bootloader_version=0x000116FF, firmware_version=0x000252FF, radio_stack=0x008C, module_product_id=0xA196,
@@ -45,8 +49,9 @@ _MODULE = DeviceInformation(
 class EmulatedDevice:
     """Everything but the radio. `clock` tells the time in seconds; the peripheral and the session use the same.
 
-    `firmware` chooses the generation: a `Personality` of another one than the family's own brings its MTU. With
-    `key_behind_puk` the key register is refused until the nonce step of section 10 was done.
+    `firmware` is a generation other than the family's own; `keep_alive` the seconds after which a client that writes
+    none is disconnected, infinity for never, None as the generation has it. With `key_behind_puk` the key register is
+    refused until the nonce step of section 10 was done.
     """
 
     interval = 0.3
@@ -54,8 +59,8 @@ class EmulatedDevice:
 
     def __init__(
         self, family: Family, values: Values, memory: Memory, *, clock: Callable[[], float],
-        firmware: Personality | None = None, mtu: int | None = None, network: Network | None = None,
-        key_behind_puk: bool = False,
+        firmware: Generation | None = None, mtu: int | None = None, network: Network | None = None,
+        key_behind_puk: bool = False, keep_alive: float | None = None,
     ) -> None:  # fmt: skip
         content = memory.content
         if content.seed is None:
@@ -66,10 +71,11 @@ class EmulatedDevice:
         self.identity = Identity(content.seed, family.name, family.product_id)
         self.address = self.identity.address
         self.serial = self.identity.serial
-        self.mtu = mtu or (OLD_MTU if firmware else family.mtu)
-        self.personality = _with_mtu(firmware or family.personality, self.mtu)
+        self.mtu = mtu or (firmware or family).mtu
+        self.personality = _adapted((firmware or family).personality, self.mtu, keep_alive)
         self.service_uuid = PRODUCT_SERVICE.format(family.service_prefix, family.product_id)
-        self.shunt_service = family.shunt_service and bool(content.values.get("vereg_gatt_service_mode", 1))
+        listed = family.shunt_service and firmware is None
+        self.shunt_service = listed and bool(content.values.get("vereg_gatt_service_mode", 1))
         """Whether the documented service is listed; a change of its register shows after a restart, as on a shunt."""
         self.second_service = family.second_service
         self.unlocked = not key_behind_puk
@@ -81,6 +87,8 @@ class EmulatedDevice:
         self._started = clock()
         self._nonce = secrets.randbelow(NONCES)
         self._advertised: Record | None = None
+        self._absent = firmware.absent if firmware else frozenset()
+        self._passing: dict[str, Any] = {}
         self.registers = RegisterStore(family, Outlook(self._shown, self._set, self._act))
         self.network = network
         """The VE.Smart network it belongs to; its key is in no register that can be read."""
@@ -161,15 +169,19 @@ class EmulatedDevice:
         return self.member.deadline if self.member else math.inf
 
     def _shown(self) -> Mapping[str, Any]:
-        return self.memory.content.values | self.values.now(self._clock())
+        now = self._clock()
+        own = {"uptime": int(now - self._started)}
+        return own | self.memory.content.values | self._passing | self.values.now(now)
 
     # what clients write
 
     def _set(self, key: str, value: Any, remembered: bool) -> None:
-        self.values.write(key, value)
+        acts = self.values.write(key, value)
         if remembered:
             self.memory.content.values[key] = _plain(value)
             self.memory.save()
+        elif not acts:
+            self._passing[key] = _plain(value)
         self.changed()
 
     def _act(self, key: str) -> None:
@@ -196,15 +208,23 @@ class EmulatedDevice:
     def _add_radio_registers(self) -> None:
         facts = self._facts()
         both = sorted({RADIO_INSTANCE, self.family.data_instance})
-        for key, read in facts.items():
-            for instance in both:
-                self.registers.add(instance, key, partial(_fact, read=read))
         for instance in both:
-            self.registers.add(instance, "custom_name", partial(_fact, read=lambda: self.name, write=self._rename))
+            for key, read in facts.items():
+                self._add_fact(instance, key, read)
+            self._add_fact(instance, "custom_name", lambda: self.name, self._rename)
+        for instance, _ in self.family.instances:
+            if instance not in both:
+                self._add_fact(instance, "product_id", lambda: _NO_PRODUCT)
         for key, fixed in self._radio_settings().items():
             self.registers.add(RADIO_INSTANCE, key, partial(self._radio_setting, key=key, fixed=fixed))
-        self.registers.add(RADIO_INSTANCE, "advertisement_key", partial(_fact, read=self._key_if_unlocked))
-        self.registers.add(RADIO_INSTANCE, "pin_code", partial(_fact, read=None, write=self._take_pin))
+        self.registers.add(RADIO_INSTANCE, "advertisement_key", self._key_cell)
+        self._add_fact(RADIO_INSTANCE, "pin_code", None, self._take_pin)
+
+    def _add_fact(
+        self, instance: int, key: str, read: Callable[[], Any] | None, write: Callable[[Any], int | None] | None = None
+    ) -> None:
+        if instance != RADIO_INSTANCE or key not in self._absent:
+            self.registers.add(instance, key, partial(Cell, read=read, write=write))
 
     def _facts(self) -> dict[str, Callable[[], Any]]:
         product = {"identifier": 0, "product_id": self.family.product_id, "updatable": "no"}
@@ -216,7 +236,7 @@ class EmulatedDevice:
             "serial_number": lambda: self.serial,
             "model_name": lambda: self.family.title,
             "unique_id": lambda: address.rjust(8, b"\0"),
-            "uptime": lambda: int(self._clock() - self._started),
+            "uptime": lambda: self._shown()["uptime"],
             "ble_mode": lambda: 1,
             "capabilities_ble": lambda: ["ble_mode", "advertisement_key", *self._gatt_service()],
             "ble_mac_address": lambda: address,
@@ -246,18 +266,18 @@ class EmulatedDevice:
 
         return Cell(row, lambda: self.memory.content.values.get(key, fixed), write)
 
-    def _key_if_unlocked(self) -> bytes | None:
-        return bytes(self.key) if self.unlocked else None
+    def _key_cell(self, row: Register) -> Cell:
+        return Cell(row, lambda: bytes(self.key), withheld=lambda: not self.unlocked)
 
 
-def _fact(row: Register, *, read: Callable[[], Any] | None, write: Callable[[Any], int | None] | None = None) -> Cell:
-    return Cell(row, read, write)
-
-
-def _with_mtu(personality: Personality, mtu: int) -> Personality:
+def _adapted(personality: Personality, mtu: int, keep_alive: float | None) -> Personality:
     """The header of a device says the chunk that its MTU carries (section 4.1: 74 at 77, 20 at 23)."""
     header = msgspec.structs.replace(personality.header, chunk_size=mtu - _ATT_OVERHEAD)
-    return msgspec.structs.replace(personality, header=header)
+    if keep_alive is None:
+        keep_alive = personality.keep_alive
+    elif math.isinf(keep_alive):
+        keep_alive = None
+    return msgspec.structs.replace(personality, header=header, keep_alive=keep_alive)
 
 
 def _plain(value: Any) -> Any:

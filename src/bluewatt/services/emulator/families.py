@@ -18,8 +18,7 @@ from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.tables.records.dcdc_converter import DcdcConverter
 from bluewatt.tables.records.inverter import Inverter
 from bluewatt.tables.records.solar_charger import SolarCharger
-from bluewatt.wire.control import Header
-from bluewatt.wire.session_device import CHARGER, NEW, OLD, Personality
+from bluewatt.wire.session_device import CHARGER, INVERTER, NEW, OLD, Personality
 
 RADIO_INSTANCE = 0
 """The instance of the Bluetooth part: names, PIN, key, networking; on single-chip products also of everything else."""
@@ -38,6 +37,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a client may set it; the value is remembered."""
     allowed: tuple[int, ...] = ()
     """The numbers that may be written; empty: whatever the register can hold."""
+    lowest: float | None = None
+    """The least it can be set to: less is taken and becomes this."""
     guarded: bool = False
     """Whether it may be written only while the battery type is "user" (section 9, single source)."""
     passing: bool = False
@@ -87,6 +88,15 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
         if self.data_instance == RADIO_INSTANCE:
             return ((RADIO_INSTANCE, 0),)
         return ((RADIO_INSTANCE, 0), (1, 0), (self.data_instance, 1))
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True):
+    """A generation of firmware other than the family's own."""
+
+    personality: Personality
+    mtu: int
+    absent: frozenset[str]
+    """Keys of registers that the instance of the Bluetooth part does not have."""
 
 
 def _shown(*registers: str) -> tuple[Shown, ...]:
@@ -149,16 +159,22 @@ MPPT = Family(
         *_shown("device_state", "device_off_reason", "error_code", "battery_voltage", "battery_current_fine"),
         *_shown("battery_current", "battery_power", "pv_voltage", "pv_power", "pv_current", "charger_voltage"),
         *_shown("charger_power", "charger_current", "internal_temperature", "yield_today", "max_power_today"),
-        *_shown("load_state", "load_voltage", "load_current", "link_charge_voltage_setpoint"),
+        *_shown("load_state", "load_voltage", "load_current", "link_charge_voltage_setpoint", "battery_temperature"),
+        Shown(register="device_mode", writable=True, allowed=(0, 1, 4)),
+        Shown(register="trend_last_time_reference", value="uptime"),
     ),
     kept=(
         *_shown("yield_yesterday", "max_power_yesterday", "user_yield", "system_yield", "charger_maximum_current"),
         Shown(register="history_version", fixed=1),
         *_shown("history_total", *(f"history_day_{ago:02d}" for ago in range(31))),
         Shown(register="capabilities_1", fixed=["load_output", "history", "load_current", "remote_sense"]),
-        Shown(register="device_mode", writable=True, allowed=(0, 1, 4)),
         Shown(register="load_control", writable=True),
         Shown(register="battery_maximum_current", writable=True),
+        # The limits of a real SmartSolar 75/15 (single source).
+        Shown(register="voltage_range_min", fixed=8.0),
+        Shown(register="voltage_range_max", fixed=17.4),
+        Shown(register="load_offset_voltage", fixed=0.0),
+        *_settings(remote_control_used=0),
         *_settings(battery_voltage_setting=12, load_switch_low_voltage=11.8, load_switch_high_voltage=12.8),
         *_CHARGE_SETTINGS,
     ),
@@ -166,7 +182,7 @@ MPPT = Family(
 
 PHOENIX = Family(
     key="phoenix", title="Phoenix Inverter Smart 12V 1600VA", product_id=0xA281, place="Phoenix",
-    name="Phoenix {serial}", table="phoenix", firmware="1.30", record=Inverter,
+    name="Phoenix {serial}", table="phoenix", firmware="1.30", record=Inverter, personality=INVERTER,
     live=(
         *_shown("device_state", "alarm_reason", "battery_voltage", "ac_out_voltage", "ac_out_current"),
         *_shown("ac_out_apparent_power", "ac_out_real_power"),
@@ -188,14 +204,17 @@ PHOENIX = Family(
 ORION = Family(
     key="orion", title="Orion-Tr Smart 12/12-30A", product_id=0xA3C8, place="Orion", name="Orion Smart {serial}",
     table="orion", firmware="1.09", record=DcdcConverter, service_prefix=0xCD54, mtu=23, second_service=True,
-    personality=Personality(Header(protocol_version=1, max_message=80)),
+    personality=CHARGER,
     live=(
-        *_shown("device_state", "device_off_reason", "error_code", "input_voltage"),
+        # A real one tells its uptime each second (single source).
+        *_shown("device_state", "device_off_reason", "error_code", "input_voltage", "uptime"),
         Shown(register="battery_voltage", value="output_voltage"),
         *_shown("charger_voltage", "charger_current", "internal_temperature"),
     ),
     kept=(
         *_shown("charger_maximum_current"),
+        # That the register is there is known of a real one, its content is not.
+        Shown(register="capabilities_1", fixed=["adaptive_mode", "remote_on_off", "remote_sense", "power_supply"]),
         Shown(register="device_mode", writable=True, allowed=(0, 1, 4)),
         *_settings(device_function=0, engine_shutdown_voltage=13.1, engine_start_voltage=13.5),
         *_settings(engine_delayed_start_voltage=13.3, engine_start_delay=120),
@@ -208,16 +227,22 @@ IP22 = Family(
     name="Blue Smart IP22 {serial}", table="charger", firmware="3.65", record=AcCharger, service_prefix=0xCD54,
     mtu=23, personality=CHARGER,
     live=(
+        Shown(register="device_off_reason", fixed=0),
+        # The table has it as not persistent, so it ends with the power.
+        Shown(register="low_current_mode", fixed=0, writable=True, allowed=(0, 1, 2), passing=True),
         *_shown("device_state", "error_code", "charger_voltage", "charger_current", "charger_power"),
         Shown(register="battery_voltage", value="battery_voltage_1"),
         Shown(register="battery_current", value="battery_current_1"),
         *_shown("internal_temperature"),
     ),
     kept=(
-        *_shown("charger_maximum_current"),
-        Shown(register="battery_maximum_current", writable=True),
+        *_shown("charger_maximum_current", "low_current_mode_time_left"),
+        Shown(register="battery_maximum_current", writable=True, lowest=7.5),
+        # What a real one of this firmware says, and refuses to have written (single source).
+        Shown(register="capabilities_1", fixed=0x40C100FC),
+        Shown(register="adaptive_mode", fixed=1),
         Shown(register="charger_outputs", fixed=1),
-        *_settings(low_current_mode=0, device_function=0, storage_mode=1),
+        *_settings(device_function=0, storage_mode=1, bulk_time_limit=24.0),
         *(row for row in _CHARGE_SETTINGS if row.register != "rebulk_voltage_offset"),
     ),
 )  # fmt: skip
@@ -227,7 +252,10 @@ FAMILIES: dict[str, Family] = {
 }  # fmt: skip
 """By the word on the command line."""
 
-GENERATIONS: dict[str, Personality | None] = {"new": None, "old": OLD}
-"""Generations of firmware: "new" is the family's own, "old" the SmartShunt of January 2021, without keep-alive."""
+OLD_FIRMWARE = Generation(
+    personality=OLD, mtu=23, absent=frozenset({"serial_number", "custom_name", "ble_mode"})
+)  # fmt: skip
+"""The captured SmartShunt of January 2021: small packets, no keep-alive, and no documented service yet."""
 
-OLD_MTU = 23
+GENERATIONS: dict[str, Generation | None] = {"new": None, "old": OLD_FIRMWARE}
+"""Generations of firmware by the word on the command line; "new" is the family's own."""

@@ -11,6 +11,7 @@ from bluewatt.errors import Malformed, Unencodable
 from bluewatt.services.emulator.families import BATTERY_TYPE, USER_BATTERY, Family, Shown
 from bluewatt.tables.gatt import ResultCode
 from bluewatt.tables.registers import Register, by_key
+from bluewatt.wire.session_device import Withheld
 from bluewatt.wire.values import decode_value, encode_value
 
 
@@ -24,6 +25,8 @@ class Cell(msgspec.Struct, frozen=True):
     """Takes a value; a code where it refuses. None where nothing may be written."""
     live: bool = False
     """Whether a change is pushed to subscribers."""
+    withheld: Callable[[], bool] | None = None
+    """Whether a client may not read it yet."""
 
 
 class Outlook(msgspec.Struct, frozen=True):
@@ -49,9 +52,9 @@ class RegisterStore:
             self._add_shown(shown, live=shown in family.live)
 
     def add(self, instance: int, key: str, cell: Callable[[Register], Cell]) -> None:
-        """One more register, by its key in the table; KeyError for a key that is none."""
+        """One more register, by its key in the table; a row of the family's own stands. KeyError for no such key."""
         row = self.row(key)
-        self._cells[instance, row.id] = cell(row)
+        self._cells.setdefault((instance, row.id), cell(row))
 
     def row(self, key: str) -> Register:
         """The table's row of a key in this family; KeyError for a key that is none."""
@@ -74,11 +77,13 @@ class RegisterStore:
         """Instances and kinds."""
         return self.family.instances
 
-    def get(self, instance: int, register: int) -> bytes | int:
+    def get(self, instance: int, register: int) -> bytes | int | Withheld:
         """The content of a register or the code to refuse with."""
         cell = self._cells.get((instance, register))
         if cell is None:
             return ResultCode.UNKNOWN_REGISTER
+        if cell.withheld and cell.withheld():
+            return Withheld(ResultCode.NOT_ACCEPTABLE)
         if cell.read is None:
             return ResultCode.ACCESS_REFUSED
         return content(cell.row, cell.read())
@@ -141,6 +146,8 @@ class RegisterStore:
         battery = self._outlook.values().get(BATTERY_TYPE)
         if shown.guarded and battery is not None and battery != USER_BATTERY:
             return ResultCode.NOT_ACCEPTABLE
+        if shown.lowest is not None:
+            value = max(value, shown.lowest)
         self._outlook.write(row.key, value, not shown.passing)
         return None
 

@@ -116,19 +116,8 @@ def _day(device: MpptCharger, ago: int) -> dict[str, Any]:
 
 
 def _total(device: MpptCharger) -> dict[str, Any]:
-    days = [device.history(ago) for ago in range(DAYS_KEPT + 1)]
-    return {
-        "version": 1,
-        "error_database": 0,
-        "errors": [0, 0, 0, 0],
-        "user_yield": device.user_yield,
-        "system_yield": device.system_yield,
-        "maximum_pv_voltage": max(day.maximum_pv_voltage for day in days),
-        "maximum_battery_voltage": max(day.maximum_battery_voltage for day in days),
-        "days_available": len(days),
-        "minimum_battery_voltage": min(day.minimum_battery_voltage for day in days),
-        "rest": b"\xff" * 13,  # the form of today's firmware (protocol page victronconnect-gatt, section 13)
-    }
+    # 13 bytes of ones at the end: the form of today's firmware (protocol page victronconnect-gatt, section 13).
+    return {"version": 1, "error_database": 0} | device.history_total() | {"rest": b"\xff" * 13}
 
 
 _EXTRAS = {ShuntMonitor: _monitor, MpptCharger: _solar}

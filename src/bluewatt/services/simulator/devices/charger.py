@@ -18,6 +18,8 @@ from bluewatt.tables.records.orion_xs import OrionXs
 
 DeviceMode = code_class("device_mode")
 CHARGER_ON, CHARGER_OFF = code(DeviceMode, "charger_only"), code(DeviceMode, "off")
+LowCurrentMode = code_class("low_current_mode")
+LOW_CURRENT_OFF, LOW_CURRENT_NIGHT = code(LowCurrentMode, "off"), code(LowCurrentMode, "night")
 NO_ERROR = code(ChargerError, "none")
 MAINS_VOLTAGE = 230.0
 
@@ -213,15 +215,48 @@ class OrionXsCharger(DcdcCharger):
 class MainsCharger(Charger):
     """A Blue Smart charger on shore power, one output."""
 
+    settings: ClassVar[tuple[str, ...]] = (*Charger.settings, "low_current_mode")
+    readings: ClassVar[tuple[str, ...]] = (*Charger.readings, "low_current_mode_time_left")
     efficiency = 0.92
+    low_current = 0.25
+    """The share of the rated current that is left in low current mode; inferred: a real IP22 of 30 A can be limited to
+    7.5 A at least."""
+    night = 8 * 3600.0
+    """Seconds after which the night mode ends by itself (inferred)."""
 
     def __init__(self, identity: Identity, bank: Bank, shore: Habit) -> None:
         super().__init__(identity, bank)
         self.shore = shore
+        self._low_current_mode = int(LOW_CURRENT_OFF)
+        self._night_left = 0.0
+
+    @property
+    def low_current_mode(self) -> int:
+        """Off, on, or night, which ends by itself."""
+        return self._low_current_mode
+
+    @low_current_mode.setter
+    def low_current_mode(self, mode: int) -> None:
+        self._low_current_mode = int(mode)
+        self._night_left = self.night if mode == LOW_CURRENT_NIGHT else 0.0
+
+    @property
+    def low_current_mode_time_left(self) -> float:
+        """Seconds of the night mode that are left."""
+        return self._night_left
 
     def possible(self, moment: Moment) -> float:
-        """A: all it can while the shore cable is in."""
-        return self.rated_current if self.shore.is_on(moment) else 0.0
+        """A: all it can while the shore cable is in, a part of it in low current mode."""
+        share = 1.0 if self._low_current_mode == LOW_CURRENT_OFF else self.low_current
+        return self.rated_current * share if self.shore.is_on(moment) else 0.0
+
+    def finish(self, moment: Moment) -> None:
+        """The night passes, too."""
+        super().finish(moment)
+        if self._low_current_mode == LOW_CURRENT_NIGHT:
+            self._night_left = max(self._night_left - moment.dt, 0.0)
+            if not self._night_left:
+                self.low_current_mode = int(LOW_CURRENT_OFF)
 
     def measure(self) -> Record:
         """The second and third output are absent."""

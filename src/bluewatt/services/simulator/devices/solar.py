@@ -116,7 +116,7 @@ class MpptCharger(Charger):
         return self.harvest.day(ago)
 
     def history_total(self) -> dict[str, Any]:
-        """The totals by the names of the layout `history_total`."""
+        """The totals by the names of the layout `history_total`, which counts the days behind today."""
         days = [self.history(ago) for ago in range(DAYS_KEPT + 1)]
         return {
             "errors": [0, 0, 0, 0],
@@ -124,7 +124,7 @@ class MpptCharger(Charger):
             "system_yield": self.system_yield,
             "maximum_pv_voltage": max(day.maximum_pv_voltage for day in days),
             "maximum_battery_voltage": max(day.maximum_battery_voltage for day in days),
-            "days_available": len(days),
+            "days_available": len(days) - 1,
             "minimum_battery_voltage": min(day.minimum_battery_voltage for day in days),
         }
 

@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,71 +20,20 @@ try:
     from bluewatt.app.emulate import Emulator, Plan
     from bluewatt.transports.virtual import VirtualRadio
     from bluewatt.transports.virtual_bleak import VirtualAdapter
+    from tests.central import visit
 except ModuleNotFoundError as missing:  # the bench says so when it is run
     MISSING: str | None = str(missing)
 else:
     MISSING = None
 
 from bluewatt.services.simulator import DEFAULT_START
-from bluewatt.tables.gatt import Characteristic
-from bluewatt.wire.reassembly import Write
-from bluewatt.wire.session import Session
-from bluewatt.wire.session_client import ClientSide
 from bluewatt.wire.shunt_gatt import BY_METRIC
-from bluewatt.wire.vreg import GetValues, Message, Subscribe, Value, ValueResponse
 
 COMMAND = Path(sys.executable).with_name("bluewatt")
 DATA = 3
 TEN = (0x0201, 0xED8D, 0xED8C, 0xEDBB, 0xEDBC, 0xEDBD, 0xEDD3, 0xEDD2, 0xEDDC, 0x0200)
 HISTORY = tuple(range(0x104F, 0x106F))
 NOTIFIED = 2000
-
-
-class Conversation:
-    """The leanest client there is: the session machine over bleak."""
-
-    def __init__(self, client: BleakClient) -> None:
-        self.client = client
-        self.side = ClientSide()
-        self.session = Session(self.side)
-        self.left: set[int] = set()
-        self.done = asyncio.Event()
-        self.writes: asyncio.Queue[Write] = asyncio.Queue()
-
-    def _hear(self, characteristic: Characteristic, sender: Any, data: bytearray) -> None:
-        for event in self.session.receive(characteristic, bytes(data), time.monotonic()):
-            if isinstance(event, Value | ValueResponse):
-                self.left.discard(event.register)
-        self._put(self.session.take_writes())
-        if not self.left:
-            self.done.set()
-
-    def _put(self, writes: list[Write]) -> None:
-        for write in writes:
-            self.writes.put_nowait(write)
-
-    def send(self, message: Message) -> None:
-        self._put(self.session.send(message, time.monotonic()))
-
-    async def write_out(self) -> None:
-        while True:
-            write = await self.writes.get()
-            await self.client.write_gatt_char(write.characteristic.value, write.data, response=False)
-
-    async def open(self) -> asyncio.Task[None]:
-        for characteristic in Characteristic:
-            await self.client.start_notify(characteristic.value, partial(self._hear, characteristic))
-        self.side.read_header(bytes(await self.client.read_gatt_char(Characteristic.CONTROL.value)))
-        self.session.mtu = self.client.mtu_size
-        self._put(self.session.open(time.monotonic()))
-        self.send(Subscribe(DATA))
-        return asyncio.create_task(self.write_out())
-
-    async def read(self, registers: tuple[int, ...]) -> None:
-        self.left, self.done = set(registers), asyncio.Event()
-        for start in range(0, len(registers), 8):
-            self.send(GetValues(DATA, registers[start : start + 8]))
-        await asyncio.wait_for(self.done.wait(), 20)
 
 
 async def _read(family: str, registers: Callable[[Emulator], tuple[int, ...]]) -> float:
@@ -97,14 +45,10 @@ async def _read(family: str, registers: Callable[[Emulator], tuple[int, ...]]) -
     ):
         wanted = registers(emulator)
         started = time.perf_counter()
-        device = emulator.running[0].device
-        async with BleakClient(device.address, backend=adapter.client, timeout=10, pair=True) as client:
-            conversation = Conversation(client)
-            writing = await conversation.open()
-            await conversation.read(wanted)
-            elapsed = time.perf_counter() - started
-            writing.cancel()
-    return elapsed
+        async with visit(adapter.device, emulator.running[0].device.address, pin="000000") as client:
+            await client.subscribe(DATA)
+            await client.get(DATA, *wanted)
+            return time.perf_counter() - started
 
 
 async def _notifications() -> float:

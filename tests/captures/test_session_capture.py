@@ -202,7 +202,9 @@ def written(writes: Sequence[Write]) -> tuple[list[Control], list[list[Message]]
     return frames, messages(chunks, Role.DEVICE)
 
 
-def test_our_device_answers_the_captured_client_message_by_message_as_the_real_one_did(connections: list[list[Chunk]]) -> None:
+def test_our_device_answers_the_captured_client_message_by_message_as_the_real_one_did(
+    connections: list[list[Chunk]],
+) -> None:
     alike = 0
     for chunks in full(connections):
         side = DeviceSide(CapturedRegisters(chunks), OLD)

@@ -11,7 +11,7 @@ from bluewatt.services.simulator import DEFAULT_START, Site
 from bluewatt.tables.gatt import DATA_SERVICE, Characteristic
 from bluewatt.transports.peripheral_link import Link
 from bluewatt.wire.advert import decode_advertisement
-from bluewatt.wire.vreg import GetValues, SetValues, Subscribe, Value, build_message
+from tests import central
 
 SITE = Site(3, devices=6, start=DEFAULT_START)
 
@@ -66,18 +66,20 @@ def test_after_nonsense_a_client_is_understood_again(key: str) -> None:
     said: list[bytes] = []
     one = DEVICES[key]
     link = Link(one, lambda uuid, data: said.append(data), 0.0)
-    instance, dialect = one.family.data_instance, key == "ip22"
+    instance = one.family.data_instance
     for frame in ("fa80ff", "f980"):
         link.receive(Characteristic.CONTROL, bytes.fromhex(frame), DATA_SERVICE, 0.0)
     link.receive(Characteristic.BULK, b"\xff" * 20, DATA_SERVICE, 0.0)
     link.receive(Characteristic.LAST, b"\x05\x03\x99", DATA_SERVICE, 0.0)
     said.clear()
-    link.receive(Characteristic.LAST, build_message(Subscribe(instance)), DATA_SERVICE, 0.0)
-    link.receive(Characteristic.LAST, build_message(GetValues(instance, (0xED8D,), dialect)), DATA_SERVICE, 0.0)
+    link.receive(Characteristic.LAST, central.subscribe(instance), DATA_SERVICE, 0.0)
+    link.receive(Characteristic.LAST, central.get(instance, 0xED8D), DATA_SERVICE, 0.0)
     content = one.registers.get(instance, 0xED8D)
     assert isinstance(content, bytes)
-    assert any(data == build_message(Value(instance, 0xED8D, content)) for data in said)
-    link.receive(Characteristic.LAST, build_message(SetValues(0, ((0x010C, b"A"),), dialect)), DATA_SERVICE, 0.0)
+    # A control frame of credit is no message of records.
+    answers = [central.records(data) for data in said if data[0] != 0xF9]
+    assert answers == [[central.Answer(0, 3, 0)], [central.Value(instance, 0xED8D, content)]]
+    link.receive(Characteristic.LAST, central.put(0, 0x010C, b"A"), DATA_SERVICE, 0.0)
     assert one.name == "A"
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from bleak import BleakClient, BleakScanner
 from bleak.exc import BleakError, BleakGATTProtocolError
+from bumble.core import BaseBumbleError
 
 from bluewatt.app.emulate import Plan
 from bluewatt.tables.gatt import (
     DEVICE_INFORMATION,
     FIRMWARE_CONTROL,
     FIRMWARE_DATA,
-    KEEP_ALIVE_REGISTER,
     NEVER_WRITTEN,
     PIN_CODE,
     PUK_CODE,
@@ -24,7 +24,7 @@ from bluewatt.tables.gatt import (
 from bluewatt.tables.shunt_gatt import CHARACTERISTICS
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
-from bluewatt.wire.device_info import parse_device_information, pin_answer, puk_answer
+from bluewatt.wire.device_info import parse_device_information
 
 SHUNT = Plan(family="smartshunt", pin="004711")
 
@@ -108,7 +108,7 @@ async def test_a_bond_outlives_a_restart_of_both_sides_and_dies_with_the_pin(tmp
     assert (state / "smartshunt.bonds.json").stat().st_mode & 0o077 == 0
     async with VirtualRadio() as radio, emulator(radio, Plan(family="smartshunt", pin="123456"), state=state):
         pass
-    with pytest.raises((BleakError, TimeoutError)):
+    with pytest.raises((BaseBumbleError, TimeoutError)):
         await read(None, pair=False)
 
 
@@ -136,44 +136,88 @@ async def test_a_second_client_is_refused_and_advertising_stops_meanwhile(radio,
 async def test_the_nonce_step_opens_the_key(radio, adapter, talk, emulator) -> None:
     plan = Plan(family="orion", pin="004711", key_behind_puk=True)
     adapter.pin = "004711"
-    answers: asyncio.Queue[bytes] = asyncio.Queue()
     async with (
         emulator(radio, plan) as running,
         talk(adapter, running.running[0].device.address, instance=0) as session,
     ):
-        client = session.client
         assert await session.get(0, 0xEC65) == [2]
-        for uuid in (PUK_CODE, PIN_CODE):
-            await client.start_notify(uuid, lambda sender, data: answers.put_nowait(bytes(data)))
-        first, second = [bytes(await client.read_gatt_char(PUK_CODE)) for _ in range(2)]
-        assert len(first) == 8
-        assert first != second
-        await client.write_gatt_char(PUK_CODE, puk_answer(first), response=True)
-        assert await asyncio.wait_for(answers.get(), 2) == b"\x03"
-        await client.write_gatt_char(PUK_CODE, puk_answer(second), response=True)
-        assert await asyncio.wait_for(answers.get(), 2) == b"\x00"
-        nonce = bytes(await client.read_gatt_char(PUK_CODE))
-        await client.write_gatt_char(PIN_CODE, pin_answer(nonce, 4712), response=True)
-        assert await asyncio.wait_for(answers.get(), 2) == b"\x03"
+        assert await session.unlock("004711", crc=False) == (b"\x03", b"\x03"), "the PIN alone opens nothing"
         assert await session.get(0, 0xEC65) == [2]
-        await client.write_gatt_char(PIN_CODE, pin_answer(nonce, 4711), response=True)
-        assert await asyncio.wait_for(answers.get(), 2) == b"\x00"
+        assert await session.unlock("004712") == (b"\x00", b"\x03")
+        assert await session.get(0, 0xEC65) == [2]
+        assert await session.unlock("004711") == (b"\x00", b"\x00")
         assert await session.get(0, 0xEC65) == [bytes(running.running[0].device.key)]
 
 
-@pytest.mark.parametrize(("speed", "kept"), [(40.0, False), (40.0, True)])
-async def test_the_keep_alive_of_the_session(radio, adapter, talk, speed: float, kept: bool, emulator) -> None:
-    """A charger: ten seconds of its time, in a quarter of a second."""
-    adapter.pin = "000000"
-    async with emulator(radio, Plan(family="mppt"), speed=speed) as running:
+class ByHand:
+    """A site's time that a test sets."""
+
+    def __init__(self, start: float, speed: float) -> None:
+        self.start, self.speed, self.present = start, speed, start
+
+    def now(self) -> float:
+        return self.present
+
+
+@pytest.fixture
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Emulators whose time stands still until a test moves it."""
+    monkeypatch.setattr("bluewatt.app.emulate.SiteClock", ByHand)
+
+
+KEEP_ALIVE = 0x93
+TEN_SECONDS = b"\x10\x27"
+
+
+@pytest.mark.parametrize("kept", [False, True])
+async def test_the_keep_alive_of_the_session(by_hand, radio, adapter, talk, kept: bool, emulator) -> None:
+    async with emulator(radio, Plan(family="mppt")) as running:
         peripheral = running.running[0].peripheral
-        async with talk(adapter, running.running[0].device.address, keep_alive=None) as session:
-            for _ in range(12):
-                if kept:
-                    await session.set(0, KEEP_ALIVE_REGISTER, (10_000).to_bytes(2, "little"))
-                await asyncio.sleep(0.05)
-            assert session.client.is_connected == kept
+        async with talk(adapter, running.running[0].device.address, keep_alive=False) as session:
+            for _ in range(5):
+                running.clock.present += 9.0
+                peripheral._on_deadline()
+                assert await session.set(0, KEEP_ALIVE, TEN_SECONDS) == TEN_SECONDS
+            running.clock.present += 9.9
+            peripheral._on_deadline()
+            if kept:
+                assert await session.set(0, KEEP_ALIVE, TEN_SECONDS) == TEN_SECONDS
+            running.clock.present += 0.2
+            peripheral._on_deadline()
+            if kept:
+                assert isinstance((await session.get(3, 0xED8D))[0], bytes)
+            else:
+                await session.until_gone()
         assert peripheral.timeouts == (0 if kept else 1)
+
+
+@pytest.mark.parametrize("key", ["orion", "ip22", "phoenix"])
+@pytest.mark.parametrize("written", [False, True])
+async def test_a_charger_or_an_inverter_stays_without_a_keep_alive(
+    by_hand, radio, adapter, talk, key: str, written: bool, emulator
+) -> None:
+    async with emulator(radio, Plan(family=key)) as running:
+        peripheral = running.running[0].peripheral
+        async with talk(adapter, running.running[0].device.address, keep_alive=False, instance=None) as session:
+            if written:
+                assert await session.set(0, KEEP_ALIVE, TEN_SECONDS) == TEN_SECONDS
+            running.clock.present += 3600
+            peripheral._on_deadline()
+            assert isinstance((await session.get(0, 0x0120))[0], bytes)
+        assert peripheral.timeouts == 0
+
+
+async def test_a_deadline_may_be_asked_for(by_hand, radio, adapter, talk, emulator) -> None:
+    async with emulator(radio, Plan(family="orion", keep_alive=20.0)) as running:
+        peripheral = running.running[0].peripheral
+        async with talk(adapter, running.running[0].device.address, keep_alive=False, instance=None) as session:
+            running.clock.present += 19.9
+            peripheral._on_deadline()
+            assert isinstance((await session.get(0, 0x0120))[0], bytes)
+            running.clock.present += 0.2
+            peripheral._on_deadline()
+            await session.until_gone()
+        assert peripheral.timeouts == 1
 
 
 @pytest.mark.parametrize(("written", "lives"), [(None, False), (b"\x60\xea", True), (b"\xff\xff", True)])
@@ -198,15 +242,20 @@ async def test_the_minute_of_the_documented_service(
         assert peripheral.timeouts == (0 if lives else 1)
 
 
-async def test_the_old_firmware_knows_no_keep_alive_and_stays(radio, adapter, talk, emulator) -> None:
-    plan = Plan(family="bmv712", generation="old")
-    async with emulator(radio, plan, speed=200) as running:
-        async with talk(adapter, running.running[0].device.address, keep_alive=None) as session:
-            assert session.client.mtu_size == 23
-            assert await session.set(0, KEEP_ALIVE_REGISTER, b"\x10\x27") == 1
-            await asyncio.sleep(0.5)
-            assert session.client.is_connected
-        assert running.running[0].peripheral.timeouts == 0
+async def test_the_old_firmware_is_the_captured_one(by_hand, radio, adapter, talk, emulator) -> None:
+    plan = Plan(family="smartshunt", generation="old")
+    async with emulator(radio, plan) as running:
+        peripheral = running.running[0].peripheral
+        async with talk(adapter, running.running[0].device.address, keep_alive=False) as session:
+            assert session.mtu == 23
+            assert await session.set(0, KEEP_ALIVE, TEN_SECONDS) == 1
+            assert await session.get(0, 0x010A, 0x010C, 0x0090, 0xEC0E, 0xEC0F) == [1] * 5
+            assert isinstance((await session.get(0, 0x0109))[0], bytes)
+            assert await session.get(1, 0x0100, 0xEC0E) == [bytes.fromhex("0000fefe"), 1]
+            running.clock.present += 3600
+            peripheral._on_deadline()
+            assert isinstance((await session.get(3, 0xED8D))[0], bytes)
+        assert peripheral.timeouts == 0
 
 
 async def test_a_client_that_never_pairs_is_sent_away(radio, adapter, emulator) -> None:

@@ -21,7 +21,7 @@ FACTS = ("product_id", "model_name", "firmware_version", "serial_number", "custo
 """Who a device is, by register key."""
 
 DAYS = 31
-"""Daily records a solar charger keeps at most, that of today included (protocol page victronconnect-gatt, section 13)."""
+"""Daily records a solar charger keeps at most, today's included (protocol page victronconnect-gatt, section 13)."""
 
 _TOTAL, _DAY = "history_total", "history_day"
 _EMPTY_DAYS = frozenset({4, 255})  # section 13: the version byte of a day that never was

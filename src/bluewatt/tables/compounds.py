@@ -184,8 +184,8 @@ _ALL: tuple[Layout, ...] = (
         _u8("version"), *_ERRORS, _u32("user_yield", "kWh", step="0.01"), _u32("system_yield", "kWh", step="0.01"),
         _u16("maximum_pv_voltage", "V", step="0.01"), _u16("maximum_battery_voltage", "V", step="0.01"),
         _u8("days_available"), _u16("minimum_battery_voltage", "V", step="0.01", optional=True)),
-        note="Days available are those behind today, so there is one record more. 19 bytes in the oldest form; version 1 "
-        "has a rest of unknown meaning, 13 bytes of ones so far."),
+        note="Days available are those behind today, so there is one record more. 19 bytes in the oldest form; "
+        "version 1 has a rest of unknown meaning, 13 bytes of ones so far."),
     Layout(name="history_day", fields=(
         _u8("version"), _u32("yield", "kWh", step="0.01"), _u32("consumed", "kWh", step="0.01"),
         _u16("maximum_battery_voltage", "V", step="0.01"), _u16("minimum_battery_voltage", "V", step="0.01"),

@@ -25,9 +25,7 @@ class Queue:
         """Forget all."""
         self._records.clear()
 
-    def put(
-        self, message: Message, *, first: bool = False, replace: bool = False, together: object = None
-    ) -> None:
+    def put(self, message: Message, *, first: bool = False, replace: bool = False, together: object = None) -> None:
         """Append a record or put it in front; `replace` drops the waiting one about the same register.
 
         `together` is the group of the record, None where whoever takes it decides.

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 from bluewatt.errors import Unencodable
 from bluewatt.schema import Code, Flags, Record, Row
+from bluewatt.services.simulator.appliances import Habit, Use
 from bluewatt.services.simulator.device import SimulatedDevice
+from bluewatt.services.simulator.devices.charger import MainsCharger
 from bluewatt.services.simulator.devices.monitor import ShuntMonitor
 from bluewatt.services.simulator.devices.solar import MpptCharger
 from bluewatt.services.simulator.history import DAYS_KEPT
@@ -34,11 +36,17 @@ class Values(Protocol):
         ...
 
 
+_MAINS = Habit(0, 0.0, Use(hour=0.0, minutes=24 * 60.0, spread=0.0))
+"""Mains at all hours: an AC charger without it has no radio either (protocol page victronconnect-gatt, section 15)."""
+
+
 class SimulatedValues:
     """A device of the simulated site: what is written to it changes what it does."""
 
     def __init__(self, device: SimulatedDevice) -> None:
         self.device = device
+        if isinstance(device, MainsCharger):
+            device.shore = _MAINS
         self.record_class = type(device.measure())
         self._lazy = _history(device) if isinstance(device, MpptCharger) else {}
         self._read: tuple[Record | None, dict[str, Any]] = (None, {})
@@ -72,6 +80,7 @@ class SimulatedValues:
             setattr(self.device, key, value)
         else:
             return False
+        self._read = (None, {})  # a reading that follows from the setting must not be as old as the record
         return True
 
 

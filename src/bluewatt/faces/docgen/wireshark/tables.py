@@ -310,8 +310,10 @@ def _message(cls: type[msgspec.Struct]) -> list[tuple[str, str]]:
 
 
 _SPECIAL = {
-    (vreg.PathValue, "raw"): "raw", (vreg.SetPathValues, "writes"): "raw_writes", (vreg.Response, "request_opcode"): "int",
-}  # fmt: skip
+    (vreg.PathValue, "raw"): "raw",
+    (vreg.SetPathValues, "writes"): "raw_writes",
+    (vreg.Response, "request_opcode"): "int",
+}
 """Parameters whose Python type does not tell how they are read: any CBOR item kept as bytes, a number below zero."""
 
 

@@ -489,7 +489,8 @@ def test_every_kind_of_message_in_both_dialects(shark: Shark) -> None:
         vreg.SetValues(3, ((0x0200, b"\2"), (0x010C, b"Bow"))), vreg.SetValues(3, ((0xEEFF, b"\1\2\3"),), True),
         vreg.Response(0, 3, 0), vreg.Response(0xEC65, 5, 2), vreg.Response(9, 99, 77), vreg.Value(3, 0xED8D, b"\x2f\5"),
         vreg.ValueResponse(3, 0xED8D, 1), vreg.ValueResponse(3, 0x7777, 9), vreg.Unknown(0x11, b"\x11\x03\x82\1\2"),
-        vreg.Unknown(-6, b"\x25\x03"),
+        vreg.GetValuesAlternate(0, (0xEC66, 0xEC65), True), vreg.SetValuesAlternate(0, ((0x0200, b"\4"),)),
+        vreg.Response(0xEC65, -6, 2), vreg.Unknown(-8, b"\x27\x03"),
     ]  # fmt: skip
     data = [vreg.build_message(message) for message in messages]
     assert compare(notified([*data, b"".join(data[:10])]), shark)[0] == len(data) + 10

@@ -23,7 +23,7 @@ end
 -- How each parameter is shown; `at` gives the range of bytes `from` to `to` of the message. Each returns a text.
 local SHOW = {}
 
-local PLAIN = { instance = N.instance, item = N.item, index = N.index, request_opcode = N.request_opcode }
+local PLAIN = { instance = N.instance, item = N.item, index = N.index }
 
 function SHOW.uint(tree, at, name, found, message)
   local range, number = at(found.from, found.to), found.value
@@ -36,11 +36,15 @@ function SHOW.uint(tree, at, name, found, message)
     return (T.enums.codes[number] or "code " .. V.whole(number)):lower()
   end
   add_number(tree, PLAIN[name], range, number)
-  if name == "request_opcode" then return "to " .. (T.enums.opcodes[number] or V.whole(number)) end
   return name == "instance" and "@" .. V.whole(number) or nil
 end
 
-SHOW.int = SHOW.uint
+-- The opcode of a request, which may be below zero.
+function SHOW.int(tree, at, name, found)
+  local range, number = at(found.from, found.to), found.value
+  if math.abs(number) <= 2147483647 then tree:add(N.request_opcode, range, number) else tree:add(range, V.whole(number)) end
+  return "to " .. (T.enums.opcodes[number] or V.whole(number))
+end
 
 local function content_range(at, item)
   return item.to >= item.content and at(item.content, item.to) or at(item.from, item.to)

@@ -214,21 +214,21 @@ async def test_an_adapter_is_only_so_many_devices_at_once(radio: VirtualRadio) -
         assert caught.value.reason == "full"
 
 
-async def test_an_adapter_that_refuses_says_so_at_the_next_update(
-    radio: VirtualRadio, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_adapter_that_refuses_says_so_at_once(radio: VirtualRadio, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(*arguments: object, **options: object) -> None:
         raise HCI_Error(HCI_ErrorCode.MEMORY_CAPACITY_EXCEEDED_ERROR)
 
     port = free_port()
     await radio.attach(f"tcp-server:127.0.0.1:{port}")
     monkeypatch.setattr(Device, "create_advertising_set", refuse)
-    async with HardwareRadio(f"tcp-client:127.0.0.1:{port}") as hardware:
-        advertiser = hardware.advertiser(address(1), name="Shunt")
-        advertiser.update(b"1")
-        await asyncio.wait([advertiser.task], timeout=2)
-        with pytest.raises(AdapterUnavailable, match=r"Shunt.*MEMORY_CAPACITY"):
-            advertiser.update(b"2")
+
+    async def body() -> None:
+        async with HardwareRadio(f"tcp-client:127.0.0.1:{port}") as hardware:
+            hardware.advertiser(address(1), name="Shunt").update(b"1")
+            await asyncio.Event().wait()
+
+    with pytest.raises(AdapterUnavailable, match=r"Shunt.*MEMORY_CAPACITY"):
+        await body()
 
 
 @pytest.mark.parametrize(
@@ -259,6 +259,9 @@ def test_behind_others_is_an_adapter_without_a_host(transport: str) -> None:
 
 @pytest.mark.parametrize("transport", ["tcp-client:127.0.0.1:1", "serial:/nowhere", "hci-socket:99", "nonsense:1"])
 async def test_a_real_adapter_that_cannot_be_opened_is_named(transport: str) -> None:
-    with pytest.raises(AdapterUnavailable, match=transport):
+    async def body() -> None:
         async with HardwareRadio(transport):
             pass
+
+    with pytest.raises(AdapterUnavailable, match=transport):
+        await body()

@@ -27,6 +27,7 @@ from bluewatt.services.emulator.feed import values_of_line, values_of_message
 from bluewatt.services.simulator import Site
 from bluewatt.services.simulator.chance import child_seed
 from bluewatt.tables.vesmart import DATA_PERIOD
+from bluewatt.transports.background import Background
 from bluewatt.transports.lines import lines
 from bluewatt.transports.peripheral import Peripheral
 from bluewatt.transports.peripheral_radio import Broadcaster, open_air
@@ -40,6 +41,9 @@ SHORTEST_PERIOD = 0.05
 
 _SITE_SIZE = 6
 """So many of the simulated site's devices are emulated families or feed them."""
+
+_SHOWN = 40  # characters of a value that cannot be shown
+_FAULTS = 100  # of them are told; a feed may go on for years
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +73,8 @@ class Emulator:
     `transport` is a string of `open_air`; `radio` a virtual radio to share. `seed` makes the same devices and the same
     weather again; without it a device stays who its file in `state` says. `start` and `speed` are of the simulated
     time. With `fed` the values come from `feed`, not from the simulator. Raises ConfigError for a plan that cannot be,
-    AdapterUnavailable where the radio does not open.
+    AdapterUnavailable where the radio does not open. What ends a device or the radio later interrupts the body of the
+    `async with` at once, and is raised.
     """
 
     def __init__(
@@ -92,42 +97,46 @@ class Emulator:
         self._network = network
         self._sites: dict[int, Site] = {}
         self._open = AsyncExitStack()
-        self._life: asyncio.Task[None] | None = None
         self.devices: list[EmulatedDevice] = [self._device(plan, number) for plan, number in self._plans]
         """In the order of the plans; on the air after entering."""
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._open.enter_async_context(self.air)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.air)
             for device, (plan, number) in zip(self.devices, self._plans, strict=True):
-                await self._put_on_air(device, self._bonds(plan, number))
-        except BaseException:
-            await self._open.aclose()
-            raise
-        self._life = asyncio.create_task(self._live(), name="emulator")
+                await self._put_on_air(stack, device, self._bonds(plan, number))
+            tasks = await stack.enter_async_context(Background())
+            tasks.start(self._refresh(), name="refresh")
+            for running in self.running:
+                if running.broadcaster:
+                    tasks.start(self._broadcast(running.device, running.broadcaster), name="broadcast")
+            self._open = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._life:
-            self._life.cancel()
-            await asyncio.gather(self._life, return_exceptions=True)
-        await self._open.aclose()
+        await self._open.__aexit__(kind, error, trace)
 
     def feed(self, values: Mapping[str, Any]) -> list[str]:
-        """Give all fed devices these values, by metric key; returns the keys that nobody can show."""
-        odd: list[str] = []
+        """Give all fed devices these values, by metric key; returns the keys of values that one cannot show."""
+        odd: dict[str, None] = {}
         for running in self.running:
             if isinstance(running.device.values, FedValues):
-                odd = running.device.values.feed(values)
+                odd |= dict.fromkeys(running.device.values.feed(values))
                 running.peripheral.refresh()
-        return odd
+        return list(odd)
 
-    async def feed_from(self, source: AsyncIterator[Mapping[str, Any]]) -> None:
-        """Feed until the source ends."""
+    async def feed_from(
+        self, source: AsyncIterator[Mapping[str, Any]], problem: Callable[[str], None] = lambda sentence: None
+    ) -> None:
+        """Feed until the source ends; `problem` is told, once, of each value that cannot be shown."""
+        told: set[tuple[str, str]] = set()
         async for values in source:
-            self.feed(values)
+            for key in self.feed(values):
+                if (fault := (key, repr(values[key])[:_SHOWN])) not in told and len(told) < _FAULTS:
+                    told.add(fault)
+                    problem(f"{fault[1]} cannot be shown as {key}")
 
     # making devices
 
@@ -178,26 +187,18 @@ class Emulator:
             self._sites[number] = Site(seed, devices=_SITE_SIZE, start=self.clock.start)
         return SimulatedValues(self._sites[number].device(family.place))
 
-    async def _put_on_air(self, device: EmulatedDevice, bonds: Path | None) -> None:
+    async def _put_on_air(self, stack: AsyncExitStack, device: EmulatedDevice, bonds: Path | None) -> None:
         radio = self.air.device(device.address, device.name)
         peripheral = Peripheral(radio, device, clock=self.clock.now, speed=self.clock.speed, bonds=bonds)
-        await self._open.enter_async_context(peripheral)
+        await stack.enter_async_context(peripheral)
         broadcaster = self.air.broadcaster(radio, DATA_PERIOD / 3) if self._network else None
         self.running.append(Running(device, peripheral, broadcaster))
 
     # running
 
     async def run(self) -> None:
-        """Wait while the devices live: for ever. A group with AdapterUnavailable where the adapter gives up."""
-        if self._life:
-            await asyncio.shield(self._life)
-
-    async def _live(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._refresh(), name="refresh")
-            for running in self.running:
-                if running.broadcaster:
-                    group.create_task(self._broadcast(running.device, running.broadcaster), name="broadcast")
+        """Wait while the devices live: for ever. What ends them interrupts the body of the `async with`."""
+        await asyncio.Event().wait()
 
     async def _refresh(self) -> None:
         while True:

@@ -6,10 +6,9 @@ receiving side is the scanner that drives a real adapter.
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import Any, Self
 
 from bluewatt.app import split_options
@@ -17,6 +16,7 @@ from bluewatt.app.clock import FASTEST, LATEST, MOST_DEVICES, SiteClock
 from bluewatt.app.scanning import ScanningSource
 from bluewatt.errors import AdapterUnavailable, ConfigError
 from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
+from bluewatt.transports.background import Background
 from bluewatt.transports.ble_scan import BleSource
 from bluewatt.transports.virtual import Advertiser, Radio, VirtualRadio, is_host
 from bluewatt.transports.virtual_bleak import VirtualAdapter
@@ -57,6 +57,7 @@ def _advertisers(site: Site, radio: Radio) -> list[Advertiser]:
 class VirtualSource(ScanningSource):
     """A simulated site of `devices` devices, received through the virtual radio; the same for the same `seed`.
 
+    An error of the simulation interrupts the body of the `async with` at once.
     `speed` 60 lets an hour pass in a minute. The frames carry the site's time.
     """
 
@@ -82,20 +83,13 @@ class VirtualSource(ScanningSource):
         adapter = await stack.enter_async_context(VirtualAdapter(radio))
         scan = BleSource(backend=adapter.scanner, origin="virtual:", clock=self.clock.now)
         await stack.enter_async_context(scan)
-        task = asyncio.create_task(advertise(self.site, radio, self.clock), name="virtual site")
-        stack.push_async_callback(_end, task)
+        tasks = await stack.enter_async_context(Background())
+        tasks.start(advertise(self.site, radio, self.clock), name="virtual site")
         return scan
 
     def now(self) -> float:
         """The site's present."""
         return self.clock.now()
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    """Cancel a task and wait for its end; what it died of before is raised here."""
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 async def serve(site: Site, transport: str, clock: SiteClock) -> None:

@@ -131,7 +131,7 @@ async def _emulate(emulator: Emulator, feed: str, seconds: float | None) -> None
                 group.create_task(watch_clients(emulator, _tell), name="clients")
                 group.create_task(_status(emulator), name="status")
                 if feed != SIMULATOR:
-                    group.create_task(emulator.feed_from(feed_values(feed, _tell)), name="feed")
+                    group.create_task(emulator.feed_from(feed_values(feed, _tell), _tell), name="feed")
 
 
 def _introduce(running: Running) -> None:

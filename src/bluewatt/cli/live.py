@@ -26,6 +26,7 @@ from bluewatt.model.jsonlines import json_line
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.networks import Told
 from bluewatt.model.registers import RegisterReading
+from bluewatt.transports.background import Background
 from bluewatt.transports.recording import FrameRecorder
 from bluewatt.wire.vesmart import Network
 
@@ -158,10 +159,10 @@ def print_registers(reading: RegisterReading) -> None:
 async def _listen(
     source: OpenSource, make_screen: Callable[[], Screen], seconds: float | None, *, unasked: bool
 ) -> None:
-    async with source:
+    async with source, Background() as tasks:
         screen = make_screen()
         source.on_registers = screen.put
-        ticking = asyncio.create_task(_tick(screen, source), name="screen")
+        tasks.start(_tick(screen, source), name="screen")
         try:
             async with asyncio.timeout(seconds) as limit, aclosing(source.outcomes()) as outcomes:
                 async for outcome in outcomes:
@@ -172,9 +173,6 @@ async def _listen(
             if unasked:
                 click.echo(f"bluewatt: ended after {seconds:g} s: give --seconds for longer", err=True)
         finally:
-            ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await ticking
             screen.close(source)
 
 

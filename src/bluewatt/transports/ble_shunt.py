@@ -119,6 +119,10 @@ class ShuntChannel:
                 await self._client.write_gatt_char(KEEP_ALIVE.uuid, timer.renew(self._clock.now()), response=True)
             except LinkErrors:
                 return  # the connection ends, and its end is told by the disconnection
+            except Exception as error:  # whatever else it is: the device will hang up, and nobody should wait for that
+                lost = LinkLost(f"{self._name} took no keep-alive: {str(error) or type(error).__name__}")
+                lost.__cause__ = error
+                return self.lost(lost)
             await asyncio.sleep(max(timer.renew_at - self._clock.now(), 0) / self._clock.speed)
 
     @contextlib.contextmanager

@@ -19,7 +19,7 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bluewatt.errors import DeviceRefused, LinkLost, LinkTimeout
 from bluewatt.tables.gatt import DATA_SERVICE, SECOND_DATA_SERVICE, Characteristic, Opcode
 from bluewatt.transports.ble_channel import Answer, Clock
-from bluewatt.transports.ble_words import LinkErrors, refused
+from bluewatt.transports.ble_words import refused
 from bluewatt.wire.control import Header
 from bluewatt.wire.reassembly import ProtocolError, Write
 from bluewatt.wire.session import Session
@@ -206,9 +206,10 @@ class VregChannel:
             write = await self._outbox.get()
             try:
                 await self._client.write_gatt_char(self._parts[write.characteristic], write.data, response=False)
-            except LinkErrors as error:
-                self.lost(LinkLost(f"{self._name} took no more bytes: {str(error) or type(error).__name__}"))
-                return
+            except Exception as error:  # whatever it is: nobody may wait for an answer to what was not sent
+                lost = LinkLost(f"{self._name} took no more bytes: {str(error) or type(error).__name__}")
+                lost.__cause__ = error
+                return self.lost(lost)
 
     # what arrived
 

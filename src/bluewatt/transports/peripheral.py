@@ -25,13 +25,16 @@ from bumble.hci import HCI_LE_Set_Advertising_Data_Command
 
 from bluewatt.errors import AdapterUnavailable, Malformed, UnknownType
 from bluewatt.tables.gatt import Characteristic
+from bluewatt.transports.background import Background
 from bluewatt.transports.peripheral_gatt import Handlers, protect_subscriptions, services
 from bluewatt.transports.peripheral_link import Answering, Link
 from bluewatt.transports.peripheral_pairing import forget_bonds, prepare_pairing
 from bluewatt.transports.virtual import advertising_data, scan_response_data, uuid_text
 from bluewatt.wire.control import build_header
 
-_POWER_ON_TIME = 5.0  # seconds an adapter may take for its first answer
+_POWER_ON_TIME = 5.0  # seconds an adapter may take to answer, at first and at last
+
+_REFUSALS = 3  # of one advertisement after the other: then it is not a client that came in between
 
 
 class Emulated(Answering, Protocol):
@@ -100,15 +103,30 @@ class Peripheral:
         self._news = asyncio.Event()
         self._on_air: tuple[bytes, bytes] | None = None
         self._by_uuid: dict[str, GattCharacteristic[bytes]] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Background()
+        self._open = contextlib.AsyncExitStack()
         self._closing = False
 
     async def __aenter__(self) -> Self:
-        """Switch the radio on and advertise; AdapterUnavailable where it does not answer."""
+        """Switch the radio on and advertise; AdapterUnavailable where it does not answer.
+
+        What ends the device later interrupts the body of the `async with`.
+        """
         self._list_services()
         self.radio.on(Device.EVENT_CONNECTION, self._on_connection)
         self.device.pin_changed = self._forget_bonds
         self.device.changed = self._news.set
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._tasks)
+            await self._switch_on()
+            stack.push_async_callback(self._switch_off)
+            stack.push_async_callback(self._let_tasks_end)
+            self._tasks.start(self._keep_advertising(), name=f"advertise {self.device.address}")
+            self._tasks.start(self._send_notifications(), name=f"notify {self.device.address}")
+            self._open = stack.pop_all()
+        return self
+
+    async def _switch_on(self) -> None:
         try:
             async with asyncio.timeout(_POWER_ON_TIME):
                 await self.radio.power_on()
@@ -118,26 +136,29 @@ class Peripheral:
         except (TimeoutError, BaseBumbleError) as error:
             why = str(error) or "no answer"
             raise AdapterUnavailable(f"the Bluetooth adapter cannot be a device: {why}", reason="missing") from error
-        self._tasks = [
-            asyncio.create_task(self._keep_advertising(), name=f"advertise {self.device.address}"),
-            asyncio.create_task(self._send_notifications(), name=f"notify {self.device.address}"),
-        ]
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Told to end, not cancelled: a command to the adapter that is cut off in the middle blocks all later ones.
+        await self._open.__aexit__(kind, error, trace)
+
+    async def _let_tasks_end(self) -> None:
+        """Tell the tasks to end: a command to the adapter that is cut off in the middle blocks all later ones."""
         self._closing = True
         self._news.set()
         self._outbox.put_nowait(None)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_POWER_ON_TIME):
+                await self._tasks.ended()
+
+    async def _switch_off(self) -> None:
         self._stop_timer()
         with contextlib.suppress(BaseBumbleError, TimeoutError):
-            if self.client:
-                await asyncio.wait_for(self.client.disconnect(), 1)
-            await self.radio.stop_advertising()
-            await self.radio.power_off()
+            async with asyncio.timeout(_POWER_ON_TIME):
+                if self.client:
+                    await self._turn_away(self.client)
+                await self.radio.stop_advertising()
+                await self.radio.power_off()
 
     def refresh(self) -> None:
         """The device's values may have changed."""
@@ -199,7 +220,7 @@ class Peripheral:
 
     def _on_connection(self, connection: Connection) -> None:
         if self.client is not None:
-            asyncio.get_running_loop().create_task(self._turn_away(connection))
+            self._tasks.start(self._turn_away(connection), name=f"turn away {connection.peer_address}")
             return
         self.client = connection
         self.served += 1
@@ -249,7 +270,7 @@ class Peripheral:
             self._wind_timer()
             return
         self.timeouts += 1
-        asyncio.get_running_loop().create_task(self._turn_away(self.client))
+        self._tasks.start(self._turn_away(self.client), name=f"turn away {self.client.peer_address}")
 
     # what goes out
 
@@ -261,17 +282,23 @@ class Peripheral:
                     await self.radio.notify_subscriber(connection, self._by_uuid[uuid], data)
 
     def _forget_bonds(self) -> None:
-        asyncio.get_running_loop().create_task(forget_bonds(self.radio))
+        self._tasks.start(forget_bonds(self.radio), name=f"forget the bonds of {self.device.address}")
 
     async def _keep_advertising(self) -> None:
+        refusals = 0
         while not self._closing:
             await self._news.wait()
             self._news.clear()
             try:
                 await (self._advertise() if self.client is None else self._fall_silent())
-            except BaseBumbleError:
+                refusals = 0
+            except BaseBumbleError as error:
                 # A client connected while we were telling the adapter: the connection event sets the news again.
                 self._on_air = None
+                refusals += 1
+                if refusals == _REFUSALS:
+                    why = f"the Bluetooth adapter does not advertise as {self.device.name} any more: {error}"
+                    raise AdapterUnavailable(why, reason="refused") from error
 
     async def _advertise(self) -> None:
         self._show_name()

@@ -16,7 +16,8 @@ from bumble.hci import Address
 from bumble.host import Host
 
 from bluewatt.errors import AdapterUnavailable
-from bluewatt.transports.virtual import VirtualRadio, advertising_data, close_hci, is_host, open_hci
+from bluewatt.transports.hci import Hci
+from bluewatt.transports.virtual import VirtualRadio, advertising_data, is_host
 
 VIRTUAL = "virtual"
 _UNCONNECTABLE = AdvertisingEventProperties(is_connectable=False, is_scannable=False, is_legacy=True)
@@ -84,7 +85,7 @@ class VirtualAir:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._open.aclose()
+        await self._open.__aexit__(kind, error, trace)
 
     def device(self, address: str, name: str) -> Device:
         """Any number of them."""
@@ -114,15 +115,13 @@ class AdapterAir:
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        opened = await open_hci(self.transport)
-        self._open.push_async_callback(close_hci, opened)
-        self._host = Host(opened.source, opened.sink)
+        self._host = (await self._open.enter_async_context(Hci(self.transport))).host()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._open.aclose()
+        await self._open.__aexit__(kind, error, trace)
 
     def device(self, address: str, name: str) -> Device:
         """The one device the adapter can be."""

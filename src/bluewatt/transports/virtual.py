@@ -18,11 +18,11 @@ from bumble.core import UUID, AdvertisingData
 from bumble.device import Device, DeviceConfiguration
 from bumble.hci import Address
 from bumble.host import Host
-from bumble.transport import open_transport
-from bumble.transport.common import AsyncPipeSink, Transport, TransportSpecError
+from bumble.transport.common import AsyncPipeSink
 
-from bluewatt.errors import AdapterUnavailable, Unencodable
+from bluewatt.errors import Unencodable
 from bluewatt.tables.gatt import COMPANY_ID
+from bluewatt.transports.hci import Hci
 from bluewatt.transports.virtual_air import DEFAULT_RSSI, Air, VirtualController
 
 LONGEST_MANUFACTURER_DATA = 24
@@ -150,7 +150,7 @@ class VirtualRadio:
     ) -> None:
         for advertiser in self._advertisers:
             advertiser.stop()
-        await self._open.aclose()
+        await self._open.__aexit__(kind, error, trace)
 
     def advertiser(
         self, address: str, *, name: str, interval: float = 1.0, rssi: int = DEFAULT_RSSI, company_id: int = COMPANY_ID
@@ -187,8 +187,7 @@ class VirtualRadio:
         "vhci" hands it to this computer's Bluetooth system (Linux, root), "tcp-server:127.0.0.1:7001" to who connects.
         Raises AdapterUnavailable where the transport cannot be opened.
         """
-        opened = await open_hci(transport)
-        self._open.push_async_callback(close_hci, opened)
+        opened = (await self._open.enter_async_context(Hci(transport))).opened
         controller = VirtualController(
             transport, host_source=opened.source, host_sink=opened.sink, link=self.air, public_address=SERVED_ADDRESS
         )
@@ -205,26 +204,3 @@ def is_host(transport: str) -> bool:
 
 SERVED_ADDRESS = "00:00:02:00:00:01"
 """Public address of the adapter that another host sees through `VirtualRadio.attach`."""
-
-_PROBLEMS: dict[type[Exception], tuple[str, str]] = {
-    FileNotFoundError: ("missing", "it is not there"),
-    PermissionError: ("permission", "this user may not open it (root, or the capability CAP_NET_ADMIN)"),
-    TransportSpecError: ("missing", "this is no transport string such as vhci, usb:0 or tcp-server:127.0.0.1:7001"),
-}
-
-
-async def open_hci(transport: str) -> Transport:
-    """Open a bumble transport string; raises AdapterUnavailable with what to do about it."""
-    try:
-        return await open_transport(transport)
-    except Exception as error:  # every driver library has its own tree: usb1, serial, OS and bumble errors
-        reason, why = _PROBLEMS.get(type(error), ("missing", str(error) or type(error).__name__))
-        raise AdapterUnavailable(f"cannot open the Bluetooth transport {transport}: {why}", reason=reason) from error
-
-
-async def close_hci(opened: Transport) -> None:
-    """Close a transport with the listening socket and the connection that bumble's server transports leave open."""
-    for left_open in (getattr(opened, "server", None), getattr(opened.sink, "transport", None)):
-        if left_open is not None:
-            left_open.close()
-    await opened.close()

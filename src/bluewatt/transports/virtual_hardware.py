@@ -8,19 +8,19 @@ with its own address; an older one is a single device.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Self
 
 from bumble.core import BaseBumbleError
 from bumble.device import AdvertisingEventProperties, AdvertisingParameters, AdvertisingSet, Device, DeviceConfiguration
 from bumble.hci import Address
-from bumble.host import Host
-from bumble.transport.common import Transport
 
 from bluewatt.errors import AdapterUnavailable
 from bluewatt.tables.gatt import COMPANY_ID
-from bluewatt.transports.virtual import advertising_data, close_hci, open_hci, scan_response_data
+from bluewatt.transports.background import Background
+from bluewatt.transports.hci import Hci
+from bluewatt.transports.virtual import advertising_data, scan_response_data
 from bluewatt.transports.virtual_air import DEFAULT_RSSI
 
 _LEGACY = AdvertisingEventProperties(is_connectable=True, is_scannable=True, is_legacy=True)
@@ -39,16 +39,9 @@ class HardwareAdvertiser:
         self._data: bytes | None = None
         self._changed = asyncio.Event()
         self._set: AdvertisingSet | None = None
-        self.task = asyncio.create_task(self._serve(), name=f"advertiser {address}")
 
     def update(self, manufacturer_data: bytes) -> None:
-        """Advertise these bytes from now on.
-
-        Raises Unencodable when they are too long, AdapterUnavailable when the adapter refused the ones before.
-        """
-        if self.task.done() and not self.task.cancelled():
-            refused = self.task.exception()
-            raise AdapterUnavailable(f"the adapter no longer advertises as {self.name}: {refused}", reason="refused")
+        """Advertise these bytes from now on; raises Unencodable when they are too long."""
         self._data = advertising_data(manufacturer_data, self._company_id)
         self._changed.set()
 
@@ -57,10 +50,15 @@ class HardwareAdvertiser:
         self._data = None
         self._changed.set()
 
-    async def _serve(self) -> None:
-        while await self._changed.wait():
-            self._changed.clear()
-            await (self._advertise(self._data) if self._data is not None else self._silence())
+    async def serve(self) -> None:
+        """Bring updates to the adapter, for ever; AdapterUnavailable when it refuses one. The radio runs it."""
+        try:
+            while await self._changed.wait():
+                self._changed.clear()
+                await (self._advertise(self._data) if self._data is not None else self._silence())
+        except BaseBumbleError as refused:
+            why = f"the adapter no longer advertises as {self.name}: {refused}"
+            raise AdapterUnavailable(why, reason="refused") from refused
 
     async def _advertise(self, data: bytes) -> None:
         if not self._device.supports_le_extended_advertising:
@@ -102,37 +100,37 @@ class HardwareAdvertiser:
 
 
 class HardwareRadio:
-    """A real adapter on which simulated devices advertise; the same `advertiser()` as the virtual radio has."""
+    """A real adapter on which simulated devices advertise; the same `advertiser()` as the virtual radio has.
+
+    An adapter that refuses an advertisement or goes away interrupts the body of the `async with`: AdapterUnavailable.
+    """
 
     def __init__(self, transport: str) -> None:
         self.transport = transport
         self._advertisers: list[HardwareAdvertiser] = []
-        self._opened: Transport | None = None
         self._device: Device | None = None
+        self._tasks = Background()
+        self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self._opened = await open_hci(self.transport)
-        config = DeviceConfiguration()
-        config.name = "bluewatt"
-        self._device = Device(config=config, host=Host(self._opened.source, self._opened.sink))
-        try:
-            await asyncio.wait_for(self._device.power_on(), _ANSWER_TIME)
-        except (TimeoutError, BaseBumbleError) as error:
-            await close_hci(self._opened)
-            raise AdapterUnavailable(f"the adapter {self.transport} does not answer", reason="missing") from error
+        async with AsyncExitStack() as stack:
+            hci = await stack.enter_async_context(Hci(self.transport))
+            config = DeviceConfiguration()
+            config.name = "bluewatt"
+            device = self._device = Device(config=config, host=hci.host())
+            try:
+                await asyncio.wait_for(device.power_on(), _ANSWER_TIME)
+            except (TimeoutError, BaseBumbleError) as error:
+                raise AdapterUnavailable(f"the adapter {self.transport} does not answer", reason="missing") from error
+            stack.push_async_callback(_switch_off, device)
+            await stack.enter_async_context(self._tasks)
+            self._open = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for advertiser in self._advertisers:
-            advertiser.task.cancel()
-        await asyncio.gather(*(one.task for one in self._advertisers), return_exceptions=True)
-        if self._device and self._opened:
-            with contextlib.suppress(BaseBumbleError, TimeoutError):
-                await asyncio.wait_for(self._device.host.reset(), _ANSWER_TIME)
-            await self._device.power_off()
-            await close_hci(self._opened)
+        await self._open.__aexit__(kind, error, trace)
 
     @property
     def room(self) -> int:
@@ -157,4 +155,12 @@ class HardwareRadio:
             self._device.random_address = Address(address, Address.RANDOM_DEVICE_ADDRESS)
         advertiser = HardwareAdvertiser(self._device, address, name=name, interval=interval, company_id=company_id)
         self._advertisers.append(advertiser)
+        self._tasks.start(advertiser.serve(), name=f"advertiser {address}")
         return advertiser
+
+
+async def _switch_off(device: Device) -> None:
+    with suppress(BaseBumbleError, TimeoutError):
+        async with asyncio.timeout(_ANSWER_TIME):
+            await device.host.reset()
+            await device.power_off()

@@ -7,18 +7,16 @@ adapter that an emulator in another process serves.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
 from bumble.core import BaseBumbleError
 from bumble.device import Device, DeviceConfiguration
 from bumble.hci import Address
-from bumble.host import Host
-from bumble.transport.common import Transport
 
 from bluewatt.errors import AdapterUnavailable
-from bluewatt.transports.virtual import close_hci, open_hci
+from bluewatt.transports.hci import Hci
 
 _ANSWER_TIME = 5.0  # seconds an adapter may take for its first answer
 
@@ -26,33 +24,28 @@ _ANSWER_TIME = 5.0  # seconds an adapter may take for its first answer
 class HostedAdapter:
     """Where a `VirtualAdapter` gets its device from: here a real or remote controller in place of a virtual radio.
 
-    Entering raises AdapterUnavailable where the transport does not open or nothing answers behind it.
+    Entering raises AdapterUnavailable where the transport does not open or nothing answers behind it; an adapter that
+    goes away later interrupts the body of the `async with` with the same error.
     """
 
     def __init__(self, transport: str) -> None:
         self.transport = transport
-        self._opened: Transport | None = None
+        self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self._opened = await open_hci(self.transport)
-        host = Host(self._opened.source, self._opened.sink)
-        try:
-            await asyncio.wait_for(host.reset(), _ANSWER_TIME)
-        except (TimeoutError, BaseBumbleError) as error:
-            await self._close()
-            raise AdapterUnavailable(f"the adapter {self.transport} does not answer", reason="missing") from error
-        self._host = host
+        async with AsyncExitStack() as stack:
+            self._host = (await stack.enter_async_context(Hci(self.transport))).host()
+            try:
+                await asyncio.wait_for(self._host.reset(), _ANSWER_TIME)
+            except (TimeoutError, BaseBumbleError) as error:
+                raise AdapterUnavailable(f"the adapter {self.transport} does not answer", reason="missing") from error
+            self._open = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._close()
-
-    async def _close(self) -> None:
-        if self._opened:
-            with contextlib.suppress(OSError):
-                await close_hci(self._opened)
+        await self._open.__aexit__(kind, error, trace)
 
     def device(self, address: str, *, name: str = "bluewatt") -> Device:
         """The device of the adapter, not powered on yet; there is one."""

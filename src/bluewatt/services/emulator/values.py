@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from bluewatt.errors import Unencodable
 from bluewatt.schema import Code, Flags, Record, Row
 from bluewatt.services.simulator.appliances import Habit, Use
 from bluewatt.services.simulator.device import SimulatedDevice
@@ -15,6 +14,7 @@ from bluewatt.services.simulator.devices.monitor import ShuntMonitor
 from bluewatt.services.simulator.devices.solar import MpptCharger
 from bluewatt.services.simulator.history import DAYS_KEPT
 from bluewatt.services.simulator.values import fit
+from bluewatt.wire.records import encode_record
 from bluewatt.wire.scalars import code_number, flags_number
 
 
@@ -144,11 +144,19 @@ class FedValues:
         self._record: Record | None = None
 
     def feed(self, values: Mapping[str, Any]) -> list[str]:
-        """Show these from now on, by metric key or register key; returns the keys of values nobody can show."""
-        odd = [key for key, value in values.items() if not isinstance(value, int | float | str | list | None)]
-        self._values |= {key: value for key, value in values.items() if key not in odd}
+        """Show these from now on, by metric key or register key; returns the keys of values nobody can show.
+
+        What is no value at all (an object) is passed over; a value that its row cannot hold is not available from here.
+        """
+        taken = {key: value for key, value in values.items() if isinstance(value, int | float | str | list | None)}
+        misfits = [key for key, value in taken.items() if not self._fits(key, value)]
+        self._values |= taken | dict.fromkeys(misfits)
         self._record = None
-        return odd
+        return [key for key in values if key not in taken or key in misfits]
+
+    def _fits(self, key: str, value: Any) -> bool:
+        row = next((row for row in self.record_class.rows if row.name == key), None)
+        return row is None or value is None or _held(self.record_class, row, value) is not None
 
     def record(self, at: float) -> Record:
         """The record of the values fed so far; a value it cannot hold is not available."""
@@ -171,12 +179,19 @@ class FedValues:
 
 
 def _held(cls: type[Record], row: Row, value: Any) -> Any:
-    """What a row makes of a fed value, None where that is nothing."""
+    """What a row makes of a fed value, None where that is nothing or does not fit."""
     try:
-        if row.named is not None and issubclass(row.named, Code):
-            return row.named(code_number(value, row.named, row.name))
-        if row.named is not None and issubclass(row.named, Flags):
-            return row.named(flags_number(value, row.named, row.name))
-        return getattr(fit(cls, **{row.name: value}), row.name)
-    except (TypeError, Unencodable):
+        held = _meant(cls, row, value)
+        selector = {row.when[0]: row.when[1][0]} if row.when else {}
+        encode_record(fit(cls, **selector, **{row.name: held}))
+    except (TypeError, ValueError, OverflowError):  # Unencodable is a ValueError
         return None
+    return held
+
+
+def _meant(cls: type[Record], row: Row, value: Any) -> Any:
+    if row.named is not None and issubclass(row.named, Code):
+        return row.named(code_number(value, row.named, row.name))
+    if row.named is not None and issubclass(row.named, Flags):
+        return row.named(flags_number(value, row.named, row.name))
+    return getattr(fit(cls, **{row.name: value}), row.name)

@@ -1,0 +1,107 @@
+"""The way to an adapter whose host is this process: a transport string of bumble, opened, watched and closed.
+
+An adapter that vanishes (pulled out, the emulator behind "tcp-client:" ended) says so to bumble, which tells nobody and
+lets later commands wait for ever. Here its loss is an error at once, and later commands fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, suppress
+from types import TracebackType
+from typing import Self
+
+from bumble.host import Host
+from bumble.transport import open_transport
+from bumble.transport.common import Transport, TransportLostError, TransportSpecError
+
+from bluewatt.errors import AdapterUnavailable
+from bluewatt.transports.background import Background
+
+_PROBLEMS: dict[type[Exception], tuple[str, str]] = {
+    FileNotFoundError: ("missing", "it is not there"),
+    PermissionError: ("permission", "this user may not open it (root, or the capability CAP_NET_ADMIN)"),
+    TransportSpecError: ("missing", "this is no transport string such as vhci, usb:0 or tcp-server:127.0.0.1:7001"),
+}
+
+
+class Hci:
+    """An adapter behind a transport string, from entering to leaving; entering raises AdapterUnavailable.
+
+    When the adapter goes away the body of the `async with` is interrupted, and AdapterUnavailable is raised.
+    """
+
+    def __init__(self, transport: str) -> None:
+        self.transport = transport
+        self._open = AsyncExitStack()
+        self._hosts: list[Host] = []
+        self._opened: Transport | None = None
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            opened = self._opened = await open_hci(self.transport)
+            stack.push_async_callback(close_hci, opened)
+            tasks = await stack.enter_async_context(Background())
+            tasks.start(self._watch(opened), name=f"watch of {self.transport}")
+            self._open = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.__aexit__(kind, error, trace)
+
+    @property
+    def opened(self) -> Transport:
+        """The two ends for packets; RuntimeError before entering."""
+        if self._opened is None:
+            raise RuntimeError("the transport is not open")
+        return self._opened
+
+    def host(self) -> Host:
+        """This process as the host of the adapter; its commands raise TransportLostError once the adapter is gone."""
+        host = Host(self.opened.source, _LossySink(self.opened))
+        self._hosts.append(host)
+        return host
+
+    async def _watch(self, opened: Transport) -> None:
+        await asyncio.wait([opened.source.terminated])
+        if not opened.source.terminated.cancelled():
+            opened.source.terminated.exception()  # seen
+        for host in self._hosts:
+            if host.pending_response and not host.pending_response.done():
+                host.on_transport_lost()  # type: ignore[no-untyped-call]
+        raise AdapterUnavailable(
+            f"the Bluetooth adapter {self.transport} is gone: it was unplugged, or the program that serves it ended",
+            reason="missing",
+        )
+
+
+class _LossySink:
+    """Packets to an adapter; bumble would drop them in silence once it is gone, and wait for an answer for ever."""
+
+    def __init__(self, opened: Transport) -> None:
+        self._opened = opened
+
+    def on_packet(self, packet: bytes) -> None:
+        if self._opened.source.terminated.done():
+            raise TransportLostError("the adapter is gone")
+        self._opened.sink.on_packet(packet)
+
+
+async def open_hci(transport: str) -> Transport:
+    """Open a bumble transport string; raises AdapterUnavailable with what to do about it."""
+    try:
+        return await open_transport(transport)
+    except Exception as error:  # every driver library has its own tree: usb1, serial, OS and bumble errors
+        reason, why = _PROBLEMS.get(type(error), ("missing", str(error) or type(error).__name__))
+        raise AdapterUnavailable(f"cannot open the Bluetooth transport {transport}: {why}", reason=reason) from error
+
+
+async def close_hci(opened: Transport) -> None:
+    """Close a transport with the listening socket and the connection that bumble's server transports leave open."""
+    for left_open in (getattr(opened, "server", None), getattr(opened.sink, "transport", None)):
+        if left_open is not None:
+            left_open.close()
+    with suppress(OSError):
+        await opened.close()

@@ -7,6 +7,10 @@ to show one says so: `shown()`.
 
 from __future__ import annotations
 
+from typing import Self
+
+import msgspec
+
 HIDDEN = "<hidden>"
 """Stands for a secret wherever it would be printed."""
 
@@ -23,13 +27,17 @@ class Secret:
         return repr(self)
 
     def __format__(self, spec: str) -> str:
-        return format(repr(self), spec)
+        return repr(self)  # a width or "06d" is meant for the content
 
 
 class SecretText(Secret, str):
     """A PIN or a password."""
 
     __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Take the text itself, also of a secret, whose `str` is HIDDEN."""
+        return super().__new__(cls, str.__str__(text))
 
     def shown(self) -> str:
         """Return the text itself, for a place that is meant to show or send it."""
@@ -51,3 +59,9 @@ class SecretNumber(Secret, int):
 def hide(text: str | None) -> SecretText | None:
     """Return a text as a secret; None stays None."""
     return None if text is None else SecretText(text)
+
+
+def hide_fields(struct: msgspec.Struct, *names: str) -> None:
+    """Make secrets of text fields of a frozen struct that was just made (`__post_init__`)."""
+    for name in names:
+        msgspec.structs.force_setattr(struct, name, hide(getattr(struct, name)))

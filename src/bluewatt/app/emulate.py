@@ -21,6 +21,7 @@ import msgspec
 
 from bluewatt.app.clock import SiteClock
 from bluewatt.errors import ConfigError, Malformed
+from bluewatt.secret import hide_fields
 from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Family, FedValues, Memory, SimulatedValues, pin_text
 from bluewatt.services.emulator.families import GENERATIONS
 from bluewatt.services.emulator.feed import values_of_line, values_of_message
@@ -57,6 +58,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     key_behind_puk: bool = False
     keep_alive: float | None = None
     """Seconds until a client that writes no keep-alive is disconnected; infinity for never."""
+
+    def __post_init__(self) -> None:
+        hide_fields(self, "pin")
 
 
 class Running(msgspec.Struct):

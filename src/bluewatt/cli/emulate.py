@@ -51,7 +51,7 @@ RULES = (excludes("--forget", "--state"), needs("--transmit", any_of=("--vesmart
 )  # fmt: skip
 @click.option("--forget", is_flag=True, help="Keep nothing: the next start is another device.")
 @click.option(
-    "--feed", default=SIMULATOR, show_default=True, metavar="SOURCE",
+    "--feed", type=SECRET, default=SIMULATOR, show_default=True, metavar="SOURCE",
     help="Where the values come from: simulator, - (JSON Lines on standard input) or mqtt://host/topic.",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=1), metavar="N", help="Be device number N, the same on every computer.")

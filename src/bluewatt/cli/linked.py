@@ -19,6 +19,7 @@ from bluewatt.cli.options import POSITIVE, SECRET
 from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.folders import config_folder, refuse_open_door
 from bluewatt.model.keys import normal_address
+from bluewatt.secret import hide_fields
 from bluewatt.transports.ble_channel import FIND, NEAREST
 from bluewatt.transports.pins import parse_pin
 
@@ -50,6 +51,9 @@ class Target(msgspec.Struct, frozen=True):
     pin: str | None = None
     timeout: float = FIND
     listen: float = NEAREST
+
+    def __post_init__(self) -> None:
+        hide_fields(self, "pin")
 
 
 LINK_OPTIONS = ("--nearest", "--pin", "--adapter", "--radio", "--timeout")

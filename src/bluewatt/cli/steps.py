@@ -19,6 +19,7 @@ from bluewatt.model.reading import Reading
 from bluewatt.model.receiver import Receiver
 from bluewatt.model.registers import RegisterReading
 from bluewatt.model.transcript import Entry, Step, Transcript
+from bluewatt.secret import SecretBytes
 from bluewatt.services.keys import NamedKey, ring_of
 from bluewatt.transports.untar import BLOCK as TAR_BLOCK
 from bluewatt.wire.containers import LONGEST_HEADER, Packet, is_capture, read_packets
@@ -35,6 +36,9 @@ class Secrets:
     reveal: bool = False
     long_term_keys: Sequence[bytes] = ()
     """Of encrypted connections that a sniffer heard."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "long_term_keys", tuple(map(SecretBytes, self.long_term_keys)))
 
     def ring(self) -> KeyRing:
         """A new key ring of the keys."""

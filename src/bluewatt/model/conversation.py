@@ -91,6 +91,9 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     sensitive: bool = False
     """Whether bytes that could not be read may hold what opens a device: it was asked for on this connection."""
 
+    def __repr__(self) -> str:
+        return f"Line({self.number}, {self.kind}, {self.message})"  # content and bytes may hold a key or a PIN
+
 
 def _number(key: str) -> int:
     row = by_key(key, None)

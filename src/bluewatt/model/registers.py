@@ -28,6 +28,10 @@ class RegisterValue(msgspec.Struct, frozen=True):
     problem: str = ""
     """Why the bytes do not fit the row, empty where they do."""
 
+    def __repr__(self) -> str:
+        content = repr(self.value) if not self.secret else HIDDEN  # a key or a PIN shows in no traceback
+        return f"RegisterValue({self.key}, instance {self.instance}, {content})"
+
     @property
     def key(self) -> str:
         """The name for programs: the metric where the register measures one, else its key, else its number."""

@@ -27,6 +27,7 @@ from typing import Any
 from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.folders import config_folder, refuse_open_door
 from bluewatt.model.keys import AnyKey, KeyRing, normal_address, parse_key_argument
+from bluewatt.safe_write import replace_file
 from bluewatt.wire.cipher import Key, ShortKey, parse_key
 from bluewatt.wire.vesmart import Network
 
@@ -212,20 +213,9 @@ def _entries(path: Path) -> dict[str, Any]:
 
 
 def _replace(path: Path, text: str) -> None:
-    import tempfile
-
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        replace_file(path, text.encode(), private=True)
     except OSError as error:
         raise ConfigError(f"cannot write the key file {path}: {error.strerror}", path=str(path)) from error
 

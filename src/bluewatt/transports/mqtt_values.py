@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
+import msgspec
 
 from bluewatt.errors import BrokerError, ConfigError
+from bluewatt.secret import hide_fields
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds before a lost connection is tried again; each time twice as long."""
@@ -18,8 +19,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
-class Topic(NamedTuple):
-    """Where to listen; the password is part of it, so it is never printed."""
+class Topic(msgspec.Struct, frozen=True):
+    """Where to listen; the password never prints itself."""
 
     host: str
     port: int
@@ -27,6 +28,9 @@ class Topic(NamedTuple):
     username: str | None
     password: str | None
     encrypted: bool
+
+    def __post_init__(self) -> None:
+        hide_fields(self, "password")
 
     @classmethod
     def of(cls, url: str) -> Topic:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bluewatt.errors import PairingFailed
+from bluewatt.secret import SecretText
 
 PIN_DIGITS = 6
 
 
-def parse_pin(text: str) -> str:
+def parse_pin(text: str) -> SecretText:
     """A PIN as the text of six digits it is; PairingFailed (reason "pin") for anything else, without repeating it."""
-    pin = text.strip()
+    pin = SecretText(text.strip())
     if not pin.isascii() or not pin.isdigit():
         raise PairingFailed(f"a PIN is a text of {PIN_DIGITS} digits, such as 014916", reason="pin")
     if len(pin) < PIN_DIGITS:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from bluewatt.errors import KeyProblem
+from bluewatt.secret import SecretBytes
 
 TAG_SIZE: Final = 4
 """Bytes of the tag behind every encrypted payload."""
@@ -28,12 +29,12 @@ _HEADER_MASK = 0xE3
 _FROM_CENTRAL = 0x80
 
 
-def parse_long_term_key(text: str) -> bytes:
+def parse_long_term_key(text: str) -> SecretBytes:
     """The key of 32 hex digits; raises KeyProblem, which does not repeat them."""
     digits = "".join(text.split()).replace(":", "").removeprefix("0x")
     with suppress(ValueError):
         if len(raw := bytes.fromhex(digits)) == _KEY_SIZE:
-            return raw
+            return SecretBytes(raw)
     raise KeyProblem(f"a long-term key has 32 hex digits, not {len(digits)} characters")
 
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
 from bluewatt.errors import KeyProblem
+from bluewatt.secret import SecretBytes
 
 BLOCK = 16
 KEYS_KEPT = 4096
@@ -20,7 +21,7 @@ _PADDING = bytes(BLOCK - 2)
 _SEPARATORS = str.maketrans("", "", " :-\t\r\n")
 
 
-class Key(bytes):
+class Key(SecretBytes):
     """The 16 secret bytes of a device's advertisement key; printing one shows a fingerprint, never the bytes."""
 
     @classmethod
@@ -45,8 +46,6 @@ class Key(bytes):
 
     def __repr__(self) -> str:
         return f"Key(fingerprint {self.fingerprint})"
-
-    __str__ = __repr__
 
 
 class ShortKey:

@@ -6,19 +6,17 @@ one. Without a file everything is forgotten when the process ends.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from bluewatt.errors import ConfigError
+from bluewatt.safe_write import replace_file
 
 PIN_DIGITS = 6
 DEFAULT_PIN = "000000"
 """The PIN of devices without a label (protocol page victronconnect-gatt, section 3)."""
-
-_OWNER_ONLY = 0o600
 
 
 class Content(msgspec.Struct):
@@ -50,14 +48,10 @@ class Memory:
         """Write the file, if there is one; ConfigError where that is impossible."""
         if self.path is None:
             return
-        fresh = self.path.with_suffix(".new")
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY), "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(self.content), indent=2))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self.path)
+            content = msgspec.json.format(msgspec.json.encode(self.content), indent=2)
+            replace_file(self.path, content, private=True)
         except OSError as error:
             raise ConfigError(
                 f"{self.path} cannot be written: {error.strerror}", path=str(self.path), hint="choose another --state"
@@ -81,4 +75,4 @@ def pin_text(text: str) -> str:
     """A PIN as six digits, leading zeros kept; ConfigError for anything else, which is not repeated in the message."""
     if len(text) != PIN_DIGITS or not (text.isascii() and text.isdigit()):
         raise ConfigError(f"a PIN has {PIN_DIGITS} digits", hint="write it in full, such as 000123")
-    return text
+    return str.__str__(text)  # plain: it is kept in a file

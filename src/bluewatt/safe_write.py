@@ -86,7 +86,7 @@ def replace_file(path: Path, content: bytes, *, private: bool = False) -> None:
     """Write a small file whole: its old content or the new one is there at any moment; raises OSError."""
     fresh = _Beside(Path(os.path.realpath(path)), private=private)
     try:
-        with open(fresh.handle, "wb") as file:
+        with open(fresh.open(), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -118,16 +118,21 @@ def _take_back(handle: int, count: int) -> None:
 
 
 class _Beside:
-    """A new, empty file in the folder of another, with its mode."""
+    """A new file in the folder of another, with its mode; its name is known before it is made, so that it can go."""
 
     def __init__(self, target: Path, *, private: bool) -> None:
         self.target = target
         self.path = target.with_name(f".bluewatt-{secrets.token_hex(6)}")
-        mode = None if private else _mode_of(target)
+        self._private = private
+
+    def open(self) -> int:
+        """Make it; returns its handle."""
+        mode = None if self._private else _mode_of(self.target)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
-        self.handle = os.open(self.path, flags, _EVERYBODY if mode is None and not private else OWNER_ONLY)
+        handle = os.open(self.path, flags, _EVERYBODY if mode is None and not self._private else OWNER_ONLY)
         if mode is not None:
             os.chmod(self.path, mode)
+        return handle
 
 
 def _mode_of(target: Path) -> int | None:
@@ -230,7 +235,7 @@ class SafeFile:
             self._made = True
         else:
             self._beside = _Beside(self._target, private=self._private)
-            handle = self._beside.handle
+            handle = self._beside.open()
         self._file = open(handle, "wb", buffering=0 if self._live else -1)  # noqa: SIM115
         return self._file
 

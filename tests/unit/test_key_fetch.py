@@ -163,16 +163,16 @@ def test_import_from_victronconnects_database(tmp_path: Path) -> None:
     uuid = "12345678-1234-1234-1234-1234567890AB"
     path = database(tmp_path / "vc.db", [("c20000000007", KEY.hex())], [("c20000000007", uuid)])
     before = path.read_bytes()
-    assert read_key_list(path) == [(ADDRESS, Key.of(KEY)), (uuid, Key.of(KEY))]
+    assert read_key_list(path).keys == [(ADDRESS, Key.of(KEY)), (uuid, Key.of(KEY))]
     assert path.read_bytes() == before
     bare = database(tmp_path / "old.db", [(ADDRESS, KEY.hex().upper())])
-    assert read_key_list(bare) == [(ADDRESS, Key.of(KEY))]
+    assert read_key_list(bare).keys == [(ADDRESS, Key.of(KEY))]
 
 
 def test_import_from_a_list(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_text(f"# mine\n{ADDRESS}@{KEY.hex()}\n\nc2-00-00-00-00-08={OTHER.hex()}\n")
-    assert read_key_list(path) == [(ADDRESS, Key.of(KEY)), ("C2:00:00:00:00:08", Key.of(OTHER))]
+    assert read_key_list(path).keys == [(ADDRESS, Key.of(KEY)), ("C2:00:00:00:00:08", Key.of(OTHER))]
 
 
 def test_bad_imports_are_named_without_their_secrets(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable, Awaitable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 from rich.text import Text
@@ -11,18 +13,27 @@ from bluewatt.app.connect import frames_of, open_central
 from bluewatt.cli.linked import LINK_OPTIONS, Target, link_options, notice, open_link, quiet_run, target_of
 from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.shown import console
-from bluewatt.errors import KeyProblem
-from bluewatt.model.reading import Reading
+from bluewatt.cli.tally import counted
+from bluewatt.cli.words import printable
+from bluewatt.errors import BluewattError, DeviceRefused, KeyProblem, LinkTimeout
+from bluewatt.model.reading import Frame
 from bluewatt.services.key_fetch import PROOF, Change, Fetched, compare, fetch_key, prove_key, save
 from bluewatt.services.key_import import read_key_list
-from bluewatt.services.keys import default_path, save_key
+from bluewatt.services.keys import default_path, save_key, save_network
+from bluewatt.services.network_key import Refused, compare_network, fetch_network, prove_network
 from bluewatt.wire.cipher import ShortKey
+from bluewatt.wire.vesmart import Network
+
+_T = TypeVar("_T")
 
 _CHANGES = {
     Change.NEW: "new: it was not known before",
     Change.SAME: "the same as the one saved before",
     Change.CHANGED: "another one than before: the PIN of the device was changed since, which makes a new key",
 }
+
+
+_NETWORK_CHANGES = _CHANGES | {Change.CHANGED: "another one than before: the network was made anew since"}
 
 
 RULES = (excludes("--import", *LINK_OPTIONS),)
@@ -32,7 +43,8 @@ RULES = (excludes("--import", *LINK_OPTIONS),)
 @click.argument("device", required=False)
 @click.option(
     "--import", "source", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-    help="Take keys from VictronConnect's database (SQLite) or from a list of ADDRESS@KEY lines; no radio is used.",
+    help="Take keys of devices and VE.Smart networks from VictronConnect's database (SQLite), or from a list of "
+    "ADDRESS@KEY lines; no radio is used.",
 )  # fmt: skip
 @click.option(
     "--keys", "keys_file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
@@ -51,7 +63,8 @@ def command(
 ) -> None:
     """Fetch the Instant Readout key of a device, without a phone, and save it once a live advertisement proved it.
 
-    The key itself is not printed: it stands in the key file, which only you may read.
+    A member of a VE.Smart network is asked for the network's key as well, which is saved once it opened a live
+    broadcast. The keys themselves are not printed: they stand in the key file, which only you may read.
     """
     if source is not None:
         if device is not None:
@@ -63,38 +76,74 @@ def command(
 
 
 def _import(source: Path, keys_file: Path) -> None:
-    named = read_key_list(source)
-    if not named:
+    named, networks = read_key_list(source)
+    if not named and not networks:
         raise KeyProblem(f"there is no key in {source}")
-    short = 0
+    if any(address is None for address, _ in named):
+        raise KeyProblem(f"{source} has a key without an address: write ADDRESS@KEY")
     for address, key in named:
-        short += isinstance(key, ShortKey)
-        if address is None:
-            raise KeyProblem(f"{source} has a key without an address: write ADDRESS@KEY")
-        save_key(address, key, keys_file)
-    what = "1 key" if len(named) == 1 else f"{len(named)} keys"
-    click.echo(f"{what} saved in {keys_file}; watch and scan prove them on the air")
-    if short:
+        save_key(str(address), key, keys_file)
+    for network in networks:
+        save_network(network, keys_file)
+    parts = [counted(len(named), "key")] * bool(named) + [counted(len(networks), "network")] * bool(networks)
+    click.echo(f"{' and '.join(parts)} saved in {keys_file}; watch and scan prove them on the air")
+    if short := sum(isinstance(key, ShortKey) for _, key in named):
         click.echo(
             f"of {short} the first digit is missing (31 are there): watch and scan take it from an advertisement"
         )
 
 
 async def _fetch(target: Target, keys_file: Path) -> None:
+    """Ask for both keys over one link, then listen for what proves them; each is saved as soon as it is proved."""
     async with open_central(target.radio) as central:
         async with open_link(target, central) as link:
-            fetched = await fetch_key(link, pin=target.pin)
             name = link.device.name or link.device.address
-        notice(f"{name} told its key; listening for an advertisement that proves it")
-        async with frames_of(central) as frames:
-            proof = await prove_key(fetched, frames, seconds=max(PROOF, target.timeout))
+            fetched = await _tried(fetch_key(link, pin=target.pin))
+            network = await fetch_network(link)
+        problem = None if isinstance(fetched, Fetched) else fetched
+        if isinstance(fetched, Fetched) or isinstance(network, Network):
+            async with frames_of(central) as frames:
+                if isinstance(fetched, Fetched):
+                    problem = await _prove_key(name, fetched, keys_file, frames, max(PROOF, target.timeout))
+                if isinstance(network, Network):
+                    await _prove_network(name, network, keys_file, frames)
+    if isinstance(network, Refused):
+        notice(f"{name} {network.why}")
+    if problem is not None:
+        raise problem
+
+
+async def _tried(asked: Awaitable[_T]) -> _T | BluewattError:
+    """What comes of asking, or the error: the other key may still be had."""
+    try:
+        return await asked
+    except (KeyProblem, DeviceRefused, LinkTimeout) as error:
+        return error
+
+
+async def _prove_key(
+    name: str, fetched: Fetched, keys_file: Path, frames: AsyncIterable[Frame], seconds: float
+) -> BluewattError | None:
+    notice(f"{name} told its key; listening for an advertisement that proves it")
+    proof = await _tried(prove_key(fetched, frames, seconds=seconds))
+    if isinstance(proof, BluewattError):
+        return proof
     change = compare(fetched, keys_file)
     path = save(fetched, keys_file)
-    _report(name, fetched, change, path, proof)
-
-
-def _report(name: str, fetched: Fetched, change: Change, path: Path, proof: Reading) -> None:
-    screen = console()
-    screen.print(Text(f"{name}  {fetched.addresses[0]}", "bold"))
+    console().print(Text(f"{name}  {fetched.addresses[0]}", "bold"))
     click.echo(f"the key is {_CHANGES[change]}")
     click.echo(f"proved by an advertisement of {proof.record.record_name}, saved in {path}")
+    return None
+
+
+async def _prove_network(name: str, network: Network, keys_file: Path, frames: AsyncIterable[Frame]) -> None:
+    which = f"{network.network_id.hex().upper()} {printable(network.name)}".rstrip()
+    notice(f"{name} told the key of the VE.Smart network {which}; listening for a broadcast that proves it")
+    member = await _tried(prove_network(network, frames))
+    if isinstance(member, BluewattError):
+        notice(str(member))
+        return
+    change = compare_network(network, keys_file)
+    path = save_network(network, keys_file)
+    click.echo(f"the key of the VE.Smart network {which} is {_NETWORK_CHANGES[change]}")
+    click.echo(f"proved by a broadcast of {member}, saved in {path}")

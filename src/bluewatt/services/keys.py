@@ -180,6 +180,21 @@ def save_key(address: str, key: Key | ShortKey, path: Path | None = None) -> Pat
     return path
 
 
+def save_network(network: Network, path: Path | None = None) -> Path:
+    """Write the key of a VE.Smart network into the key file, as `save_key` does, and return where."""
+    path = path or default_path()
+    entries = _entries(path) if _exists(path) else {}
+    networks = entries.pop(_NETWORKS, {})
+    identifier = network.network_id.hex().upper()
+    old = next((name for name in networks if name.upper() == identifier), identifier)
+    entry = networks.pop(old, {})
+    named = {"name": network.name} if network.name else {}
+    kept = (entry if isinstance(entry, dict) else {}) | named | {"key": network.key.hex()}
+    networks[identifier] = kept if len(kept) > 1 else network.key.hex()
+    _replace(path, _toml(entries | {_NETWORKS: networks}))
+    return path
+
+
 def _same(name: str, address: str) -> bool:
     with suppress(KeyProblem):
         return normal_address(name) == address

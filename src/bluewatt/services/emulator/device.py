@@ -14,7 +14,7 @@ from bluewatt.errors import Unencodable
 from bluewatt.schema import Record
 from bluewatt.services.emulator.families import RADIO_INSTANCE, Family, Generation
 from bluewatt.services.emulator.memory import Memory, pin_text
-from bluewatt.services.emulator.networking import NetworkMember
+from bluewatt.services.emulator.networking import NetworkMember, network_facts
 from bluewatt.services.emulator.store import Cell, Outlook, RegisterStore
 from bluewatt.services.emulator.values import Values
 from bluewatt.services.simulator.device import NONCES, Identity
@@ -91,7 +91,7 @@ class EmulatedDevice:
         self._passing: dict[str, Any] = {}
         self.registers = RegisterStore(family, Outlook(self._shown, self._set, self._act))
         self.network = network
-        """The VE.Smart network it belongs to; its key is in no register that can be read."""
+        """The VE.Smart network it belongs to."""
         self._add_radio_registers()
         self.member = NetworkMember(network, self.serial, memory, family.table) if network else None
         for key, value in content.values.items():
@@ -245,10 +245,7 @@ class EmulatedDevice:
         } | self._network_facts()
 
     def _network_facts(self) -> dict[str, Callable[[], Any]]:
-        network = self.network
-        if network is None:
-            return {}
-        return {"network_id": lambda: network.network_id, "network_name": lambda: network.name}
+        return network_facts(self.network, lambda: self.unlocked) if self.network else {}
 
     def _gatt_service(self) -> list[str]:
         return ["vereg_service"] if self.family.shunt_service else []

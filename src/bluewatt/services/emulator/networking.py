@@ -6,7 +6,7 @@ is unknown: this tests receivers and is kept off real radios unless somebody ins
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bluewatt.services.emulator.memory import Memory
@@ -39,6 +39,18 @@ SHARED: Final[dict[str, dict[str, str]]] = {
 
 ANNOUNCE: Final = 10.0
 """Seconds between two overflow records: a listener that comes later can read the values soon."""
+
+
+def network_facts(network: Network, unlocked: Callable[[], bool]) -> dict[str, Callable[[], Any]]:
+    """Return what a member answers, by register key: identifier, name, and its key once it is `unlocked`.
+
+    That a member tells the key is not on record (section 7: the registers are readable, the app asks for them).
+    """
+    return {
+        "network_id": lambda: network.network_id,
+        "network_key": lambda: bytes(network.key) if unlocked() else None,
+        "network_name": lambda: network.name,
+    }
 
 
 class NetworkMember:

@@ -10,7 +10,7 @@ import shutil
 import struct
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -129,6 +129,23 @@ def test_a_capture_in_a_tar_is_made_safe_to_share(expected: Path, tmp_path: Path
     assert main(["decode", str(path), "--redact", str(out)]) == 0
     assert main(["decode", str(expected), "--redact", str(plain)]) == 0
     assert out.read_bytes() == plain.read_bytes()
+
+
+@pytest.mark.parametrize("pack", [tarred, zipped], ids=["tar", "zip"])
+def test_the_captures_of_an_archive_become_parquet(
+    pack: Callable[[dict[str, bytes]], bytes], making: SimpleNamespace, rows: list, tmp_path: Path
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the batch extra is not installed")
+    written = {name: making.CONTAINERS[name](rows) for name in ("btsnoop-h4", "pcap-201", "hcidump")}
+    path, alone = tmp_path / "archive", tmp_path / "alone"
+    path.write_bytes(pack({"notes.txt": b"nothing", **written}))
+    alone.write_bytes(written["hcidump"])
+    counts = []
+    for source in (path, alone):
+        main(["decode", str(source), "--format", "parquet", "-o", str(source.with_suffix(".parquet"))])
+        counts.append(parquet.read_table(source.with_suffix(".parquet")).num_rows)
+    assert counts[1]
+    assert counts[0] == 3 * counts[1]
 
 
 BAD = {

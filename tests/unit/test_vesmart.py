@@ -54,6 +54,14 @@ class TestLayout:
         assert not is_vesmart(bytes.fromhex("100289a302"))
         assert not is_vesmart(b"")
 
+    def test_the_one_broadcast_of_a_real_device_that_is_public(self) -> None:
+        """A SmartSolar 150/35 (chrisj7903/Read-Victron-advertised-data, issue 3); its key is not known."""
+        told = parse_broadcast(bytes.fromhex("01bc1898a598b9f901040000f884fa25"))
+        assert (told.record_type, told.group, told.overflow) == (0x01, 0xBC, 0)
+        assert (told.serial, told.sequence) == (0x98A59818, 0x0401F9B9)
+        assert told.tag == bytes.fromhex("f884fa25")
+        assert serial_text(told.serial) == "HQ????CQVX4"
+
     def test_every_cut_of_an_overflow_record_is_malformed(self) -> None:
         whole = overflow(sequence=1, high=0)
         for length in range(1, len(whole)):

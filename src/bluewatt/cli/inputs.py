@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,9 +22,11 @@ from bluewatt.transports.capture_frames import (
     size_of,
 )
 from bluewatt.transports.gunzip import Gunzip
+from bluewatt.transports.untar import BLOCK as TAR_BLOCK
 from bluewatt.transports.untar import Untar, is_tar
 from bluewatt.transports.unzip import MAGIC as ZIP_MAGIC
 from bluewatt.transports.unzip import Unzip
+from bluewatt.wire.containers import LONGEST_HEADER, is_capture
 
 WORTH_A_BAR = 4 << 20
 """A file of so many bytes gets a progress bar."""
@@ -31,6 +34,7 @@ WORTH_A_BAR = 4 << 20
 _TEXT_SAMPLE = 2048
 LONGEST_LINE = 1 << 16
 """A longer line of a text, in bytes, is passed over: no tool writes one, and searching it takes long."""
+_WORTH_A_LOOK = max(LONGEST_HEADER, TAR_BLOCK)
 _PATIENCE = 0.1
 """Seconds between two looks at a file that grows."""
 
@@ -103,6 +107,16 @@ class Input:
         for name, pieces in unpack(self.path, self.blocks()):
             yield name, _gunzipped(f"{self.path}, {name}", pieces)
 
+    def captures(self) -> Iterator[Iterator[bytes]]:
+        """The blocks of every capture: those in an archive, else all there is, whatever it is."""
+        if not self.archive:
+            yield self.blocks()
+            return
+        for _, blocks in self.files():
+            head, whole = peeked(blocks)
+            if is_capture(head):
+                yield whole
+
     def lines(self, on_long: Callable[[], None] | None = None) -> Iterator[str]:
         """The lines of a text; `on_long` is told once when there are lines longer than LONGEST_LINE, passed over."""
         return split_lines(self.blocks(), on_long)
@@ -144,6 +158,14 @@ def progress(source: Input) -> Iterator[None]:
 def archive_kind(head: bytes) -> str:
     """The kind of archive that begins so, none where it is no archive."""
     return "zip" if head.startswith(ZIP_MAGIC) else "tar" if is_tar(head) else ""
+
+
+def peeked(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes, enough to tell what a file is, and all of its blocks."""
+    head = b""
+    while len(head) < _WORTH_A_LOOK and (block := next(blocks, None)) is not None:
+        head += block
+    return head, chain((head,), blocks)
 
 
 def split_lines(blocks: Iterable[bytes], on_long: Callable[[], None] | None = None) -> Iterator[str]:

@@ -105,7 +105,8 @@ def _number(address: str | None) -> int:
 def _columns(source: Input, on_problem: ProblemCallback, kinds: set[int]) -> Iterator[Columns]:
     if not source.is_recording:
         try:
-            yield from read_columns(source.blocks(), on_problem, kinds)
+            for blocks in source.captures():
+                yield from read_columns(blocks, on_problem, kinds)
         except CaptureError as error:
             message = f"{source.path}: {error}, at byte {error.offset}"
             raise (error if error.path else CaptureError(message, path=source.path, offset=error.offset)) from None

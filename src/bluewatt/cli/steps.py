@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from bluewatt.cli.completed import completed_keys
-from bluewatt.cli.inputs import LONGEST_LINE, Input, archive_kind, split_lines
+from bluewatt.cli.inputs import LONGEST_LINE, Input, archive_kind, peeked, split_lines
 from bluewatt.cli.pasted import find_pasted
 from bluewatt.cli.tally import Tally, counted
 from bluewatt.cli.texts import PastedOpener
@@ -21,8 +21,7 @@ from bluewatt.model.registers import RegisterReading
 from bluewatt.model.transcript import Entry, Step, Transcript
 from bluewatt.secret import SecretBytes
 from bluewatt.services.keys import NamedKey, ring_of
-from bluewatt.transports.untar import BLOCK as TAR_BLOCK
-from bluewatt.wire.containers import LONGEST_HEADER, Packet, is_capture, read_packets
+from bluewatt.wire.containers import Packet, is_capture, read_packets
 from bluewatt.wire.containers.btsnooz import BEGIN, find_logs, read_log
 from bluewatt.wire.vesmart import Network
 
@@ -147,7 +146,7 @@ def _archive(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
     """The Bluetooth logs in an archive; of a bug report the small log in its text, where there is no whole one."""
     found, nested = False, ""
     for name, blocks in source.files():
-        head, blocks = _peeked(blocks)
+        head, blocks = peeked(blocks)
         if kind := archive_kind(head):
             nested = nested or f"{name} is a {kind} inside a {source.archive}: unpack it first"
         elif is_capture(head):
@@ -164,17 +163,6 @@ def _archive(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
 
 _LOGGING = {"zip": "the HCI snoop log", "tar": "the logging of Bluetooth (Apple's profile for it)"}
 """What has to be on before a phone's report holds a log, by the kind of archive that it makes."""
-
-
-def _peeked(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    head = b""
-    while len(head) < _WORTH_A_LOOK and (block := next(blocks, None)) is not None:
-        head += block
-    return head, chain((head,), blocks)
-
-
-_WORTH_A_LOOK = max(LONGEST_HEADER, TAR_BLOCK)
-"""Bytes from which it can be told what a file is."""
 
 
 def _log(source: Input, log: str, secrets: Secrets, tally: Tally) -> Iterator[Step]:
@@ -217,19 +205,11 @@ def _until_log(lines: Iterator[str], begun: list[str]) -> Iterator[str]:
 def packet_batches(source: Input) -> Iterator[list[Packet]]:
     """The packets of a capture, whatever it is wrapped in, without looking inside; damage is passed over."""
     try:
-        if source.archive:
-            yield from _archived(source)
-        elif source.is_text:
+        if source.is_text:
             for log in find_logs(source.lines()):
                 yield read_log(log)[0]
         else:
-            yield from read_packets(source.blocks())
+            for blocks in source.captures():
+                yield from read_packets(blocks)
     except CaptureError as error:
         raise source.placed(error) from None
-
-
-def _archived(source: Input) -> Iterator[list[Packet]]:
-    for _, blocks in source.files():
-        head, whole = _peeked(blocks)
-        if is_capture(head):
-            yield from read_packets(whole)

@@ -17,11 +17,14 @@ from bluewatt.app.connect import connect
 from bluewatt.app.emulate import Emulator, Plan
 from bluewatt.app.virtual import VirtualSource
 from bluewatt.cli import main
-from bluewatt.errors import AdapterUnavailable, Unencodable
+from bluewatt.errors import AdapterUnavailable, LinkLost, Unencodable
 from bluewatt.services.emulator import EmulatedDevice
 from bluewatt.services.simulator import SimulatedDevice
 from bluewatt.transports import hci
+from bluewatt.transports.ble_central import Central, Wanted
+from bluewatt.transports.ble_link import BleLink
 from bluewatt.transports.virtual import VirtualRadio
+from bluewatt.transports.virtual_bleak import VirtualAdapter
 from bluewatt.transports.virtual_hardware import HardwareRadio
 from bluewatt.wire.vesmart import Network
 from tests.radio.conftest import Emulating
@@ -257,3 +260,22 @@ async def test_a_site_on_a_real_adapter_tells_that_it_is_gone(served: Served) ->
 
     with pytest.raises(AdapterUnavailable, match=GONE):
         await body()
+
+
+# a link that cannot send
+
+
+async def test_an_error_of_the_writing_task_ends_the_link_at_once(
+    radio: VirtualRadio, adapter: VirtualAdapter, emulator: Emulating
+) -> None:
+    async def refuse(*arguments: object, **options: object) -> None:
+        raise ValueError("an error nobody thought of")
+
+    async with emulator(radio, Plan(family="smartshunt", pin=PIN)) as running:
+        link = BleLink(Central(virtual=adapter), Wanted.of(running.running[0].device.address), pin=PIN)
+        async with link:
+            assert (await link.get("battery_voltage")).value
+            assert link._client is not None
+            link._client.write_gatt_char = refuse  # type: ignore[method-assign,assignment]
+            with pytest.raises(LinkLost, match="took no more bytes: an error nobody thought of"):
+                await link.get("battery_voltage")

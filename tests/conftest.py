@@ -9,6 +9,7 @@ from hypothesis import settings
 
 # A test may be slow on a busy machine: no example has a time limit, no test is a timing test.
 settings.register_profile("steady", deadline=None)
+settings.register_profile("many", deadline=None, max_examples=2000)
 settings.load_profile("steady")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -344,7 +344,7 @@ def test_a_clean_link_answers_every_question(
 
 
 @given(mtus, st.sampled_from(PERSONALITIES), requests, faults)
-@settings(max_examples=150)
+@settings(max_examples=max(150, settings().max_examples))
 def test_a_bad_link_never_hangs_and_never_makes_up_a_value(
     mtu: int, personality: Personality, asked: list[Message], plan: list[str]
 ) -> None:

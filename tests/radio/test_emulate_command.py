@@ -102,6 +102,20 @@ async def test_two_processes_pair_read_fetch_the_key_and_reconnect(tmp_path: Pat
             assert await session.get(0, 0x010C) == [b"Roof"]
 
 
+async def test_what_is_asked_for_on_the_command_line_is_what_a_client_meets(tmp_path: Path, talk) -> None:
+    options = ("--key-behind-puk", "--keep-alive", "0")
+    async with (
+        emulate(tmp_path, "ip22", *options) as command,
+        client(command) as adapter,
+        talk(adapter, (await hear(adapter))[0], keep_alive=False, instance=None) as session,
+    ):
+        assert await session.get(0, 0xEC65) == [2]
+        assert await session.unlock("000000") == (b"\0", b"\0")
+        (key,) = await session.get(0, 0xEC65)
+        assert isinstance(key, bytes)
+        assert len(key) == 16
+
+
 async def test_values_are_fed_line_by_line(tmp_path: Path, talk) -> None:
     async with emulate(tmp_path, "smartshunt", "--feed", "-") as command:
         assert command.process.stdin

@@ -156,14 +156,19 @@ async def registers(session: Central, instance: int, wanted: dict[int, int]) -> 
     return {number: content for number, content in found.items() if isinstance(content, bytes)}
 
 
+@pytest.mark.parametrize("key", ["smartshunt", "bmv712", "mppt"])
+async def test_instance_one_has_no_product(radio, adapter, talk, emulator, key: str) -> None:
+    async with emulator(radio, Plan(family=key)) as running, talk(adapter, only(running), instance=1) as session:
+        assert await session.devices() == ((0, 0), (1, 0), (3, 1))
+        assert await session.get(1, 0x0100, 0xED8D) == [bytes.fromhex("0000fefe"), 1]
+
+
 async def test_what_a_real_solar_charger_answers(radio, adapter, talk, emulator) -> None:
     async with emulator(radio, Plan(family="mppt")) as running, talk(adapter, only(running)) as session:
         sizes = {0xEDEC: 2, 0x2211: 2, 0x2212: 2, 0xEDAC: 1, 0xEC5A: 4, 0x0202: 4, 0x0200: 1}
         found = await registers(session, 3, sizes)
         assert found[0xEDEC] == b"\xff\xff", "no sensor"
         assert (found[0x2211], found[0x2212]) == ((800).to_bytes(2, "little"), (1740).to_bytes(2, "little"))
-        assert await session.get(1, 0x0100) == [bytes.fromhex("0000fefe")]
-        session.values.clear()
         assert await session.set(3, 0x0200, b"\x04") == b"\x04"
         heard = len(session.heard)
         await session.until(lambda: Value(3, 0x0200, b"\x04") in pushed(session, heard))

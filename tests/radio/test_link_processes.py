@@ -167,6 +167,19 @@ def test_the_inverter_to_eco_and_back(client: Client) -> None:
     assert [json.loads(line)["event"] for line in audit.read_text().splitlines()] == ["intent", "result"] * 2
 
 
+def test_the_low_current_mode_of_a_charger_and_back(client: Client) -> None:
+    client.allow("low_current_mode")
+    with emulating(client, "ip22"):
+        assert "low_current_mode: Off → Night" in client.ok("set", "Blue", "low_current_mode=night", "--yes", pin=PIN)
+        told = [json.loads(line) for line in client.ok("read", "Blue", "0xE001", "0xE002", "--json").splitlines()]
+        assert told[0]["value"] == "night"
+        assert 0 < told[1]["value"] <= 8 * 3600
+        assert "→ Off" in client.ok("set", "Blue", "--undo", "--yes")
+        wrong = client.run("set", "Blue", "low_current_mode=sleep", "--yes")
+        assert wrong.returncode == 4
+        assert "one of off, on, night" in wrong.stderr
+
+
 def test_nothing_is_written_to_one_of_two_devices_of_a_name(client: Client) -> None:
     client.allow("charger")
     with emulating(client, "mppt", "mppt"):

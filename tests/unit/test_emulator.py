@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from bluewatt.errors import ConfigError, Malformed
 from bluewatt.services.emulator import FAMILIES, EmulatedDevice, FedValues, Memory, SimulatedValues, pin_text
+from bluewatt.services.emulator.families import OLD_FIRMWARE
 from bluewatt.services.emulator.feed import values_of_line, values_of_message
 from bluewatt.services.emulator.store import content
 from bluewatt.services.simulator import DEFAULT_START, Site
@@ -86,6 +88,68 @@ def test_what_a_register_cannot_hold_is_not_available() -> None:
     assert mode is not None
     assert content(voltage, 400.0) == content(voltage, None) == b"\xff\x7f"
     assert content(mode, None) == ResultCode.NOT_ACCEPTABLE
+
+
+def test_an_ip22_takes_no_charge_current_below_a_quarter() -> None:
+    store = device("ip22").registers
+    limit = number("battery_maximum_current", "ip22")
+    for written, held in ((30, 75), (75, 75), (300, 300)):
+        content = held.to_bytes(2, "little")
+        assert store.set(0, limit, written.to_bytes(2, "little")) == content
+        assert store.get(0, limit) == content
+
+
+def test_the_low_current_mode_is_not_remembered_but_a_fed_device_shows_it_too(tmp_path: Path) -> None:
+    mode = number("low_current_mode", "ip22")
+    path = tmp_path / "ip22.json"
+    simulated = device("ip22", Memory(path))
+    memory = Memory()
+    memory.content.seed = 1
+    fed = EmulatedDevice(FAMILIES["ip22"], FedValues(AcCharger), memory, clock=lambda: 0.0)
+    for emulated in (simulated, fed):
+        assert emulated.registers.get(0, mode) == b"\0"
+        assert emulated.registers.set(0, mode, b"\2") == b"\2"
+        assert emulated.registers.get(0, mode) == b"\2"
+        assert (0, mode, b"\2") in list(emulated.changes({0}))
+        assert emulated.registers.set(0, mode, b"\3") == ResultCode.NOT_ACCEPTABLE
+    assert json.loads(path.read_text())["values"] == {}
+    assert device("ip22", Memory(path)).registers.get(0, mode) == b"\0"
+
+
+@pytest.mark.parametrize("key", FAMILIES)
+def test_the_captured_generation_lacks_registers_and_the_documented_service(key: str) -> None:
+    new, old = device(key), device(key, firmware=OLD_FIRMWARE)
+    lacking = {(0, number(name, key)) for name in ("serial_number", "custom_name", "ble_mode")}
+    assert set(new.registers) - set(old.registers) == lacking
+    assert not old.shunt_service
+    assert (old.mtu, old.personality.header.chunk_size) == (23, 20)
+
+
+@pytest.mark.parametrize(
+    ("key", "asked", "seconds"),
+    [
+        ("mppt", None, 10.0), ("smartshunt", None, 10.0), ("bmv712", None, 10.0),
+        ("orion", None, None), ("ip22", None, None), ("phoenix", None, None),
+        ("mppt", math.inf, None), ("orion", 20.0, 20.0),
+    ],
+)  # fmt: skip
+def test_who_disconnects_for_want_of_a_keep_alive(key: str, asked: float | None, seconds: float | None) -> None:
+    personality = device(key, keep_alive=asked).personality
+    assert (personality.keep_alive, personality.knows_keep_alive) == (seconds, True)
+
+
+def test_a_device_of_2021_that_shall_disconnect_knows_the_keep_alive() -> None:
+    personality = device("smartshunt", firmware=OLD_FIRMWARE, keep_alive=5.0).personality
+    assert (personality.keep_alive, personality.knows_keep_alive) == (5.0, True)
+
+
+def test_the_totals_count_the_days_behind_today() -> None:
+    store = device("mppt").registers
+    total = store.get(3, 0x104F)
+    assert isinstance(total, bytes)
+    assert total[18] == 30
+    assert all(isinstance(store.get(3, number), bytes) for number in range(0x1050, 0x106F))
+    assert store.get(3, 0x106F) == ResultCode.UNKNOWN_REGISTER
 
 
 def test_only_changes_are_pushed_and_only_to_subscribed_instances() -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from bluewatt.services.simulator import COMPLETE, DEFAULT_START, Site
-from bluewatt.services.simulator.appliances import Habit
+from bluewatt.services.simulator.appliances import Habit, Use
 from bluewatt.services.simulator.battery import Bank, rest_voltage
 from bluewatt.services.simulator.charging import ABSORPTION, BULK, FLOAT, OFF
 from bluewatt.services.simulator.devices.batteries import BatteryProtector, LithiumBattery, LynxBms
@@ -468,3 +468,30 @@ def test_the_irradiance_sensor_tells_the_dark_apart() -> None:
     record = sensor.record(site.now)
     assert record.irradiance == 0
     assert record.time_since_last_sun > 60
+
+
+def test_the_low_current_mode_of_a_mains_charger_and_the_end_of_its_night() -> None:
+    site = Site(20, devices=6, tick=20)
+    charger = the(site, MainsCharger)
+    charger.shore = Habit(0, 0.0, Use(0.0, 24 * 60.0, spread=0.0))
+
+    def current(hours: float) -> float:
+        """A, with a bank that takes all there is."""
+        charger.bank.charge = 0.5 * charger.bank.capacity
+        site.step(site.now + hours * HOUR)
+        return charger.charger_current
+
+    full = current(0.1)
+    assert full == charger.rated_current
+    charger.low_current_mode = 1
+    assert current(0.1) == full / 4
+    assert charger.low_current_mode_time_left == 0
+    charger.low_current_mode = 2
+    assert current(0.1) == full / 4
+    assert charger.low_current_mode_time_left == pytest.approx(8 * 3600 - 360, abs=21)
+    site.step(site.now + 8 * HOUR)
+    assert (charger.low_current_mode, charger.low_current_mode_time_left) == (0, 0)
+    assert current(0.1) == full
+    charger.low_current_mode = 1
+    charger.battery_maximum_current = 5.0
+    assert current(0.1) == 5.0, "the lower of the two limits counts"

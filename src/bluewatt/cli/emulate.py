@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import tomllib
 from contextlib import suppress
@@ -70,6 +71,16 @@ RULES = (excludes("--forget", "--state"), needs("--transmit", any_of=("--vesmart
     help="The largest MTU it agrees to. [default: as the device]",
 )
 @click.option(
+    "--keep-alive", type=FiniteRange(0, 65), metavar="SECONDS",
+    help="Send a client away that writes no keep-alive for so long; 0: never. "
+    "[default: 10 for smartshunt, bmv712 and mppt, else never]",
+)  # fmt: skip
+@click.option(
+    "--key-behind-puk",
+    is_flag=True,
+    help="Refuse the advertisement key until the client answered a nonce and the PIN, as some chargers do.",
+)
+@click.option(
     "--vesmart", metavar="FILE",
     help="Broadcast to a VE.Smart network too: a TOML file with network_id and network_key, or demo, a made-up one.",
 )  # fmt: skip
@@ -79,8 +90,8 @@ RULES = (excludes("--forget", "--state"), needs("--transmit", any_of=("--vesmart
 @click.option("--seconds", type=POSITIVE, metavar="N", help="End after so many seconds.")
 def command(
     devices: tuple[str, ...], radio: str, name: str | None, pin: str | None, state: Path | None, forget: bool,
-    feed: str, seed: int | None, speed: float, firmware: str, mtu: int | None, vesmart: str | None, transmit: bool,
-    seconds: float | None,
+    feed: str, seed: int | None, speed: float, firmware: str, mtu: int | None, keep_alive: float | None,
+    key_behind_puk: bool, vesmart: str | None, transmit: bool, seconds: float | None,
 ) -> None:  # fmt: skip
     """Be one or more devices: smartshunt, bmv712, mppt, phoenix, orion, ip22.
 
@@ -97,7 +108,14 @@ def command(
         raise ConfigError(f"the emulator needs the library {missing.name}", hint=hint) from missing
     if name is not None and len(devices) > 1:
         raise click.UsageError("--name is for one device")
-    plans = [Plan(family=device, name=name, pin=pin, generation=firmware, mtu=mtu) for device in devices]
+    patience = math.inf if keep_alive == 0 else keep_alive
+    plans = [
+        Plan(
+            family=device, name=name, pin=pin, generation=firmware, mtu=mtu, keep_alive=patience,
+            key_behind_puk=key_behind_puk,
+        )
+        for device in devices
+    ]  # fmt: skip
     emulator = Emulator(
         plans, radio, state=None if forget else state or state_folder() / "emulate", seed=seed,
         speed=speed, fed=feed != SIMULATOR, network=_network(vesmart), transmit=transmit,

@@ -270,11 +270,12 @@ class EmulatedDevice:
 def _adapted(personality: Personality, mtu: int, keep_alive: float | None) -> Personality:
     """The header of a device says the chunk that its MTU carries (section 4.1: 74 at 77, 20 at 23)."""
     header = msgspec.structs.replace(personality.header, chunk_size=mtu - _ATT_OVERHEAD)
+    adapted = msgspec.structs.replace(personality, header=header)
     if keep_alive is None:
-        keep_alive = personality.keep_alive
-    elif math.isinf(keep_alive):
-        keep_alive = None
-    return msgspec.structs.replace(personality, header=header, keep_alive=keep_alive)
+        return adapted
+    if math.isinf(keep_alive):
+        return msgspec.structs.replace(adapted, keep_alive=None)
+    return msgspec.structs.replace(adapted, keep_alive=keep_alive, knows_keep_alive=True)
 
 
 def _plain(value: Any) -> Any:

@@ -29,12 +29,12 @@ from bluewatt.wire.advert import HEADER_LENGTH, is_vesmart, parse_advertisement
 from bluewatt.wire.advertising import AdvertisementReader
 from bluewatt.wire.att import CLIENT_OPCODES, READ, READ_RESPONSE, VALUE_PARTS, Server
 from bluewatt.wire.cipher import Key, apply
-from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records, air_order, record
+from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records, record
+from bluewatt.wire.containers.host_packets import att_packet, connection_event
 from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
 from bluewatt.wire.values import decode_value, encode_value
 from bluewatt.wire.vreg import Message, SetValues, Unknown, Value, build_message, read_messages
 
-_CONNECTION_COMPLETE = b"\x3e\x13\x01\x00"
 _MOST_HELD = 4096
 _TYPES_KNOWN_BY_HEADER = HEADER_LENGTH - 1
 
@@ -180,8 +180,7 @@ class Redactor:
 
     def _connected(self, event: Connected, handle: int) -> bytes:
         peer = self.substitutes.address(event.addresses[FAR] or event.addresses[NEAR] or "")
-        body = handle.to_bytes(2, "little") + b"\x00\x01" + air_order(peer) + bytes((12, 0, 0, 0, 0x90, 1, 0))
-        return _CONNECTION_COMPLETE + body
+        return connection_event(handle, peer)
 
     def _data(self, link: _Link, event: Data) -> None:
         side, payload = event.side, event.payload
@@ -289,10 +288,8 @@ class Redactor:
 
 
 def _acl_record(held: _Held) -> bytes:
-    boundary = 0x0000 if held.side == NEAR else 0x2000
-    packet = len(held.data).to_bytes(2, "little") + ATT_CHANNEL.to_bytes(2, "little") + held.data
-    head = (held.handle | boundary).to_bytes(2, "little") + len(packet).to_bytes(2, "little")
-    return record(held.at, Kind.ACL, TO_CONTROLLER if held.side == NEAR else FROM_CONTROLLER, head + packet)
+    direction = TO_CONTROLLER if held.side == NEAR else FROM_CONTROLLER
+    return record(held.at, Kind.ACL, direction, att_packet(held.handle, direction, held.data))
 
 
 def redacted(passes: Iterable[list[Packet]], again: Iterable[list[Packet]], redactor: Redactor) -> Iterator[bytes]:

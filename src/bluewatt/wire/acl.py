@@ -210,7 +210,8 @@ class HciLinks:
         if data[2] != _COMPLETE and data[14:20] != _NOWHERE:
             local = self._addresses[data[14:20]]
         link = self._open(adapter, (data[4] | data[5] << 8) & 0x0FFF)
-        return Connected(at, link.number, (local, self._addresses[data[8:14]]), offset)
+        far = None if data[8:14] == _NOWHERE else self._addresses[data[8:14]]
+        return Connected(at, link.number, (local, far), offset)
 
     def _open(self, adapter: int, handle: int) -> _Link:
         self.opened += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.wire.ad_structures import COMPLETE_NAME, MANUFACTURER_DATA, SCAN_RESPONSE
 from bluewatt.wire.containers.btsnoop import EPOCH, MAGIC, RECORD
+from bluewatt.wire.containers.host_packets import air_order
 from bluewatt.wire.containers.packets import FROM_CONTROLLER, Kind, Link
 from bluewatt.wire.hci import ADVERTISING_REPORT, LE_META
 
@@ -24,16 +25,6 @@ def record(at: float, kind: int, direction: int, data: bytes) -> bytes:
     flags = direction | (0 if kind == Kind.ACL else _COMMAND_OR_EVENT)
     stamp = EPOCH + round(at * 1e6)
     return RECORD.pack(len(data) + 1, len(data) + 1, flags, 0, stamp) + bytes([kind]) + data
-
-
-def air_order(address: str) -> bytes:
-    """An address as it stands in packets; zeros for what is none (macOS hides them)."""
-    digits = address.replace(":", "")
-    try:
-        raw = bytes.fromhex(digits)[::-1]
-    except ValueError:
-        raw = b""
-    return raw if len(raw) == 6 else bytes(6)
 
 
 def manufacturer_data(payload: bytes) -> bytes:

@@ -14,21 +14,14 @@ from bluewatt.wire.att import (
     NOTIFICATION,
     READ_REQUEST,
     READ_RESPONSE,
-    READ_TYPE_REQUEST,
-    READ_TYPE_RESPONSE,
     WRITE_COMMAND,
     WRITE_REQUEST,
 )
-from bluewatt.wire.containers.btsnoop_writer import air_order, record
+from bluewatt.wire.containers.btsnoop_writer import record
+from bluewatt.wire.containers.host_packets import att_packet, connection_event, disconnection_event, discovery
 from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind
 
-_CONNECTED = b"\x3e\x13\x01\x00"
-_PARAMETERS = bytes((12, 0, 0, 0, 0x90, 1, 0))
-_DISCONNECTED = b"\x05\x04\x00"
-_BY_US = 0x16
-_ATT = b"\x04\x00"
-_DECLARATION = b"\x03\x28"
-_WRITE_RESPONSE, _READ_WRITE_NOTIFY = 0x13, 0x1A
+_WRITE_RESPONSE = 0x13
 
 
 class LinkTrace:
@@ -44,18 +37,13 @@ class LinkTrace:
         """A connection to a device with these characteristics (value handle → UUID) began."""
         self._handle += 1
         self._open = True
-        place = self._handle.to_bytes(2, "little")
-        self._event(_CONNECTED + place + b"\x00\x01" + air_order(address) + _PARAMETERS)
+        self._event(connection_event(self._handle, address))
         self._att(TO_CONTROLLER, bytes([MTU_REQUEST]) + mtu.to_bytes(2, "little"))
         self._att(FROM_CONTROLLER, bytes([MTU_RESPONSE]) + mtu.to_bytes(2, "little"))
         for handle, uuid in sorted(uuids.items()):
-            self._declare(handle, bytes.fromhex(uuid.replace("-", ""))[::-1])
-
-    def _declare(self, handle: int, uuid: bytes) -> None:
-        declaration, value = (handle - 1).to_bytes(2, "little"), handle.to_bytes(2, "little")
-        self._att(TO_CONTROLLER, bytes([READ_TYPE_REQUEST]) + declaration + b"\xff\xff" + _DECLARATION)
-        answer = declaration + bytes([_READ_WRITE_NOTIFY]) + value + uuid
-        self._att(FROM_CONTROLLER, bytes([READ_TYPE_RESPONSE, len(answer)]) + answer)
+            question, answer = discovery(handle, uuid)
+            self._att(TO_CONTROLLER, question)
+            self._att(FROM_CONTROLLER, answer)
 
     def wrote(self, handle: int, data: bytes, *, response: bool) -> None:
         """A value was written, with or without an answer."""
@@ -77,7 +65,7 @@ class LinkTrace:
         """The connection ended; once is enough."""
         if self._open:
             self._open = False
-            self._event(_DISCONNECTED + self._handle.to_bytes(2, "little") + bytes([_BY_US]))
+            self._event(disconnection_event(self._handle))
 
     def _event(self, event: bytes) -> None:
         self._write(record(self._now(), Kind.EVENT, FROM_CONTROLLER, event))
@@ -85,7 +73,4 @@ class LinkTrace:
     def _att(self, direction: int, data: bytes) -> None:
         if not self._open:
             return
-        packet = len(data).to_bytes(2, "little") + _ATT + data
-        boundary = 0x2000 if direction == FROM_CONTROLLER else 0
-        head = (self._handle | boundary).to_bytes(2, "little") + len(packet).to_bytes(2, "little")
-        self._write(record(self._now(), Kind.ACL, direction, head + packet))
+        self._write(record(self._now(), Kind.ACL, direction, att_packet(self._handle, direction, data)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,8 @@ RULES = (
 )
 """Options of which one would be ignored."""
 
-FOR_FILES = ("--explain", "--redact", "--report", "--ltk", "--follow", "--reveal")
-"""Options that mean nothing for an advertisement given as text."""
+FOR_FILES = ("--explain", "--redact", "--report", "--ltk", "--follow")
+"""Options that mean nothing for what is given as text."""
 
 
 @click.command("decode", cls=RuledCommand, rules=RULES)
@@ -59,6 +60,10 @@ FOR_FILES = ("--explain", "--redact", "--report", "--ltk", "--follow", "--reveal
     "--ltk", "long_term_keys", type=SECRET, multiple=True, metavar="KEY",
     help="Long-term key (32 hex digits) of an encrypted connection that a sniffer heard. Repeatable.",
 )  # fmt: skip
+@click.option(
+    "--characteristic", metavar="UUID", default="",
+    help="The characteristic that bytes in hex digits are of, where they do not tell it themselves.",
+)  # fmt: skip
 @click.option("--reveal", is_flag=True, help="Show keys and PINs that are in the capture. [default: hidden]")
 @click.option("--follow", is_flag=True, help="Wait for more at the end of a file that grows, until Ctrl-C.")
 @force_option
@@ -73,16 +78,18 @@ def command(
     redact: str | None,
     report: str | None,
     long_term_keys: tuple[str, ...],
+    characteristic: str,
     reveal: bool,
     follow: bool,
     force: bool,
 ) -> None:
     """Explain an advertisement, or decode everything in a capture.
 
-    INPUT is an advertisement in hex digits (manufacturer data, with or without the company identifier E1 02), a line
-    copied from bluetoothctl, btmon, nRF Connect, bleak, ESPHome and others, or a file: btsnoop, pcap, pcapng,
-    PacketLogger, hcidump, any of them gzipped or in a tar or zip (a sysdiagnose, an Android bug report), a recording
-    of --record, or another tool's log. "-" is standard input. Of connections each message is shown, in both directions.
+    INPUT is an advertisement in hex digits (manufacturer data, with or without the company identifier E1 02), a message
+    of a connection or chunks of one, a line copied from bluetoothctl, btmon, nRF Connect, bleak, ESPHome and others, or
+    a file: btsnoop, pcap, pcapng, PacketLogger, hcidump, any of them gzipped or in a tar or zip (a sysdiagnose, an
+    Android bug report), a recording of --record, or the text of nRF Connect, bluetoothctl, btmon, gatttool, hcidump,
+    tshark or a program. "-" is standard input. Of connections each message is shown, in both directions.
     """
     if not all(text.strip() for text in inputs):
         raise click.UsageError("an INPUT is empty: it takes hex digits, a line of another tool, or a file")
@@ -94,22 +101,32 @@ def command(
     if texts and form in ("table", "json"):
         from bluewatt.cli.texts import decode_texts
 
-        decode_texts(texts, named, as_json=form == "json", output=output, force=force)
+        decode_texts(
+            texts, partial(_secrets, named, keys_file, reveal), named, characteristic=characteristic_uuid(characteristic),
+            as_json=form == "json", output=output, force=force,
+        )  # fmt: skip
     elif texts:
         raise click.UsageError(f"--format {form} is for files; {texts[0]!r} is none")
     if files and form == "parquet" and not (number or redact or report):
         _to_parquet(files, named, output, reveal=reveal, force=force)
     elif files:
-        from bluewatt.cli.steps import Secrets
-        from bluewatt.services.keys import gather_networks
-        from bluewatt.wire.air_cipher import parse_long_term_key
-
-        links = [parse_long_term_key(key) for key in long_term_keys]
-        secrets = Secrets(named, gather_networks(keys_file), reveal, links)
+        secrets = _secrets(named, keys_file, reveal, long_term_keys)
         _decode_files(
             files, secrets, form, output, number=number, redact=redact, report=report, follow=follow,
             force=force,
         )  # fmt: skip
+
+
+def _secrets(
+    named: Sequence[NamedKey], keys_file: str | None, reveal: bool, long_term_keys: Sequence[str] = ()
+) -> Secrets:
+    """All that opens things; imported late, for an advertisement in hex digits needs none of it."""
+    from bluewatt.cli.steps import Secrets
+    from bluewatt.services.keys import gather_networks
+    from bluewatt.wire.air_cipher import parse_long_term_key
+
+    links = [parse_long_term_key(key) for key in long_term_keys]
+    return Secrets(named, gather_networks(keys_file), reveal, links)
 
 
 def _decode_files(
@@ -152,6 +169,8 @@ def _refuse_ignored(texts: Sequence[str], files: Sequence[str], form: str, *, as
         raise click.UsageError(f"--json or --format {form}: one of the two")
     if texts and (ignored := next((name for name in FOR_FILES if name in given), None)):
         raise click.UsageError(f"{ignored} is for files; {texts[0]!r} is none")
+    if not texts and "--characteristic" in given:
+        raise click.UsageError(f"--characteristic is for bytes in hex digits; {files[0]!r} is a file")
     if texts and files and "--output" in given:
         raise click.UsageError("--output takes advertisements or files, not both at once")
     if form == "parquet" and (ignored := next((name for name in ("--ltk", "--follow") if name in given), None)):
@@ -175,6 +194,18 @@ def _to_parquet(
         hint = "run: pip install 'bluewatt[batch]'"
         raise ConfigError(f"Parquet needs the library {missing.name}", hint=hint) from missing
     to_parquet(Path(output), files, named, reveal=reveal, force=force)
+
+
+def characteristic_uuid(text: str) -> str:
+    """The UUID of a characteristic in its long form, empty for none; a usage error for what is none."""
+    if not text:
+        return ""
+    from bluewatt.wire.text_logs.words import full_uuid
+
+    found = full_uuid(text)
+    if not found:
+        raise click.UsageError(f"--characteristic takes a UUID, such as 306b0003-b081-4037-83dc-e59fcc3cdfd0: {text!r}")
+    return found
 
 
 def _is_file(text: str) -> bool:

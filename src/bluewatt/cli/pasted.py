@@ -2,6 +2,7 @@
 
 Known by its bytes, not by the tool: the longest run of hex bytes that begins as Victron's manufacturer data does, or
 holds it as an advertising structure. Seen to work on bluetoothctl, btmon, nRF Connect, bleak, victron-ble and ESPHome.
+VE.Smart broadcasts are known by the company identifier in front of them only: messages begin with the same bytes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from bluewatt.tables.advert import PRODUCT_ADVERTISEMENT
+from bluewatt.tables.advert import PRODUCT_ADVERTISEMENT, VESMART_COUNTER, VESMART_DATA
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.wire.advert import PRODUCT_LENGTH
 
@@ -24,9 +25,20 @@ _LITERAL = re.compile(r"""(?:\b(\d+|0x[0-9a-f]+)\s*:\s*)?(b'(?:\\.|[^'\\])*'|b"(
 _DUMPED = re.compile(r"^ {1,}((?:[0-9a-f]{2} ){1,16}) *(?: .{1,16})?$", re.IGNORECASE)
 """A line of a hex dump, as bluetoothctl prints values: indented bytes, then the same as text."""
 
+_MARKED = re.compile(r"(?<=[0-9a-f]{2}) ?[)\]] (?=[0-9a-f]{2}\b)| [(\[](?=[0-9a-f]{2} )", re.IGNORECASE)
+"""A bracket among spaced bytes, by which some tools set off the nonce or the header."""
+
+_COMPANY_NAMED = re.compile(rf"\b(?:company|ManufacturerData)\b.*\b(?:{COMPANY_ID}|0x0?2e1)\b", re.IGNORECASE)
+"""A line with the company identifier; the data stands on the line behind it, or in a hex dump after that one."""
+_LINES_AFTER = 2
+
 _COMPANY = COMPANY_ID.to_bytes(2, "little")
+_COMPANY_AS_NUMBER = COMPANY_ID.to_bytes(2, "big")
 _START = bytes([PRODUCT_ADVERTISEMENT])
+_STARTS = (_START, bytes([VESMART_COUNTER]), bytes([VESMART_DATA]))
 _STRUCTURE = b"\xff" + _COMPANY
+_FIRST_PRODUCT = 0xA000
+"""No product with Bluetooth has a lower identifier."""
 _SURE = 9
 """In a line with other words, a run shorter than header and one byte could be a time of day."""
 
@@ -61,43 +73,74 @@ def bare_hex(text: str) -> bytes | None:
     return _victron(data) or data
 
 
+def is_advertisement(data: bytes) -> bool:
+    """Whether bytes without a company identifier can be an advertisement: a message can begin with the same byte."""
+    product = int.from_bytes(data[2:PRODUCT_LENGTH], "little")
+    return data.startswith(_START) and (len(data) < PRODUCT_LENGTH or product >= _FIRST_PRODUCT)
+
+
 def find_pasted(lines: Iterable[str]) -> Iterator[Pasted]:
     """The advertisements in lines of text; an address holds for the lines after it, until the next one."""
-    address: str | None = None
-    for line in _joined(lines):
-        named = _ADDRESS.search(line)
-        address = named[0].upper() if named else address
-        payload = _payload(line)
-        if payload is not None:
-            yield Pasted(payload, address)
-
-
-def _joined(lines: Iterable[str]) -> Iterator[str]:
-    """The lines, those of a hex dump put together into one."""
-    dumped = ""
+    finder = PastedFinder()
     for line in lines:
+        yield from finder.feed(line)
+    yield from finder.finish()
+
+
+class PastedFinder:
+    """Finds advertisements line by line; those of a hex dump are put together into one."""
+
+    def __init__(self) -> None:
+        self._address: str | None = None
+        self._dumped = ""
+        self._named = 0
+        """For so many lines or dumps to come the company is known: it stood on a line of its own."""
+
+    def feed(self, line: str) -> list[Pasted]:
+        """Take a line; the advertisements that are whole with it."""
         line = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line.rstrip("\r\n"))
-        found = _DUMPED.match(line)
-        if found:
-            dumped += found[1]
-            continue
+        dumped = _DUMPED.match(line)
         if dumped:
-            yield dumped
-        dumped = ""
-        yield line
-    if dumped:
-        yield dumped
+            self._dumped += dumped[1]
+            return []
+        return [*self.finish(), *self._search(line)]
+
+    def finish(self) -> list[Pasted]:
+        """The hex dump ended, if there was one."""
+        dumped, self._dumped = self._dumped, ""
+        return self._search(dumped)
+
+    def _search(self, line: str) -> list[Pasted]:
+        named = _ADDRESS.search(line)
+        self._address = named[0].upper() if named else self._address
+        payload = _payload(line)
+        if payload is None and self._named:
+            payload = _after_company(line)
+        self._named = _LINES_AFTER if _COMPANY_NAMED.search(line) and payload is None else max(0, self._named - 1)
+        return [] if payload is None else [Pasted(payload, self._address)]
+
+
+def _after_company(line: str) -> bytes | None:
+    """The manufacturer data in a line that follows one with the company identifier."""
+    runs = [_victron(_COMPANY + bytes.fromhex(re.sub(r"0x|[^0-9a-f]", "", run))) for run in _RUN.findall(line.lower())]
+    return max((data for data in runs if data), key=len, default=None)
 
 
 def _payload(line: str) -> bytes | None:
     bare = bare_hex(line)
-    if bare is not None and bare.startswith(_START):
+    if bare is not None and (is_advertisement(bare) or _victron(bytes.fromhex(hex_digits(line))) not in (None, bare)):
         return bare
     found = [data for company, text in _LITERAL.findall(line) if (data := _victron(_literal(company, text)))]
     text = _UUID.sub(" | ", _ADDRESS.sub(" | ", line))
-    runs = [re.sub(r"0x|[^0-9a-f]", "", run, flags=re.IGNORECASE) for run in _RUN.findall(text.lower())]
-    found += [data for run in runs if (data := _victron(bytes.fromhex(run))) and len(data) >= _SURE]
+    spellings = {text.lower(), _MARKED.sub(" ", text).lower()}
+    runs = [re.sub(r"0x|[^0-9a-f]", "", run) for spelling in spellings for run in _RUN.findall(spelling)]
+    found += [data for run in map(bytes.fromhex, runs) if (data := _victron(run)) and len(data) >= _least(run)]
     return max(found, key=len, default=None)
+
+
+def _least(run: bytes) -> int:
+    """So many bytes of manufacturer data are not there by chance: few with the company in front, more without."""
+    return PRODUCT_LENGTH if run[:2] in (_COMPANY, _COMPANY_AS_NUMBER) else _SURE
 
 
 def _literal(company: str, text: str) -> bytes:
@@ -112,10 +155,11 @@ def _literal(company: str, text: str) -> bytes:
 def _victron(data: bytes) -> bytes | None:
     """The manufacturer data in bytes that begin with it or with the company identifier, or hold it as a structure."""
     if data.startswith(_START):
-        return data
-    if data.startswith(_COMPANY + _START):
+        return data if is_advertisement(data) else None
+    if data[:2] in (_COMPANY, _COMPANY_AS_NUMBER) and data[2:3] in _STARTS:
         return data[2:]
-    at = data.find(_STRUCTURE + _START)
-    if at > 0 and data[at - 1] > len(_STRUCTURE):
-        return data[at + len(_STRUCTURE) : at + data[at - 1]]
+    for start in _STARTS:
+        at = data.find(_STRUCTURE + start)
+        if at > 0 and data[at - 1] > len(_STRUCTURE):
+            return data[at + len(_STRUCTURE) : at + data[at - 1]]
     return None

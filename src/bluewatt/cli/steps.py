@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 from bluewatt.cli.completed import completed_keys
 from bluewatt.cli.inputs import LONGEST_LINE, Input, archive_kind, peeked, split_lines
-from bluewatt.cli.pasted import find_pasted
 from bluewatt.cli.tally import Tally, counted
+from bluewatt.cli.text_steps import TextReader, packets_of_text, text_steps
 from bluewatt.cli.texts import PastedOpener
 from bluewatt.errors import CaptureError
 from bluewatt.model.conversation import DAMAGED, LINK, Line
@@ -121,9 +122,13 @@ def _transcribed(
 
 
 def _tell(source: Input, transcript: Transcript, tally: Tally) -> None:
-    for problem in transcript.problems:
+    _tell_all(source, transcript.problems, tally)
+
+
+def _tell_all(source: Input, problems: list[CaptureError], tally: Tally) -> None:
+    for problem in problems:
         tally.problem(source.placed(problem))
-    transcript.problems.clear()
+    problems.clear()
 
 
 def _remarks(transcript: Transcript) -> Iterator[str]:
@@ -177,20 +182,32 @@ def _log(source: Input, log: str, secrets: Secrets, tally: Tally) -> Iterator[St
 
 
 def _text(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
-    """The advertisements in a text for people, or the log in the text of a bug report."""
-    opener = PastedOpener(secrets.keys)
-    found = False
+    """The advertisements and connections in a text for people, or the log in the text of a bug report."""
+    reader, transcript = TextReader(), secrets.transcript(source.origin)
+    opener = PastedOpener(secrets.keys, transcript.keys)
     remark = f"{source.path}: lines longer than {LONGEST_LINE} bytes were passed over"
-    lines, begun = source.lines(lambda: tally.notes.append(remark)), list[str]()
-    for pasted in find_pasted(_until_log(lines, begun)):
+    lines, begun = source.lines(partial(_passed_over, reader, tally, remark)), list[str]()
+    found = False
+    for step in text_steps(reader, _until_log(lines, begun), transcript, opener):
         found = True
-        frame = opener.frame(pasted)
-        yield frame, [opener.open(frame).outcome]
+        yield step
+        if reader.problems:
+            _tell_all(source, reader.problems, tally)
+    _tell_all(source, reader.problems, tally)
+    _tell(source, transcript, tally)
+    tally.notes += [*reader.notes(), *_remarks(transcript)]
     for log in find_logs(chain(begun, lines)):
         found = True
         yield from _log(source, log, secrets, tally)
     if not found:
-        raise CaptureError(f"{source.path}: neither a capture nor text with an advertisement in it", path=source.path)
+        what = "neither a capture nor text with an advertisement or a connection in it"
+        raise CaptureError(f"{source.path}: {what}", path=source.path)
+
+
+def _passed_over(reader: TextReader, tally: Tally, remark: str) -> None:
+    """A line was too long: said once, and from here on nobody knows where in the file lines stand."""
+    tally.notes.append(remark)
+    reader.text.offset = None
 
 
 def _until_log(lines: Iterator[str], begun: list[str]) -> Iterator[str]:
@@ -206,10 +223,17 @@ def packet_batches(source: Input) -> Iterator[list[Packet]]:
     """The packets of a capture, whatever it is wrapped in, without looking inside; damage is passed over."""
     try:
         if source.is_text:
-            for log in find_logs(source.lines()):
-                yield read_log(log)[0]
+            yield from _text_packets(source)
         else:
             for blocks in source.captures():
                 yield from read_packets(blocks)
     except CaptureError as error:
         raise source.placed(error) from None
+
+
+def _text_packets(source: Input) -> Iterator[list[Packet]]:
+    """The packets that a text tells of, or those of the log in it."""
+    lines, begun = source.lines(), list[str]()
+    yield from packets_of_text(_until_log(lines, begun))
+    for log in find_logs(chain(begun, lines)):
+        yield read_log(log)[0]

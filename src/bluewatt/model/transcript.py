@@ -112,12 +112,14 @@ class Transcript:
                 names[address] = name
             if payload is not None:
                 frame = Frame(at, self.origin, ADVERTISEMENT, address, payload, rssi, names.get(address))
-                if address not in products and len(products) < _MOST_NAMES:
-                    self._introduce(address, payload)
+                if address not in products:
+                    self.introduce(address, payload)
                 yield frame, feed(frame)
 
-    def _introduce(self, address: str, payload: bytes) -> None:
-        """Remember which product an address is."""
+    def introduce(self, address: str, payload: bytes) -> None:
+        """Remember which product an address is, as its advertisement says."""
+        if len(self.conversation.products) >= _MOST_NAMES:
+            return
         with suppress(WireError):
             self.conversation.products[address] = parse_advertisement(payload).product_id
 

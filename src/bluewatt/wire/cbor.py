@@ -33,6 +33,10 @@ _MAP_PAIR = 2
 _Item = TypeVar("_Item")
 
 
+class CutShort(Malformed):
+    """An item that ends before its own length says: more bytes may complete it."""
+
+
 def read_head(data: bytes, at: int) -> tuple[int, int | None, int]:
     """Major type, argument (None for an indefinite length) and the offset behind the head."""
     first = data[at]
@@ -79,7 +83,7 @@ def _read_string(data: bytes, at: int, wanted: int) -> tuple[bytes, int]:
         raise Malformed(f"a string was expected where {data[at]:02x} stands")
     end = start + length
     if end > len(data):
-        raise Malformed(f"a string of {length} bytes ends after {len(data) - start}")
+        raise CutShort(f"a string of {length} bytes ends after {len(data) - start}")
     return data[start:end], end
 
 
@@ -90,7 +94,7 @@ def read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
         return _read_string(data, at, BYTES)
     end = at + first - 0x3F
     if end > len(data):
-        raise Malformed(f"a string of {first - 0x40} bytes ends after {len(data) - at - 1}")
+        raise CutShort(f"a string of {first - 0x40} bytes ends after {len(data) - at - 1}")
     return data[at + 1 : end], end
 
 

@@ -89,6 +89,21 @@ def read_messages(data: bytes) -> tuple[list[Message], str | None]:
     return messages, None
 
 
+def ends_inside(data: bytes) -> bool:
+    """Whether bytes are the beginning of messages: whole ones or none, then a part of one that more bytes complete."""
+    at = 0
+    try:
+        while at < len(data):
+            if data[at] not in _BY_OPCODE:
+                return False
+            _, at = _read(data, at + 1, _BY_OPCODE[data[at]])
+    except (IndexError, cbor.CutShort):
+        return True
+    except Malformed:
+        return False
+    return False
+
+
 def build_message(message: Message) -> bytes:
     """The bytes of a message: shortest integers, arrays in its own dialect; raises `Unencodable`."""
     if isinstance(message, Unknown):

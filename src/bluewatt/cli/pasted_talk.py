@@ -1,0 +1,135 @@
+"""What is pasted on the command line and is no plain advertisement: messages, chunks of them, lines of logs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from bluewatt.cli.pasted import Pasted
+from bluewatt.cli.steps import Secrets
+from bluewatt.cli.tally import counted
+from bluewatt.cli.text_steps import NetworkOpener, TextItem, TextReader
+from bluewatt.cli.texts import PASTED, PastedOpener, Told, told_advertisement
+from bluewatt.errors import Malformed, WireError
+from bluewatt.model.conversation import DAMAGED, LINK, Line
+from bluewatt.model.conversation_json import LineWriter
+from bluewatt.model.jsonlines import json_line
+from bluewatt.model.meaning import sentence, value_words, values_of
+from bluewatt.model.reading import Frame, Undecoded
+from bluewatt.model.registers import RegisterReading, RegisterValue
+from bluewatt.model.transcript import Entry, Transcript
+from bluewatt.wire.advert import is_vesmart
+from bluewatt.wire.reassembly import ProtocolError
+from bluewatt.wire.vesmart import parse_broadcast
+
+_WRITES = frozenset({"set_values", "write", "write_without_response"})
+
+
+def read_texts(texts: Sequence[str], secrets: Secrets, characteristic: str) -> tuple[list[Told], list[str]]:
+    """All that the texts hold, in their order, and what had to be guessed; Malformed for a text with nothing in it."""
+    talk = _Talk(secrets, characteristic)
+    for text in texts:
+        before = talk.reader.taken
+        for item in talk.reader.feed(text.splitlines()):
+            talk.take(item)
+        if talk.reader.taken == before:
+            raise Malformed(
+                f"no advertisement and no message in {text[:40]!r}: it takes hex bytes that begin with 10 or E1 02, "
+                "a message in hex digits, or lines of a log"
+            )
+    return talk.end()
+
+
+class _Talk:
+    """One run over all texts given."""
+
+    def __init__(self, secrets: Secrets, characteristic: str) -> None:
+        self.reader = TextReader(characteristic, now=time.time())
+        self._transcript: Transcript = secrets.transcript(PASTED)
+        self._opener = PastedOpener(secrets.keys, self._transcript.keys)
+        self._networks = NetworkOpener(self._transcript.receiver)
+        self._writer = LineWriter(PASTED, reveal=secrets.reveal)
+        self._reveal = secrets.reveal
+        self._told: list[Told] = []
+
+    def take(self, item: TextItem) -> None:
+        """Keep what an item tells."""
+        if item.packets:
+            for _, entries in self._transcript.feed(list(item.packets)):
+                self._told += map(self._entry, entries)
+        else:
+            pasted = item.advertisement or Pasted(item.unread, None)
+            frame = self._opener.frame(pasted, item.at)
+            if item.advertisement and is_vesmart(pasted.payload):
+                self._told += [self._broadcast(frame, entry) for entry in self._networks.entries(frame)]
+            else:
+                self._told.append(told_advertisement(self._opener.open(frame)))
+
+    def end(self) -> tuple[list[Told], list[str]]:
+        """The texts ended."""
+        for item in self.reader.finish():
+            self.take(item)
+        self._told += map(self._entry, self._transcript.finish())
+        damage = [f"{problem}: not read" for problem in self.reader.problems]
+        if not self._told:
+            raise Malformed(damage[0] if damage else "nothing of it says a value")
+        return self._told, [*damage, *self.reader.notes()]
+
+    def _entry(self, entry: Entry) -> Told:
+        if isinstance(entry, Line):
+            damaged = isinstance(entry.content, ProtocolError)
+            reason = entry.message if damaged or entry.kind in (DAMAGED, LINK) else ""
+            detail = entry.content.reason if isinstance(entry.content, ProtocolError) else "nothing but the connection"
+            words = partial(line_words, entry, reveal=self._reveal)
+            return Told(words, lambda: (self._writer.line(entry),), reason, detail, says_why=True)
+        if isinstance(entry, RegisterReading):
+            return Told(lambda: _shared(entry), lambda: self._writer.registers(entry))
+        missed = entry if isinstance(entry, Undecoded) else None
+        return Told(
+            lambda: iter(()),
+            lambda: (json_line(entry),),
+            missed.reason if missed else "",
+            missed.detail if missed else "",
+        )
+
+    def _broadcast(self, frame: Frame, entry: Entry) -> Told:
+        """A broadcast of a VE.Smart network: what anybody can read of it, then what its key opened."""
+        inner = self._entry(entry)
+        return Told(lambda: _broadcast_words(frame.payload, inner), inner.json, inner.reason, inner.detail)
+
+
+def line_words(line: Line, *, reveal: bool = False) -> Iterator[str]:
+    """A line of a conversation that stands alone, in words: each value with its register and who told it."""
+    who = f" from the {line.direction.value}" if line.direction else ""
+    values = values_of(line)
+    if not values or line.kind == DAMAGED:
+        yield sentence(line, reveal=reveal) + (f",{who}" if who and line.kind != LINK else "")
+        return
+    verb = "written by" if line.message in _WRITES else "value from"
+    for value in values:
+        yield f"{_named(value, reveal=reveal)}, {verb} the {line.direction.value if line.direction else 'device'}"
+
+
+def _named(value: RegisterValue, *, reveal: bool = False) -> str:
+    name = value.key.replace("_", " ")
+    where = f"register 0x{value.register:04X}" + ("" if value.instance is None else f", instance {value.instance}")
+    return f"{name} {value_words(value, reveal=reveal)} ({where})"
+
+
+def _shared(reading: RegisterReading) -> Iterator[str]:
+    for value in reading.values:
+        yield f"{_named(value)}, broadcast by {reading.device.id}"
+
+
+def _broadcast_words(payload: bytes, inner: Told) -> Iterator[str]:
+    try:
+        broadcast = parse_broadcast(payload)
+    except WireError as error:
+        yield f"{counted(len(payload), 'byte')} of a VE.Smart broadcast: {error}"
+        return
+    kind = "counter" if broadcast.overflow is not None else "data"
+    yield f"VE.Smart networking broadcast, {kind} record, from {broadcast.sender}"
+    counter = "" if broadcast.overflow is None else f", counter {broadcast.overflow}"
+    yield f"network {broadcast.group:02x}.., sequence 0x{broadcast.sequence:08X}{counter}, tag {broadcast.tag.hex()}"
+    yield from inner.words()

@@ -1,0 +1,175 @@
+"""What is in text: advertisements, connections and messages, in logs of other tools or pasted on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from bluewatt.cli.pasted import Pasted, PastedFinder, hex_digits
+from bluewatt.cli.texts import PastedOpener
+from bluewatt.errors import CaptureError
+from bluewatt.model.networks import NetworkAwareReceiver
+from bluewatt.model.reading import Frame, Undecoded
+from bluewatt.model.transcript import Entry, Step, Transcript
+from bluewatt.wire.advert import is_vesmart
+from bluewatt.wire.containers.packets import Packet
+from bluewatt.wire.text_logs import TextLog
+from bluewatt.wire.text_logs.bare import BareMessages
+from bluewatt.wire.text_logs.times import NO_ZONE
+
+_SHORTEST_BROADCAST = 15
+"""Header, one byte of content and the tag."""
+
+
+class TextItem(NamedTuple):
+    """What a line of text led to: an advertisement, or packets of connections, or bytes nobody could read."""
+
+    at: float | None
+    """Seconds, None where the text does not tell the day."""
+    advertisement: Pasted | None = None
+    packets: tuple[Packet, ...] = ()
+    unread: bytes = b""
+
+
+class TextReader:
+    """Reads text line by line: what belongs to a form of log is a connection's, else an advertisement, else a message.
+
+    A line that names a characteristic or handle is never searched for an advertisement: a chunk can begin like one.
+    """
+
+    def __init__(self, characteristic: str = "", *, now: float | None = None) -> None:
+        self.text = TextLog()
+        if now is not None:  # what is pasted is shown as heard now
+            self.text.times.at, self.text.times.guess = now, ""
+        self._finder = PastedFinder()
+        self._characteristic = characteristic
+        self._bare = BareMessages(characteristic)
+        self.packets = 0
+        """Of connections, found so far."""
+        self.taken = 0
+        """Lines that were understood as something, even if it is damaged."""
+
+    @property
+    def problems(self) -> list[CaptureError]:
+        """Lines that should hold bytes and do not, taken out by the caller."""
+        return self.text.log.problems
+
+    def notes(self) -> Iterator[str]:
+        """What the text does not say and was guessed, in a sentence; nothing where it says all."""
+        log = self.text.log
+        time = self.text.times.guess if log.time_guess is None else log.time_guess
+        guessed = [*log.guesses, *([time] if self.packets and time else ())]
+        if guessed:
+            yield f"guessed, as the text does not say it: {'; '.join(guessed)}"
+
+    @property
+    def _at(self) -> float | None:
+        return self.text.log.mark[0] if self.text.times.guess in ("", NO_ZONE) else None
+
+    def feed(self, lines: Iterable[str]) -> Iterator[TextItem]:
+        """What the lines hold, in their order."""
+        for line in lines:
+            yield from self._line(line)
+
+    def finish(self) -> Iterator[TextItem]:
+        """The text ended."""
+        self._bare.finish(self.text.log)
+        self.text.finish()
+        yield from self._advertisements(self._finder.finish())
+        yield from self._packets()
+
+    def _line(self, line: str) -> Iterator[TextItem]:
+        plain = self.text.begin(line)
+        if self.text.read(plain):
+            self.taken += 1
+            self._bare.finish(self.text.log)
+            yield from self._advertisements(self._finder.finish())
+        else:
+            data = _bare_bytes(plain)
+            if data is not None and (self._characteristic or self._bare.goes_on(data)):
+                self._bare.read(data, self.text.log)
+                self.taken += 1
+            else:
+                yield from self._loose(plain, data)
+        yield from self._packets()
+
+    def _loose(self, plain: str, data: bytes | None) -> Iterator[TextItem]:
+        """A line that belongs to no form of log."""
+        found = self._finder.feed(plain)
+        yield from self._advertisements(found)
+        self.taken += bool(found) or data is not None
+        if found or data is None:
+            return
+        if not self._bare.read(data, self.text.log):
+            yield TextItem(self._at, unread=data)
+
+    def _advertisements(self, found: Iterable[Pasted]) -> Iterator[TextItem]:
+        for pasted in found:
+            yield TextItem(self._at, advertisement=pasted)
+
+    def _packets(self) -> Iterator[TextItem]:
+        packets = self.text.take()
+        self.packets += len(packets)
+        if packets:
+            yield TextItem(self._at, packets=tuple(packets))
+
+
+def _bare_bytes(line: str) -> bytes | None:
+    """The bytes of a line that is nothing but hex digits and separators; None for another, or an odd number."""
+    digits = hex_digits(line)
+    return bytes.fromhex(digits) if digits and len(digits) % 2 == 0 else None
+
+
+class NetworkOpener:
+    """Opens VE.Smart broadcasts found in text; behind one there may be bytes that an older one left in the buffer."""
+
+    def __init__(self, networks: NetworkAwareReceiver) -> None:
+        self._networks = networks
+
+    def entries(self, frame: Frame) -> Sequence[Entry]:
+        """What a broadcast leads to, read to where its tag fits."""
+        first = self._networks.feed(frame)
+        if not any(isinstance(entry, Undecoded) for entry in first):
+            return first
+        for end in range(len(frame.payload) - 1, _SHORTEST_BROADCAST - 1, -1):
+            shorter = msgspec.structs.replace(frame, payload=frame.payload[:end])
+            told = self._networks.feed(shorter)
+            if told and not any(isinstance(entry, Undecoded) for entry in told):
+                return told
+        return first
+
+
+def text_steps(
+    reader: TextReader, lines: Iterable[str], transcript: Transcript, opener: PastedOpener
+) -> Iterator[Step]:
+    """Everything in a text, in its order; bytes that nobody could read are passed over."""
+    networks = NetworkOpener(transcript.receiver)
+    for item in items(reader, lines):
+        if item.advertisement is not None:
+            frame = opener.frame(item.advertisement, item.at)
+            known = networks.entries(frame) if is_vesmart(frame.payload) else (opener.open(frame).outcome,)
+            transcript.introduce(frame.address, frame.payload)
+            yield frame, known
+        elif item.packets:
+            yield from transcript.feed(list(item.packets))
+    if left := transcript.finish():
+        yield None, left
+
+
+def packets_of_text(lines: Iterable[str]) -> Iterator[list[Packet]]:
+    """The packets a text tells of, and its advertisements as packets."""
+    reader = TextReader()
+    for item in items(reader, lines):
+        if item.advertisement is not None:
+            reader.text.log.advertisement(item.advertisement.address or "", item.advertisement.payload)
+            yield reader.text.take()
+        elif item.packets:
+            yield list(item.packets)
+
+
+def items(reader: TextReader, lines: Iterable[str]) -> Iterator[TextItem]:
+    """What a whole text holds, in its order."""
+    yield from reader.feed(lines)
+    yield from reader.finish()

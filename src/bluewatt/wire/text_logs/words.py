@@ -1,0 +1,93 @@
+"""What stands in the lines of logs, whoever wrote them: bytes, addresses, UUIDs, handles."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Final
+
+from bluewatt.tables.gatt import BASE_SERVICE, DATA_SERVICE, FIRMWARE_SERVICE, SHUNT_SERVICE
+from bluewatt.tables.gatt_handles import DEVICE_NAME
+
+ADDRESS: Final = r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}"
+UUID: Final = r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x01\x02]")
+_SHORT = "0000{}-0000-1000-8000-00805f9b34fb"
+_LITERAL = re.compile(r"""b'(?:\\.|[^'\\])*'|b"(?:\\.|[^"\\])*\"""")
+_RUN = re.compile(
+    r"(?<![\w.\-:])(?:0x)?[0-9a-f]{2}(?:[ :,\-]{0,2}(?:0x)?[0-9a-f]{2})*(?![\w])(?!-[0-9a-f])", re.IGNORECASE
+)
+_ODD = re.compile(r"(?<![\w.\-:])(?:0x)?(?=[0-9a-f]*\d)(?:[0-9a-f]{2}){2,}[0-9a-f](?!\w)", re.IGNORECASE)
+_DUMPED = re.compile(
+    r"^\s{1,16}(?:[0-9a-f]{4}: )?((?:[0-9a-f]{2} {1,2}){0,15}[0-9a-f]{2})(?:\s{2,}.{1,16})?\s*$", re.IGNORECASE
+)
+_SERVICES: Final = {uuid[:4]: uuid for uuid in (DATA_SERVICE, BASE_SERVICE, FIRMWARE_SERVICE, SHUNT_SERVICE)}
+_OURS: Final = tuple(_SERVICES)
+
+
+def plain_line(line: str) -> str:
+    """A line without colours, marks of the line editor and what a carriage return hid."""
+    line = _ESCAPES.sub("", line.rstrip("\r\n"))
+    return line.rpartition("\r")[2]
+
+
+def full_uuid(text: str) -> str:
+    """A UUID of 4, 8 or 32 digits in its long form, in small letters; empty for what is none.
+
+    Eight digits are the first group of a characteristic of Victron, whose services share the other groups.
+    """
+    digits = re.sub(r"^0x|[-:]", "", text.strip().lower())
+    if re.fullmatch(r"[0-9a-f]{4}", digits):
+        return _SHORT.format(digits)
+    if re.fullmatch(r"[0-9a-f]{8}", digits):
+        return digits + _SERVICES.get(digits[:4], DEVICE_NAME)[8:]
+    if not re.fullmatch(r"[0-9a-f]{32}", digits):
+        return ""
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def is_ours(uuid: str) -> bool:
+    """Whether a UUID is that of a characteristic of Victron, or of the name of a device."""
+    return uuid.startswith(_OURS) or uuid == DEVICE_NAME
+
+
+def hex_bytes(text: str) -> bytes | None:
+    """Bytes of hex digits with any separators, each byte with or without 0x; None where digits do not pair."""
+    digits = re.sub(r"0x|[\s:,.\-]", "", text, flags=re.IGNORECASE)
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        return None
+
+
+def dumped_bytes(line: str) -> bytes | None:
+    """The bytes of one line of a hex dump, with or without its place and its letters; None for another line."""
+    found = _DUMPED.match(line)
+    return bytes.fromhex(found[1]) if found else None
+
+
+def literal_bytes(text: str) -> list[bytes]:
+    """All bytes written as Python writes them."""
+    found = []
+    for literal in _LITERAL.findall(text):
+        try:
+            found.append(ast.literal_eval(literal))
+        except (ValueError, SyntaxError):
+            continue
+    return found
+
+
+def told_bytes(text: str) -> bytes | None:
+    """The bytes a part of a line tells: as Python writes them, else the longest run of hex digits; None without any."""
+    literals = literal_bytes(text)
+    if literals:
+        return max(literals, key=len)
+    runs = [run for run in _RUN.findall(text) if any(letter.isdigit() for letter in run)]
+    found = [data for run in runs if (data := hex_bytes(run)) is not None]
+    return max(found, key=len, default=None)
+
+
+def has_odd_digits(text: str) -> bool:
+    """Whether a run of hex digits stands in the text of which one got lost."""
+    return bool(_ODD.search(text))

@@ -1,0 +1,164 @@
+"""Connections in text logs: every form tells the talk that a capture of it tells, whole and damaged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import text_talk
+from bluewatt.cli import main
+
+Captured = pytest.CaptureFixture[str]
+Object = dict[str, Any]
+
+TEXTS = Path(__file__).with_name("texts")
+"""What btmon, hcidump and tshark print of `text_talk`; the others written after what those tools and apps print."""
+WHOLE = sorted(path.name for path in TEXTS.iterdir() if ".damaged." not in path.name)
+DAMAGED = sorted(path.name for path in TEXTS.iterdir() if ".damaged." in path.name)
+ONE_SIDED = {"list.txt": "client"}
+"""Forms that hold what one side says only."""
+
+DATED = {
+    "nrf_connect.txt", "nrf_logger.txt", "bleak_debug.txt", "program_handles.txt", "btmon.txt", "hcidump.txt",
+    "hcidump_raw.txt", "tshark.json", "tshark_fields.txt", "tshark_fields_bare.txt",
+}  # fmt: skip
+"""Forms that tell day and time."""
+
+LOST = ("serial_number", "state_of_charge")
+"""The two values whose lines are damaged: a digit got lost in one, the file was cut in the other."""
+
+
+def told(path: Path, capfd: Captured, *options: str) -> tuple[list[Object], str]:
+    """What `decode --json` tells of a file, and what it says beside."""
+    assert main(["decode", "--json", str(path), *options]) == 0
+    shown = capfd.readouterr()
+    return [json.loads(line) for line in shown.out.splitlines()], shown.err
+
+
+def said(lines: list[Object]) -> list[Object]:
+    """The messages, without what differs by form: when, in which file, the number of a line."""
+    other = {"at", "source", "number", "connection", "device"}
+    return [
+        {name: value for name, value in line.items() if name not in other}
+        for line in lines
+        if line["kind"] in ("vreg", "control")
+    ]
+
+
+@pytest.fixture
+def measure(tmp_path: Path, capfd: Captured) -> list[Object]:
+    """The talk as it is told of a capture."""
+    path = tmp_path / "talk.btsnoop"
+    path.write_bytes(text_talk.capture())
+    return told(path, capfd)[0]
+
+
+def test_the_measure_tells_what_was_captured(measure: list[Object]) -> None:
+    values = {line["key"]: line["value"] for line in measure if line.get("message") == "value"}
+    assert (values["battery_voltage"], values["state_of_charge"]) == (13.27, 85.56)
+    assert not [line for line in measure if line["kind"] == "undecoded"]
+    assert len(said(measure)) == 22
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_text_tells_the_talk_that_its_capture_tells(name: str, measure: list[Object], capfd: Captured) -> None:
+    lines, err = told(TEXTS / name, capfd)
+    side = ONE_SIDED.get(name)
+    expected = [line for line in said(measure) if side in (None, line["direction"])]
+    assert said(lines) == expected
+    assert "damaged" not in err
+    assert not [line for line in lines if line["kind"] == "undecoded"]
+
+
+@pytest.mark.parametrize("name", sorted(DATED))
+def test_the_times_of_a_text_are_those_of_its_lines(name: str, measure: list[Object], capfd: Captured) -> None:
+    lines, _ = told(TEXTS / name, capfd)
+    when = [line["at"] for line in lines if line["kind"] in ("vreg", "control")]
+    expected = [line["at"] for line in measure if line["kind"] in ("vreg", "control")]
+    whole_seconds = name == "program_handles.txt"
+    assert when == ([f"{at[:19]}.000Z" for at in expected] if whole_seconds else expected)
+
+
+@pytest.mark.parametrize("name", sorted(set(WHOLE) - {"list.txt", "program_handles.txt", "tshark_fields_bare.txt"}))
+def test_a_text_that_names_the_device_gives_its_address(name: str, capfd: Captured) -> None:
+    lines, _ = told(TEXTS / name, capfd)
+    known = {line["device"]["address"] for line in lines}
+    assert known == ({"unknown"} if name == "nrf_connect_ios.txt" else {text_talk.ADDRESS})
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_was_guessed_is_said(name: str, capfd: Captured) -> None:
+    _, err = told(TEXTS / name, capfd)
+    guessed = [line for line in err.splitlines() if "guessed" in line]
+    assert ("the time" in err or "the day" in err) is (name not in SURE_OF_TIME)
+    assert ("the layouts known" in err) is (name in NAMELESS)
+    assert len(guessed) <= 1
+
+
+SURE_OF_TIME = {"program_handles.txt", "tshark.json", "tshark_fields.txt", "tshark_fields_bare.txt"}
+NAMELESS = {
+    "btmon.txt", "hcidump.txt", "list.txt", "program_handles.txt", "tshark.json", "tshark_fields.txt",
+    "tshark_fields_bare.txt",
+} - {"btmon.txt", "hcidump.txt"}  # fmt: skip
+"""Texts in which nothing says which characteristic a handle is, and whose form says handles one by one."""
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damage_costs_what_is_damaged_and_is_told(name: str, measure: list[Object], capfd: Captured) -> None:
+    lines, err = told(TEXTS / name, capfd)
+    if name == "list.damaged.txt":
+        assert len(said(lines)) == 7
+        assert "at byte" in err
+        return
+    expected = [line for line in said(measure) if line.get("key") not in LOST]
+    assert [line for line in said(lines) if line.get("key") not in LOST] == expected
+    assert len(said(lines)) == len(expected)
+    undecoded = [line for line in lines if line["kind"] == "undecoded"]
+    assert "2 x damaged" in err or len(undecoded) == 2
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_text_made_safe_to_share_tells_the_same_under_another_address(
+    name: str, tmp_path: Path, measure: list[Object], capfd: Captured
+) -> None:
+    shared = tmp_path / "shared.btsnoop"
+    assert main(["decode", str(TEXTS / name), "--redact", str(shared)]) == 0
+    capfd.readouterr()
+    lines, _ = told(shared, capfd)
+    personal = ("unique_id", "network_in_range_list_1")
+    side = ONE_SIDED.get(name)
+    expected = [line for line in said(measure) if line.get("key") not in personal and side in (None, line["direction"])]
+    assert [line for line in said(lines) if line.get("key") not in personal] == expected
+    raw = bytes.fromhex(text_talk.ADDRESS.replace(":", ""))[::-1]
+    assert raw not in shared.read_bytes()
+
+
+def test_a_message_of_a_text_is_explained_with_its_place(capfd: Captured) -> None:
+    path = TEXTS / "nrf_connect.txt"
+    lines, _ = told(path, capfd)
+    number = next(line["number"] for line in lines if line.get("key") == "battery_voltage")
+    assert main(["decode", str(path), "--explain", str(number)]) == 0
+    out = capfd.readouterr().out
+    assert "battery_voltage: 13.27 V" in out
+    place = int(out.split("at byte ")[1].split()[0])
+    assert path.read_bytes()[place:].split(b"\n")[0].endswith(b"08-03-19-ED-8D-42-2F-05")
+
+
+def test_a_text_has_a_report_and_a_table(tmp_path: Path, capfd: Captured) -> None:
+    report = tmp_path / "report.html"
+    assert main(["decode", str(TEXTS / "gatttool.txt"), "--report", str(report)]) == 0
+    assert "13.27" in report.read_text("utf-8")
+    capfd.readouterr()
+    assert main(["decode", str(TEXTS / "bluetoothctl.txt")]) == 0
+    assert f"Connection 1 · {text_talk.ADDRESS}" in capfd.readouterr().out
+
+
+def test_two_texts_differ_as_captures_do(tmp_path: Path, capfd: Captured) -> None:
+    other = tmp_path / "later.txt"
+    other.write_text((TEXTS / "nrf_connect.txt").read_text("utf-8").replace("2F-05", "30-05"), "utf-8")
+    assert main(["diff", str(TEXTS / "nrf_connect.txt"), str(other), "--all", "--json"]) == 0
+    rows = {line["key"]: line for line in map(json.loads, capfd.readouterr().out.splitlines())}
+    assert (rows["battery_voltage"]["before"]["value"], rows["battery_voltage"]["after"]["value"]) == (13.27, 13.28)

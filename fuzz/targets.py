@@ -8,9 +8,12 @@ import tarfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench import talks
 from bluewatt import build_advertisement, decode_advertisement, decode_record, encode_record
+from bluewatt.cli.inputs import split_lines
+from bluewatt.cli.text_steps import TextReader, items
 from bluewatt.errors import BluewattError, CaptureError, KeyProblem, WireError
 from bluewatt.model.conversation import Line
 from bluewatt.model.conversation_json import LineWriter
@@ -155,6 +158,24 @@ def phone_log(data: bytes) -> None:
         read_log(log)
 
 
+def text_log(data: bytes) -> None:
+    """A text of any form: what is found in it becomes packets, which are told and made safe to share."""
+    reader, transcript, redactor = TextReader(), Transcript("fuzz"), Redactor()
+    writer = LineWriter("fuzz")
+    for item in items(reader, split_lines([data])):
+        packets = list(item.packets)
+        redactor.learn(packets)
+        redactor.rewrite(packets)
+        told = [entry for _, entries in transcript.feed(packets) for entry in entries]
+        for entry in told:
+            if isinstance(entry, Line):
+                writer.line(entry)
+                sentence(entry)
+    list(reader.notes())
+    transcript.finish()
+    redactor.finish()
+
+
 def packetlogger(rows: list[tuple[int, bytes]]) -> bytes:
     """A small PacketLogger file."""
     types = {(1, 0): 0, (4, 1): 1, (2, 0): 2, (2, 1): 3}
@@ -249,6 +270,13 @@ AIR_TALK = [
     ON_AIR + b"\x02\x09" + bytes(9) + bytes(3),
 ]  # fmt: skip
 NETWORK = Network(b"\x12\x34", KEY)
+GOLDEN = Path(__file__).parents[1] / "tests" / "captures" / "texts"
+TEXTS = [
+    "\n".join(path.read_text("utf-8").splitlines()[-12:-6]).encode()
+    for path in sorted(GOLDEN.glob("*"))
+    if "damaged" not in path.name
+]
+"""A few lines of each form; short, for each run reads them all."""
 
 TARGETS = {
     "advertisement": Target(advertisement, (WireError, KeyProblem), ADVERTISEMENTS),
@@ -266,6 +294,7 @@ TARGETS = {
     "sniffed": Target(sniffed, seeds=[b"".join(bytes([len(one)]) + one for one in AIR_TALK)]),
     "hcidump": Target(capture, (CaptureError,), [hcidump([(1, b"\x04" + event) for event in EVENTS[:3]])]),
     "archive": Target(archive, (CaptureError,), [tar({"logs/" * 40 + "x.pklg": packetlogger(TALK[:9]), "b": b"c"})]),
+    "text-log": Target(text_log, (), TEXTS),
     "phone-log": Target(phone_log, (CaptureError,), [bug_report(TALK)]),
     "capture": Target(capture, (CaptureError,), [btsnoop(EVENTS[:3]), pcap(EVENTS[:3])]),
 }

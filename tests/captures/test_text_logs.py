@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,98 @@ def test_two_texts_differ_as_captures_do(tmp_path: Path, capfd: Captured) -> Non
     assert main(["diff", str(TEXTS / "nrf_connect.txt"), str(other), "--all", "--json"]) == 0
     rows = {line["key"]: line for line in map(json.loads, capfd.readouterr().out.splitlines())}
     assert (rows["battery_voltage"]["before"]["value"], rows["battery_voltage"]["after"]["value"]) == (13.27, 13.28)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_no_damage_ends_in_more_than_an_error_in_one_line(name: str, tmp_path: Path, capfd: Captured) -> None:
+    whole, rng = (TEXTS / name).read_bytes(), random.Random(name)
+    path = tmp_path / name
+    for _ in range(12):
+        data = bytearray(whole)
+        for _ in range(rng.randrange(1, 60)):
+            at = rng.randrange(len(data))
+            data[at : at + rng.randrange(3)] = bytes(
+                rng.choice(b"0123456789abcdef :-[](){}<>'\"\\\n\tx") for _ in range(2)
+            )
+        path.write_bytes(data[: rng.randrange(200, len(data))])
+        assert main(["decode", str(path)]) in (0, 7)
+        assert "unexpected" not in capfd.readouterr().err
+
+
+BARE = """\
+the start sequence of a script, chunk by chunk
+060082189342
+102703010303
+05008119010905008119010a05008119ec0f0500
+8119ec0e05008119010c
+"""
+
+
+def test_a_script_of_chunks_is_no_unknown_device(tmp_path: Path, capfd: Captured) -> None:
+    path = tmp_path / "script.txt"
+    path.write_text(BARE, "utf-8")
+    lines, err = told(path, capfd)
+    assert [line["message"] for line in lines] == ["set_values", "subscribe", "subscribe", *["get_values"] * 5]
+    assert not [line for line in lines if line["kind"] in ("undecoded", "reading")]
+    assert "guessed" in err
+
+
+def test_without_a_list_of_attributes_the_layouts_known_are_used(tmp_path: Path, capfd: Captured) -> None:
+    path = tmp_path / "short.txt"
+    path.write_text(
+        "[CHG] Attribute /org/bluez/hci0/dev_FD_D4_50_0F_6C_1B/service001f/char0023 Value:\n"
+        "  08 03 19 ed 8d 42 2f 05                          .....B/.\n", "utf-8",
+    )  # fmt: skip
+    lines, err = told(path, capfd)
+    assert [line["value"] for line in lines if line.get("key") == "battery_voltage"] == [13.27]
+    assert "by the layouts known" in err
+
+
+def test_after_select_attribute_the_prompt_tells_the_handle(tmp_path: Path, capfd: Captured) -> None:
+    """Handles of no known layout."""
+    path = tmp_path / "select.txt"
+    path.write_text(
+        "[SmartSolar]# select-attribute 306b0003-b081-4037-83dc-e59fcc3cdfd0\n"
+        "[SmartSolar:/service0050/char0052]# read\n"
+        "Attempting to read /org/bluez/hci0/dev_FD_D4_50_0F_6C_1B/service0050/char0052\n"
+        "[SmartSolar:/service0050/char0052]# notify on\n"
+        "[CHG] Attribute /org/bluez/hci0/dev_FD_D4_50_0F_6C_1B/service0050/char0052 Value:\n"
+        "  08 03 19 ed 8d 42 2f 05                          .....B/.\n", "utf-8",
+    )  # fmt: skip
+    lines, _ = told(path, capfd)
+    assert [line["value"] for line in lines if line.get("key") == "battery_voltage"] == [13.27]
+
+
+def test_a_value_that_was_asked_for_is_printed_twice_and_told_once(tmp_path: Path, capfd: Captured) -> None:
+    path = tmp_path / "read.txt"
+    attribute = "/org/bluez/hci0/dev_FD_D4_50_0F_6C_1B/service001f/char0020"
+    dump = "  00 04 00 01 de 4a 00                             .....J.\n"
+    path.write_text(
+        f"{attribute}\n\t306b0002-b081-4037-83dc-e59fcc3cdfd0\n"
+        f"Attempting to read {attribute}\n[CHG] Attribute {attribute} Value:\n{dump}{dump}", "utf-8",
+    )  # fmt: skip
+    lines, _ = told(path, capfd)
+    assert [line["message"] for line in lines if line["kind"] == "control"] == ["header"]
+
+
+def test_other_devices_and_other_words_are_no_connection(tmp_path: Path, capfd: Captured) -> None:
+    path = tmp_path / "other.txt"
+    path.write_text(
+        "2026-11-25 11:22:33 Notification received from a lawyer, value: much\n"
+        "6e400003-b5a3-f393-e0a9-e50e24dcca9e: bytearray(b'\\x08\\x03\\x19')\n", "utf-8",
+    )  # fmt: skip
+    assert main(["decode", str(path)]) == 7
+    assert "neither a capture nor text" in capfd.readouterr().err
+
+
+def test_advertisements_and_connections_of_one_text_are_told_in_their_order(tmp_path: Path, capfd: Captured) -> None:
+    path, who = tmp_path / "both.txt", f"[{text_talk.ADDRESS}]"
+    path.write_text(
+        f"2026-11-25 11:22:30 {who} advertises: e1021002 89a3\n"
+        f"2026-11-25 11:22:33 {who} 306b0003-b081-4037-83dc-e59fcc3cdfd0 received 080319eeff447bfeffff\n", "utf-8",
+    )  # fmt: skip
+    lines, _ = told(path, capfd)
+    assert [line["kind"] for line in lines] == ["undecoded", "link", "vreg"]
+    assert lines[0]["at"] == "2026-11-25T11:22:30.000Z"
+    # The product that the advertisement named tells what the register is.
+    assert (lines[2]["key"], lines[2]["value"]) == ("consumed_charge", -38.9)

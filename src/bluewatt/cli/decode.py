@@ -101,10 +101,10 @@ def command(
     if texts and form in ("table", "json"):
         from bluewatt.cli.texts import decode_texts
 
-        decode_texts(
-            texts, partial(_secrets, named, keys_file, reveal), named, characteristic=characteristic_uuid(characteristic),
-            as_json=form == "json", output=output, force=force,
-        )  # fmt: skip
+        uuid = characteristic_uuid(characteristic)
+        secrets_of = partial(_secrets, named, keys_file, reveal)
+        as_json = form == "json"
+        decode_texts(texts, secrets_of, named, characteristic=uuid, as_json=as_json, output=output, force=force)
     elif texts:
         raise click.UsageError(f"--format {form} is for files; {texts[0]!r} is none")
     if files and form == "parquet" and not (number or redact or report):

@@ -7,7 +7,6 @@ VE.Smart broadcasts are known by the company identifier in front of them only: m
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from typing import NamedTuple
 from bluewatt.tables.advert import PRODUCT_ADVERTISEMENT, VESMART_COUNTER, VESMART_DATA
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.wire.advert import PRODUCT_LENGTH
+from bluewatt.wire.text_logs.words import literal_bytes
 
 _BYTE = r"(?:0x)?[0-9a-f]{2}"
 _RUN = re.compile(rf"(?<![0-9a-z]){_BYTE}(?:[ :,.\-]{{0,2}}{_BYTE}){{3,}}(?![0-9a-z])", re.IGNORECASE)
@@ -145,11 +145,10 @@ def _least(run: bytes) -> int:
 
 def _literal(company: str, text: str) -> bytes:
     try:
-        value = ast.literal_eval(text)
         ours = not company or int(company, 0) == COMPANY_ID
-    except (ValueError, SyntaxError):
+    except ValueError:
         return b""
-    return value if ours and isinstance(value, bytes) else b""
+    return next(iter(literal_bytes(text)), b"") if ours else b""
 
 
 def _victron(data: bytes) -> bytes | None:

@@ -15,8 +15,8 @@ from bluewatt.model.reading import Frame, Undecoded
 from bluewatt.model.transcript import Entry, Step, Transcript
 from bluewatt.wire.advert import is_vesmart
 from bluewatt.wire.containers.packets import Packet
-from bluewatt.wire.text_logs import TextLog
 from bluewatt.wire.text_logs.bare import BareMessages
+from bluewatt.wire.text_logs.text_log import TextLog
 from bluewatt.wire.text_logs.times import NO_ZONE
 
 _SHORTEST_BROADCAST = 15

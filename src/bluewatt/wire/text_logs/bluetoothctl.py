@@ -21,6 +21,7 @@ _PATH = r"(/org/bluez/hci\d+/dev_(?:[0-9A-Fa-f]{2}_){5}[0-9A-Fa-f]{2}\S*)"
 _CHANGED = re.compile(rf"\[CHG\] Attribute {_PATH} Value:\s*(.*)$")
 _NOTIFYING = re.compile(rf"\[CHG\] Attribute {_PATH} Notifying: (yes|no)")
 _ASKING = re.compile(rf"Attempting to (read|write) {_PATH}")
+_COMMAND = re.compile(r"\][#>] {0,4}[a-z]")
 _TYPED = re.compile(r"[#>] {0,4}(?:gatt\.)?write +(\S.*)$")
 _SELECTED = re.compile(rf"[#>] {{0,4}}(?:gatt\.)?select-attribute +({UUID})")
 _PROMPT = re.compile(r":(/service[0-9a-f]{4}/char([0-9a-f]{4}))(?:/desc[0-9a-f]{4})?\][#>]")
@@ -31,6 +32,7 @@ _MTU = re.compile(r"\bAcquire\w+ success: .*\bMTU (\d+)|\[CHG\] Attribute \S+ MT
 _HANDLE = re.compile(r"/char([0-9a-f]{4})(?:/desc([0-9a-f]{4}))?$")
 _DEVICE = re.compile(r"/dev_((?:[0-9A-Fa-f]{2}_){5}[0-9A-Fa-f]{2})")
 _HIGHEST = 0xFFFE
+_MOST_NAMES = 4096
 _BYTE: Final = 0xFF
 
 
@@ -49,6 +51,8 @@ class BluetoothctlLog:
         self._typed: str | None = None
         self._selected = ""
         self._described = ""
+        self._uuids: dict[tuple[str, int], str] = {}
+        """By address, empty where the text did not tell it, and value handle."""
 
     @property
     def waiting(self) -> bool:
@@ -87,29 +91,33 @@ class BluetoothctlLog:
             if not value:
                 log.problem("a value without a whole line of its hex dump")
             elif handle := _value_handle(path):
-                log.told(READ if asked else NOTIFIED, value, handle=handle, link=_address(path))
+                kind = READ if asked else NOTIFIED
+                log.told(kind, value, handle=handle, uuid=self._uuid(path), link=_address(path))
 
     def _said(self, line: str, log: HostLog) -> bool:
         if found := _ASKING.search(line):
             self._asking(found[1], found[2], log)
         elif found := _NOTIFYING.search(line):
             if handle := _value_handle(found[1]):
-                log.switched(on=found[2] == "yes", handle=handle, link=_address(found[1]))
+                uuid = self._uuid(found[1])
+                log.switched(on=found[2] == "yes", handle=handle, uuid=uuid, link=_address(found[1]))
         elif found := _STATE.search(line):
             address = found[1].upper()
             log.connected(address) if found[2] == "yes" else log.disconnected(address)
         elif found := _MTU.search(line):
             log.mtu(int((found[1] or found[2])[:5]))
         else:
-            return self._typed_or_listed(line, log)
+            return self._typed_or_listed(line)
         return True
 
-    def _typed_or_listed(self, line: str, log: HostLog) -> bool:
+    def _typed_or_listed(self, line: str) -> bool:
         """What was typed at the prompt, and the lines of a list of attributes."""
         prompt = _PROMPT.search(line)
         if prompt and self._selected:
-            log.named(int(prompt[2], 16) + 1, self._selected)
+            self._name("", int(prompt[2], 16) + 1, self._selected)
             self._selected = ""
+        if _COMMAND.search(line):
+            self._asked = ""  # what was asked before got no answer
         if found := _TYPED.search(line):
             self._typed = found[1]
         elif found := _SELECTED.search(line):
@@ -117,16 +125,25 @@ class BluetoothctlLog:
         elif found := _ONLY_PATH.search(line):
             self._described = found[1]
         elif (found := _ONLY_UUID.search(line)) and self._described:
-            self._describe(full_uuid(found[1]), log)
+            self._describe(full_uuid(found[1]))
         else:
             return prompt is not None
         return True
 
-    def _describe(self, uuid: str, log: HostLog) -> None:
+    def _describe(self, uuid: str) -> None:
         path, self._described = self._described, ""
         found = _HANDLE.search(path)
         if found and not found[2]:
-            log.named(int(found[1], 16) + 1, uuid, _address(path))
+            self._name(_address(path), int(found[1], 16) + 1, uuid)
+
+    def _name(self, address: str, handle: int, uuid: str) -> None:
+        if len(self._uuids) < _MOST_NAMES:
+            self._uuids[address, handle] = uuid
+
+    def _uuid(self, path: str) -> str:
+        """The UUID of the characteristic at a path, where the text told it; empty for a descriptor."""
+        handle = _value_handle(path)
+        return self._uuids.get((_address(path), handle)) or self._uuids.get(("", handle), "")
 
     def _asking(self, what: str, path: str, log: HostLog) -> None:
         if what == "read":
@@ -138,7 +155,7 @@ class BluetoothctlLog:
         if data is None:
             log.problem(f"a write to {path} of which the text does not show the bytes")
         elif handle:
-            log.told(WRITE_WITHOUT_RESPONSE, data, handle=handle, link=_address(path))
+            log.told(WRITE_WITHOUT_RESPONSE, data, handle=handle, uuid=self._uuid(path), link=_address(path))
 
 
 def _value_handle(path: str) -> int:

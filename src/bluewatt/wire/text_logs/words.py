@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from typing import Final
 
@@ -15,6 +14,9 @@ UUID: Final = r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x01\x02]")
 _SHORT = "0000{}-0000-1000-8000-00805f9b34fb"
 _LITERAL = re.compile(r"""b'(?:\\.|[^'\\])*'|b"(?:\\.|[^"\\])*\"""")
+_ESCAPE = re.compile(r"""\\(?:x([0-9A-Fa-f]{2})|([nrt\\'"]))""")
+_BAD_ESCAPE = re.compile(r"""(?<!\\)(?:\\\\)*\\(?!x[0-9A-Fa-f]{2}|[nrt\\'"])""")
+_ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 _RUN = re.compile(
     r"(?<![\w.\-:])(?:0x)?[0-9a-f]{2}(?:[ :,\-]{0,2}(?:0x)?[0-9a-f]{2})*(?![\w])(?!-[0-9a-f])", re.IGNORECASE
 )
@@ -68,14 +70,19 @@ def dumped_bytes(line: str) -> bytes | None:
 
 
 def literal_bytes(text: str) -> list[bytes]:
-    """All bytes written as Python writes them."""
-    found = []
-    for literal in _LITERAL.findall(text):
-        try:
-            found.append(ast.literal_eval(literal))
-        except (ValueError, SyntaxError):
-            continue
-    return found
+    """All bytes written as Python writes them; a literal that no Python writes is passed over."""
+    return [data for literal in _LITERAL.findall(text) if (data := _unescaped(literal[2:-1])) is not None]
+
+
+def _unescaped(body: str) -> bytes | None:
+    """The bytes between the quotation marks, None where an escape is none."""
+    if not body.isascii() or _BAD_ESCAPE.search(body):
+        return None
+    return _ESCAPE.sub(_unescape, body).encode("latin-1")
+
+
+def _unescape(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16)) if found[1] else _ESCAPED[found[2]]
 
 
 def told_bytes(text: str) -> bytes | None:

@@ -160,20 +160,20 @@ def phone_log(data: bytes) -> None:
 
 def text_log(data: bytes) -> None:
     """A text of any form: what is found in it becomes packets, which are told and made safe to share."""
-    reader, transcript, redactor = TextReader(), Transcript("fuzz"), Redactor()
-    writer = LineWriter("fuzz")
-    for item in items(reader, split_lines([data])):
-        packets = list(item.packets)
-        redactor.learn(packets)
-        redactor.rewrite(packets)
-        told = [entry for _, entries in transcript.feed(packets) for entry in entries]
-        for entry in told:
-            if isinstance(entry, Line):
-                writer.line(entry)
-                sentence(entry)
+    reader = TextReader()
+    packets = [packet for item in items(reader, split_lines([data])) for packet in item.packets]
     list(reader.notes())
-    transcript.finish()
+    if not packets:
+        return
+    transcript, writer, redactor = Transcript("fuzz"), LineWriter("fuzz"), Redactor()
+    redactor.learn(packets)
+    redactor.rewrite(packets)
     redactor.finish()
+    told = [entry for _, entries in transcript.feed(packets) for entry in entries]
+    for entry in (*told, *transcript.finish()):
+        if isinstance(entry, Line):
+            writer.line(entry)
+            sentence(entry)
 
 
 def packetlogger(rows: list[tuple[int, bytes]]) -> bytes:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from bumble.core import InvalidStateError
 from bumble.device import Device
-from bumble.transport.common import Transport
+from bumble.hci import HCI_Reset_Command
+from bumble.transport.common import ParserSource, Transport, TransportLostError
 
 from bluewatt.app import make_source, open_source
 from bluewatt.app.connect import connect
@@ -260,6 +261,61 @@ async def test_a_site_on_a_real_adapter_tells_that_it_is_gone(served: Served) ->
 
     with pytest.raises(AdapterUnavailable, match=GONE):
         await body()
+
+
+class HciSocket(ParserSource):
+    """bumble's source of an HCI socket, whose class stands within a function: here of any socket."""
+
+    def __init__(self, end: socket.socket) -> None:
+        super().__init__()
+        self.socket = end
+
+    def recv_until_would_block(self) -> None:
+        """Read as bumble does, which lets an error go to the event loop."""
+        raise AssertionError("replaced")
+
+    def on_packet(self, packet: bytes) -> None:
+        """Send, as its sink does."""
+        self.socket.send(packet)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.socket.fileno())
+
+
+@pytest.mark.skipif(not hasattr(socket, "SOCK_SEQPACKET"), reason="needs packets on a pair of sockets")
+@pytest.mark.parametrize("first", ["reading", "sending"])
+async def test_a_pulled_adapter_of_an_hci_socket_is_told(monkeypatch: pytest.MonkeyPatch, first: str) -> None:
+    ours, adapter = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    packets: list[bytes] = []
+    arrived = asyncio.Event()
+
+    class Heard:
+        def on_packet(self, packet: bytes) -> None:
+            packets.append(packet)
+            arrived.set()
+
+    async def opening(transport: str) -> Transport:
+        source = HciSocket(ours)
+        source.set_packet_sink(Heard())
+        return Transport(source, source)
+
+    async def body() -> None:
+        async with hci.Hci("hci-socket:0") as opened:
+            adapter.send(bytes.fromhex("040e0401030c00"))
+            await arrived.wait()
+            host = opened.host() if first == "sending" else None
+            adapter.close()
+            if host:
+                with pytest.raises(TransportLostError, match="gone"):
+                    await host.send_sync_command(HCI_Reset_Command())
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(hci, "open_hci", opening)
+    with pytest.raises(AdapterUnavailable, match=GONE):
+        await body()
+    ours.close()
+    assert packets == [bytes.fromhex("040e0401030c00")]
 
 
 # a link that cannot send

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from bumble.host import Host
 from bumble.transport import open_transport
@@ -23,6 +23,8 @@ _PROBLEMS: dict[type[Exception], tuple[str, str]] = {
     PermissionError: ("permission", "this user may not open it (root, or the capability CAP_NET_ADMIN)"),
     TransportSpecError: ("missing", "this is no transport string such as vhci, usb:0 or tcp-server:127.0.0.1:7001"),
 }
+
+_LONGEST_PACKET = 4096  # bytes; the longest HCI packet of an adapter is shorter
 
 
 class Hci:
@@ -41,6 +43,7 @@ class Hci:
         async with AsyncExitStack() as stack:
             opened = self._opened = await open_hci(self.transport)
             stack.push_async_callback(close_hci, opened)
+            _listen_for_loss(opened.source)
             tasks = await stack.enter_async_context(Background())
             tasks.start(self._watch(opened), name=f"watch of {self.transport}")
             self._open = stack.pop_all()
@@ -86,7 +89,35 @@ class _LossySink:
     def on_packet(self, packet: bytes) -> None:
         if self._opened.source.terminated.done():
             raise TransportLostError("the adapter is gone")
-        self._opened.sink.on_packet(packet)
+        try:
+            self._opened.sink.on_packet(packet)
+        except OSError as error:
+            source: Any = self._opened.source
+            source.on_transport_lost()
+            raise TransportLostError(f"the adapter is gone: {error}") from error
+
+
+def _listen_for_loss(source: Any) -> None:
+    """Read an HCI socket ourselves: bumble lets its errors go to the event loop, so that a pulled adapter is silent.
+
+    The kernel ends the socket of an adapter that goes away with EPIPE. Other transports tell their end themselves.
+    """
+    if not hasattr(source, "recv_until_would_block"):
+        return
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        try:
+            while packet := source.socket.recv(_LONGEST_PACKET):
+                source.parser.feed_data(packet)
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        loop.remove_reader(source.socket.fileno())
+        source.on_transport_lost()
+
+    loop.add_reader(source.socket.fileno(), read)
 
 
 async def open_hci(transport: str) -> Transport:

@@ -19,6 +19,7 @@ from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
 from bluewatt.wire.advert import decode_advertisement, parse_advertisement
 from bluewatt.wire.values import decode_value, encode_value
+from tests.central import PATIENCE
 
 COMMANDS = {"synchronize", "inverter_nvm_command", "pin_code"}
 
@@ -53,7 +54,7 @@ async def heard(adapter: VirtualAdapter, address: str, *, first_byte: int = 0x10
             found.set_result(data)
 
     async with BleakScanner(hear, backend=adapter.scanner):
-        return await asyncio.wait_for(found, 3)
+        return await asyncio.wait_for(found, PATIENCE)
 
 
 @pytest.mark.parametrize("key", FAMILIES)
@@ -121,7 +122,7 @@ async def test_a_mode_acts_and_survives_a_restart(tmp_path: Path, talk, emulator
         async with (
             VirtualRadio() as radio,
             VirtualAdapter(radio, pin="000000") as adapter,
-            emulator(radio, Plan(family="phoenix"), state=tmp_path, speed=20) as running,
+            emulator(radio, Plan(family="phoenix"), state=tmp_path, speed=5) as running,
         ):
             device = running.running[0].device
             async with talk(adapter, device.address) as session:
@@ -152,7 +153,7 @@ async def test_a_mode_acts_and_survives_a_restart(tmp_path: Path, talk, emulator
 
 
 async def test_controls_of_a_solar_charger_act(radio, adapter, talk, emulator) -> None:
-    async with emulator(radio, Plan(family="mppt", keep_alive=math.inf), speed=20) as running:
+    async with emulator(radio, Plan(family="mppt", keep_alive=math.inf), speed=5) as running:
         device = running.running[0].device
         async with talk(adapter, device.address) as session:
             state = (3, number("device_state", device))
@@ -238,12 +239,15 @@ async def test_a_new_pin_over_the_air_makes_a_new_key(radio, adapter, talk, emul
 async def test_two_devices_of_one_site_and_fifty_on_the_air(radio, adapter, emulator) -> None:
     plans = [Plan(family=key) for key in FAMILIES for _ in range(9)]
     names: dict[str, int] = {}
+    everybody = asyncio.Event()
     async with emulator(radio, *plans) as running:
         assert len({one.device.address for one in running.running}) == 54
 
         def hear(device: Any, data: Any) -> None:
             names[device.address] = names.get(device.address, 0) + 1
+            if len(names) == len(plans):
+                everybody.set()
 
         async with BleakScanner(hear, backend=adapter.scanner):
-            await asyncio.sleep(1.5)
+            await asyncio.wait_for(everybody.wait(), PATIENCE)
     assert set(names) == {one.device.address for one in running.running}

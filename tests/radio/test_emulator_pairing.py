@@ -25,8 +25,16 @@ from bluewatt.tables.shunt_gatt import CHARACTERISTICS
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
 from bluewatt.wire.device_info import parse_device_information
+from tests.central import PATIENCE
 
 SHUNT = Plan(family="smartshunt", pin="004711")
+
+
+async def heard_from(address: str, heard: asyncio.Queue[str]) -> None:
+    """Wait for an advertisement of this address."""
+    async with asyncio.timeout(PATIENCE):
+        while await heard.get() != address:
+            pass
 
 
 @pytest.fixture
@@ -46,7 +54,7 @@ async def test_the_right_pin_opens_a_session(shunt, adapter, talk) -> None:
 @pytest.mark.parametrize("pin", ["004712", "471100", None])
 async def test_a_wrong_pin_and_no_pin_are_refused(shunt, adapter, pin: str | None) -> None:
     adapter.pin = pin
-    async with BleakClient(shunt.device.address, backend=adapter.client, timeout=5) as client:
+    async with BleakClient(shunt.device.address, backend=adapter.client, timeout=PATIENCE) as client:
         with pytest.raises(BleakError):
             await client.pair()
         if client.is_connected:
@@ -56,7 +64,7 @@ async def test_a_wrong_pin_and_no_pin_are_refused(shunt, adapter, pin: str | Non
 
 
 async def test_without_pairing_nothing_is_read_written_or_subscribed_to(shunt, adapter) -> None:
-    async with BleakClient(shunt.device.address, backend=adapter.client, timeout=5) as client:
+    async with BleakClient(shunt.device.address, backend=adapter.client, timeout=PATIENCE) as client:
         assert parse_device_information(bytes(await client.read_gatt_char(DEVICE_INFORMATION))).firmware == "2.52"
         for uuid in (Characteristic.CONTROL.value, PUK_CODE, *(row.uuid for row in CHARACTERISTICS)):
             with pytest.raises(BleakGATTProtocolError) as refused:
@@ -77,7 +85,7 @@ async def test_without_pairing_nothing_is_read_written_or_subscribed_to(shunt, a
 
 async def test_firmware_updates_are_refused_even_to_a_paired_client(shunt, adapter) -> None:
     adapter.pin = "004711"
-    async with BleakClient(shunt.device.address, backend=adapter.client, timeout=5, pair=True) as client:
+    async with BleakClient(shunt.device.address, backend=adapter.client, timeout=PATIENCE, pair=True) as client:
         listed = {characteristic.uuid for service in client.services for characteristic in service.characteristics}
         assert {START_DFU, FIRMWARE_CONTROL, FIRMWARE_DATA} == NEVER_WRITTEN & listed
         for uuid in (START_DFU, FIRMWARE_CONTROL):
@@ -115,20 +123,19 @@ async def test_a_bond_outlives_a_restart_of_both_sides_and_dies_with_the_pin(tmp
 async def test_a_second_client_is_refused_and_advertising_stops_meanwhile(radio, shunt, adapter, talk) -> None:
     adapter.pin = "004711"
     address = shunt.device.address
-    heard: list[str] = []
+    heard: asyncio.Queue[str] = asyncio.Queue()
     async with VirtualAdapter(radio, address="F0:00:00:00:00:02", pin="004711") as other:
-        async with BleakScanner(lambda device, data: heard.append(device.address), backend=other.scanner):
-            await asyncio.sleep(0.5)
-            assert address in heard
+        async with BleakScanner(lambda device, data: heard.put_nowait(device.address), backend=other.scanner):
+            await heard_from(address, heard)
             async with talk(adapter, address) as session:
-                heard.clear()
+                while not heard.empty():
+                    heard.get_nowait()
                 with pytest.raises(TimeoutError):
                     await BleakClient(address, backend=other.client, timeout=0.8).connect()
-                assert address not in heard
+                assert heard.empty(), "nobody but the device is there, and it is silent"
                 assert isinstance((await session.get(3, 0xED8D))[0], bytes)
-            await asyncio.sleep(0.6)
-            assert address in heard
-        async with BleakClient(address, backend=other.client, timeout=3) as client:
+            await heard_from(address, heard)
+        async with BleakClient(address, backend=other.client, timeout=PATIENCE) as client:
             assert client.is_connected
     assert shunt.peripheral.served == 2
 
@@ -220,26 +227,38 @@ async def test_a_deadline_may_be_asked_for(by_hand, radio, adapter, talk, emulat
         assert peripheral.timeouts == 1
 
 
-@pytest.mark.parametrize(("written", "lives"), [(None, False), (b"\x60\xea", True), (b"\xff\xff", True)])
-async def test_the_minute_of_the_documented_service(
-    radio, adapter, written: bytes | None, lives: bool, emulator
-) -> None:
+FOR_EVER = b"\xff\xff"
+
+
+@pytest.mark.parametrize("written", [None, b"\x60\xea", FOR_EVER])
+async def test_the_minute_of_the_documented_service(by_hand, radio, adapter, written: bytes | None, emulator) -> None:
+    """A minute without a word ends the connection; one of 60 s, or a word that it shall be for ever, does not."""
     adapter.pin = "004711"
     keep_alive = CHARACTERISTICS[0].uuid
-    async with emulator(radio, SHUNT, speed=100) as running:
+    gone = asyncio.Event()
+    async with emulator(radio, SHUNT) as running:
         peripheral = running.running[0].peripheral
         async with BleakClient(
-            running.running[0].device.address, backend=adapter.client, timeout=5, pair=True
-        ) as client:
-            began = running.clock.now()
-            for _ in range(9):
-                if written and client.is_connected:
+            running.running[0].device.address, lambda client: gone.set(), backend=adapter.client, timeout=PATIENCE,
+            pair=True,
+        ) as client:  # fmt: skip
+            if written == FOR_EVER:
+                await client.write_gatt_char(keep_alive, written, response=True)
+            for _ in range(3):
+                running.clock.present += 59.0
+                if written not in (None, FOR_EVER):
                     await client.write_gatt_char(keep_alive, written, response=True)
-                    written = None if written == b"\xff\xff" else written
-                await asyncio.sleep(0.1)
-            assert client.is_connected == lives
-            assert running.clock.now() - began > 60
-        assert peripheral.timeouts == (0 if lives else 1)
+                peripheral._on_deadline()
+                if written is None:
+                    break
+                await client.read_gatt_char(CHARACTERISTICS[1].uuid)
+            running.clock.present += 1.1
+            peripheral._on_deadline()
+            if written is None:
+                await asyncio.wait_for(gone.wait(), PATIENCE)
+            else:
+                await client.read_gatt_char(CHARACTERISTICS[1].uuid)
+        assert peripheral.timeouts == (written is None)
 
 
 async def test_the_old_firmware_is_the_captured_one(by_hand, radio, adapter, talk, emulator) -> None:
@@ -258,10 +277,17 @@ async def test_the_old_firmware_is_the_captured_one(by_hand, radio, adapter, tal
         assert peripheral.timeouts == 0
 
 
-async def test_a_client_that_never_pairs_is_sent_away(radio, adapter, emulator) -> None:
+async def test_a_client_that_never_pairs_is_sent_away(by_hand, radio, adapter, emulator) -> None:
+    gone = asyncio.Event()
     async with (
-        emulator(radio, Plan(family="phoenix"), speed=200) as running,
-        BleakClient(running.running[0].device.address, backend=adapter.client, timeout=5) as client,
+        emulator(radio, Plan(family="phoenix")) as running,
+        BleakClient(
+            running.running[0].device.address, lambda client: gone.set(), backend=adapter.client, timeout=PATIENCE
+        ) as client,
     ):
-        await asyncio.sleep(0.5)
-        assert not client.is_connected
+        running.clock.present += 59.9
+        running.running[0].peripheral._on_deadline()
+        await client.read_gatt_char(DEVICE_INFORMATION)
+        running.clock.present += 0.2
+        running.running[0].peripheral._on_deadline()
+        await asyncio.wait_for(gone.wait(), PATIENCE)

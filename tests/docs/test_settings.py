@@ -20,7 +20,8 @@ def variables(*files: Path) -> set[str]:
 
 
 def test_every_variable_is_on_the_page() -> None:
-    used = variables(*(ROOT / "src").rglob("*.py"), *(ROOT / "scripts" / name for name in SCRIPTS))
+    sources = [file for file in (ROOT / "src").rglob("*.py") if file.name != "c_header.py"]  # its names are C macros
+    used = variables(*sources, *(ROOT / "scripts" / name for name in SCRIPTS))
     assert used
     assert variables(ROOT / "docs" / "reference" / "settings.md") == used
 

@@ -41,11 +41,30 @@ def needs(*ones: str, any_of: Sequence[str]) -> Needs:
 
 
 class RuledCommand(click.Command):
-    """A command that refuses options which would be ignored."""
+    """A command that refuses options which would be ignored, and whose help ends with examples."""
 
-    def __init__(self, *arguments: Any, rules: Sequence[Rule] = (), **options: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        rules: Sequence[Rule] = (),
+        examples: Sequence[tuple[str, str]] = (),
+        **options: Any,
+    ) -> None:
         super().__init__(*arguments, **options)
         self.rules = tuple(rules)
+        self.examples = tuple(examples)
+        """Command lines without "bluewatt", each with what it does."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, each on a line of its own where it fits, its explanation below it."""
+        super().format_epilog(ctx, formatter)
+        if not self.examples:
+            return
+        with formatter.section("Examples"):
+            for line, does in self.examples:
+                formatter.write(f"{'':{formatter.current_indent}}bluewatt {line}\n")
+                with formatter.indentation():
+                    formatter.write_text(does)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Check the rules, then run the command."""

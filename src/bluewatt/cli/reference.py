@@ -1,13 +1,18 @@
-"""`bluewatt reference`: pages of the reference, made from what they describe."""
+"""`bluewatt reference`: pages of the reference in Markdown, JSON, CSV and C, and the look-up of a number or a name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+import io
+from collections.abc import Callable, Collection, Iterator
 from inspect import cleandoc
 
 import click
+import msgspec
 
-from bluewatt.errors import EXIT_CODES
+from bluewatt.cli.option_rules import RuledCommand, excludes
+from bluewatt.cli.shown import csv_cell
+from bluewatt.errors import EXIT_CODES, UnknownType
 from bluewatt.faces import docgen
 
 CLI_PAGE = "cli"
@@ -57,6 +62,7 @@ def _command(found: click.Command, context: click.Context) -> Iterator[str]:
     yield ""
     yield from cleandoc(found.help or "").splitlines()
     yield ""
+    yield from _examples(found)
     yield "| option | does |"
     yield "|---|---|"
     for parameter in found.get_params(context):
@@ -67,11 +73,94 @@ def _command(found: click.Command, context: click.Context) -> Iterator[str]:
     yield ""
 
 
-@click.command("reference")
-@click.argument("name", metavar="PAGE", type=click.Choice(PAGES))
-def command(name: str) -> None:
-    """Print a page of the reference in Markdown, made from the tables and from the program itself.
+def _examples(found: click.Command) -> Iterator[str]:
+    examples = getattr(found, "examples", ())
+    if examples:
+        yield "```console"
+        yield from (f"$ bluewatt {line}   # {does}" for line, does in examples)
+        yield "```"
+        yield ""
 
-    PAGE is cli, devices, records, metrics, registers, enumerations or errors.
+
+@click.command(
+    "reference",
+    cls=RuledCommand,
+    rules=[excludes("--json", "--csv", "--c"), excludes("--csv", "--c")],
+    examples=[
+        ("reference registers --csv", "the table of registers as data"),
+        ("reference records --c", "the layouts of advertised records as a C header"),
+        ("reference 0xED8D", "what this register, product or record type is; 41569 is understood as well"),
+        ("reference error 38", "what the number of an error, a state or an alarm means"),
+    ],
+)
+@click.argument("words", nargs=-1, required=True, metavar="PAGE|NUMBER|NAME")
+@click.option("--json", "as_json", is_flag=True, help="The page's table as a JSON list of objects.")
+@click.option("--csv", "as_csv", is_flag=True, help="The page's table as CSV, lists joined by semicolons.")
+@click.option("--c", "as_c", is_flag=True, help="The page's table as a C header for firmware.")
+def command(words: tuple[str, ...], *, as_json: bool, as_csv: bool, as_c: bool) -> None:
+    """Print a page of the reference, or look up what a number or a name means.
+
+    PAGE is cli, devices, records, metrics, registers, enumerations or errors; it is printed in Markdown, made from the
+    tables and from the program itself. NUMBER and NAME are looked up in all tables.
     """
-    click.echo(page(name), nl=False)
+    name = " ".join(words)
+    form = "json" if as_json else "csv" if as_csv else "c" if as_c else ""
+    if name not in PAGES:
+        if form:
+            raise click.UsageError(f"--{form} is for a page: {', '.join(PAGES)}")
+        return _look_up(name)
+    if form and name not in _TABLES[form]():
+        raise click.UsageError(f"the page {name} has no --{form} form; these have one: {', '.join(_TABLES[form]())}")
+    click.echo(_FORMS[form](name), nl=False)
+
+
+def _look_up(text: str) -> None:
+    from bluewatt.faces.docgen.lookup import look_up
+
+    lines = look_up(text)
+    if not lines:
+        raise UnknownType(
+            f"nothing in the tables is called {text!r}: give a page ({', '.join(PAGES)}), a number such as 0xED8D,"
+            ' a name such as battery_voltage, or a code such as "error 38"'
+        )
+    for line in lines:
+        click.echo(line)
+
+
+def _json(name: str) -> str:
+    from bluewatt.faces.docgen.data import rows
+
+    return msgspec.json.format(msgspec.json.encode(rows(name)), indent=2).decode() + "\n"
+
+
+def _csv(name: str) -> str:
+    from bluewatt.faces.docgen.data import rows
+
+    text = io.StringIO()
+    lines = rows(name)
+    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({column: csv_cell(value) for column, value in line.items()} for line in lines)
+    return text.getvalue()
+
+
+def _c_header(name: str) -> str:
+    from bluewatt.faces.docgen.c_header import header
+
+    return header(name)
+
+
+def _data_pages() -> Collection[str]:
+    from bluewatt.faces.docgen.data import DATA
+
+    return DATA
+
+
+def _header_pages() -> Collection[str]:
+    from bluewatt.faces.docgen.c_header import HEADERS
+
+    return HEADERS
+
+
+_FORMS: dict[str, Callable[[str], str]] = {"": page, "json": _json, "csv": _csv, "c": _c_header}
+_TABLES: dict[str, Callable[[], Collection[str]]] = {"json": _data_pages, "csv": _data_pages, "c": _header_pages}

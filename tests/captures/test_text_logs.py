@@ -258,3 +258,54 @@ def test_advertisements_and_connections_of_one_text_are_told_in_their_order(tmp_
     assert lines[0]["at"] == "2026-11-25T11:22:30.000Z"
     # The product that the advertisement named tells what the register is.
     assert (lines[2]["key"], lines[2]["value"]) == ("consumed_charge", -38.9)
+
+
+ABRIDGED = {
+    "nRF Connect": "I 11:22:33.123 Notification received from 306b0003-…, value: (0x) 08-03-19-ED-8D-42-2F-05\n",
+    "bluetoothctl": "[CHG] Attribute …/char0023 Value:\n  08 03 19 ed 8d 42 2f 05                          .....B/.\n",
+    "gatttool": "Notification handle = 0x0024 value: 08 03 19 ed 8d 42 2f 05\n",
+    "a short UUID": "char 306b0003-b081-4037-83dc-e59fcc3cdfd0 value updated: 080319ed8d422f05\n",
+    "tshark, no time": "0x1b\t0x0024\t08:03:19:ed:8d:42:2f:05\n",
+    "tshark, commas": "frame.time_relative,btatt.opcode,btatt.handle,btatt.value\n1.5,0x1b,0x0024,080319ed8d422f05\n",
+    "a byte order mark": "\ufeffNotification handle = 0x0024 value: 08 03 19 ed 8d 42 2f 05\r\n",
+    "marks of the line editor": "\x01\x1b[0;94m\x02[X]\x01\x1b[0m\x02# \rNotification handle = 0x0024 value: "
+    "08 03 19 ed 8d 42 2f 05\n",
+    "old bleak": "INFO Received 35 (handle 0x24): bytearray(b'\\x08\\x03\\x19\\xed\\x8dB/\\x05')\n",
+    "btmon with names": "> ACL Data RX: Handle 64 flags 0x02 dlen 15      #7 [hci0] 1.755775\n"
+    "      ATT: Handle Value Notification (0x1b) len 10\n"
+    "        Handle: 0x0052 Type: Vendor specific (306b0003-b081-4037-83dc-e59fcc3cdfd0)\n"
+    "          Data[8]: 080319ed8d422f05\n",
+}
+
+
+@pytest.mark.parametrize("text", ABRIDGED.values(), ids=ABRIDGED)
+def test_other_spellings_and_what_people_leave_out(text: str, tmp_path: Path, capfd: Captured) -> None:
+    path = tmp_path / "some.txt"
+    path.write_text(text, "utf-8", newline="")
+    lines, _ = told(path, capfd)
+    assert [line["value"] for line in lines if line.get("key") == "battery_voltage"] == [13.27]
+
+
+WRITES = [
+    '("0024", "0300"),',
+    "['0024', '0300']",
+    '(0x24, "0300")',
+    "(0x0024, b'\\x03\\x00')",
+    '(0x24, bytes.fromhex("03 00"))',
+    'DATA: str = "306b0003-b081-4037-83dc-e59fcc3cdfd0"\nqueue = [(DATA, "0300")]',
+]
+
+
+@pytest.mark.parametrize("text", WRITES)
+def test_lists_of_programs(text: str, tmp_path: Path, capfd: Captured) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(f"{text}\n", "utf-8")
+    lines, _ = told(path, capfd)
+    assert [(line["message"], line["instance"]) for line in said(lines)] == [("subscribe", 0)]
+
+
+def test_numbers_in_some_text_are_no_messages(tmp_path: Path, capfd: Captured) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("chapters\n01\n02\n0303\nend\n", "utf-8")
+    assert main(["decode", str(path)]) == 7
+    assert "neither a capture nor text" in capfd.readouterr().err

@@ -32,6 +32,8 @@ WORTH_A_BAR = 4 << 20
 """A file of so many bytes gets a progress bar."""
 
 _TEXT_SAMPLE = 2048
+_IN_TEXT = frozenset("\r\n\t\x1b\x01\x02\x07\x08\ufeff")
+"""What logs of terminals hold besides letters: colours, marks of the line editor, a bell; and a byte order mark."""
 LONGEST_LINE = 1 << 16
 """A longer line of a text, in bytes, is passed over: no tool writes one, and searching it takes long."""
 _WORTH_A_LOOK = max(LONGEST_HEADER, TAR_BLOCK)
@@ -87,7 +89,7 @@ class Input:
             return False
         with suppress(UnicodeDecodeError):
             text = sample[: sample.rfind(b"\n") + 1 or None].decode()
-            return all(letter.isprintable() or letter in "\r\n\t\x1b" for letter in text)
+            return all(letter.isprintable() or letter in _IN_TEXT for letter in text)
         return False
 
     def blocks(self) -> Iterator[bytes]:

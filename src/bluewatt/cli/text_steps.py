@@ -19,6 +19,8 @@ from bluewatt.wire.text_logs.bare import BareMessages
 from bluewatt.wire.text_logs.text_log import TextLog
 from bluewatt.wire.text_logs.times import NO_ZONE
 
+_SHORTEST_CHUNK = 3
+"""In a file whose first lines could be anything, fewer bytes are not taken for a message."""
 _SHORTEST_BROADCAST = 15
 """Header, one byte of content and the tag."""
 
@@ -41,6 +43,7 @@ class TextReader:
 
     def __init__(self, characteristic: str = "", *, now: float | None = None) -> None:
         self.text = TextLog()
+        self._pasted = now is not None
         if now is not None:  # what is pasted is shown as heard now
             self.text.times.at, self.text.times.guess = now, ""
         self._finder = PastedFinder()
@@ -99,6 +102,8 @@ class TextReader:
         """A line that belongs to no form of log."""
         found = self._finder.feed(plain)
         yield from self._advertisements(found)
+        if data is not None and not (self._pasted or self.packets or len(data) >= _SHORTEST_CHUNK):
+            data = None  # a small number on a line of its own, in some text
         self.taken += bool(found) or data is not None
         if found or data is None:
             return

@@ -107,9 +107,11 @@ def _json(told: Sequence[Told]) -> list[str]:
 
 def _explained(told: Sequence[Told]) -> list[str]:
     lines: list[str] = []
+    long_before = False
     for one in told:
         said = list(one.words())
-        lines += ["", *said] if lines and (len(said) > 1 or lines[-1:] == [""]) else said
+        lines += ["", *said] if lines and (len(said) > 1 or long_before) else said
+        long_before = len(said) > 1
         if one.reason and len(told) > 1 and not one.says_why:
             lines.append(f"Not decoded: {one.detail}")
     return lines

@@ -32,7 +32,8 @@ _COPIES: Final = (DATA_SERVICE, SECOND_DATA_SERVICE)
 _LONGEST_CONTROL = 3
 _CONTROL_OPCODES: Final = frozenset(ControlOpcode)
 _LIMITS = bytes([ControlOpcode.LIMITS])
-_SUBSCRIPTION_SIZE = 2
+_SUBSCRIPTIONS: Final = frozenset({b"\x00\x00", b"\x01\x00", b"\x02\x00"})
+"""What is written to a descriptor to switch notifications, or indications."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -87,7 +88,7 @@ class HandleMap:
         if value[:1] == _LIMITS and 2 <= len(value) <= _LONGEST_CONTROL:
             copy = min(self._copies(), 1)
             self._assume({handle + STEP * step: _ORDER[step] for step in range(len(_ORDER))}, first_copy=copy)
-        elif len(value) != _SUBSCRIPTION_SIZE:
+        elif value not in _SUBSCRIPTIONS:
             self._recognise(handle, value)
 
     def _recognise(self, handle: int, value: bytes) -> None:

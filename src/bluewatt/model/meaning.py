@@ -126,6 +126,8 @@ def _link_words(line: Line, change: Change) -> str:
     if line.message == CONNECTED:
         return f"connected to {line.device.address}"
     if line.message == DISCONNECTED:
+        if not change.number:
+            return "disconnected"  # text tells no reason
         return f"disconnected: {_REASONS.get(change.number, f'reason 0x{change.number:02x}')}"
     if line.message == MTU_AGREED:
         return f"packets of up to {change.number} bytes"

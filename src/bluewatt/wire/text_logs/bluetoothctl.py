@@ -17,7 +17,8 @@ from bluewatt.wire.att import NOTIFIED, READ, WRITE_WITHOUT_RESPONSE
 from bluewatt.wire.text_logs.host_log import HostLog, Mark
 from bluewatt.wire.text_logs.words import ADDRESS, UUID, dumped_bytes, full_uuid, hex_bytes
 
-_PATH = r"(/org/bluez/hci\d+/dev_(?:[0-9A-Fa-f]{2}_){5}[0-9A-Fa-f]{2}\S*)"
+_PATH = r"(\S*/char[0-9a-f]{4}(?:/desc[0-9a-f]{4})?)"
+"""Of a characteristic or descriptor; people leave its beginning out."""
 _CHANGED = re.compile(rf"\[CHG\] Attribute {_PATH} Value:\s*(.*)$")
 _NOTIFYING = re.compile(rf"\[CHG\] Attribute {_PATH} Notifying: (yes|no)")
 _ASKING = re.compile(rf"Attempting to (read|write) {_PATH}")

@@ -36,7 +36,6 @@ from bluewatt.wire.att import (
 )
 from bluewatt.wire.containers.btsnoop_writer import advertising_report
 from bluewatt.wire.containers.host_packets import (
-    ENDED_BY_US,
     att_packet,
     connection_event,
     disconnection_event,
@@ -118,9 +117,12 @@ class HostLog:
         opened = self._open(key)
         self._event(connection_event(opened.handle, address))
 
-    def disconnected(self, link: str = "", reason: int = ENDED_BY_US) -> None:
-        """A connection ended: the one called `link`, else the last one; nothing where none is open."""
-        key = link if link in self._links else next(reversed(self._links), "") if not link else ""
+    def disconnected(self, link: str = "", reason: int = 0) -> None:
+        """A connection ended: `link`, else the last one, for a reason where the text tells one.
+
+        Nothing where none is open.
+        """
+        key = link or next(reversed(self._links), "")
         ended = self._links.pop(key, None)
         if ended:
             self._event(disconnection_event(ended.handle, reason))

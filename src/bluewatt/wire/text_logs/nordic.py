@@ -15,7 +15,8 @@ from bluewatt.wire.att import INDICATED, NOTIFIED, READ, WRITE, WRITE_WITHOUT_RE
 from bluewatt.wire.text_logs.host_log import HostLog
 from bluewatt.wire.text_logs.words import ADDRESS, full_uuid, hex_bytes
 
-_ID = r"([0-9A-Fa-f-]{4,36})"
+_ID = r"([0-9A-Fa-f-]{4,36})(?:…|\.{2,3})?"
+"""A UUID, of which people leave the end out."""
 _VALUE = r"(?:0x|\(0x\)\s*)([0-9A-Za-z-]*)"
 _RECEIVED = re.compile(rf"\b(Notification|Indication|Read Response) received from {_ID},? value: {_VALUE}")
 _WRITTEN = re.compile(rf"\bData written to {_ID},? value: {_VALUE}")

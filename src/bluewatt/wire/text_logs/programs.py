@@ -33,7 +33,11 @@ _UUID = re.compile(rf"\b{UUID}\b")
 _CHARACTER = re.compile(r"/char([0-9a-f]{4})(?:/desc([0-9a-f]{4}))?\b|\bchar(00[0-9a-f]{2})\b")
 _BLEAK_HANDLE = re.compile(r"\(Handle: (\d{1,5})\)")
 _HANDLE = re.compile(r"\bhandle\b\W{0,3}(?:(0x[0-9a-f]{1,4})|(\d{1,5}))\b", re.IGNORECASE)
-_PAIR = re.compile(r"""[(\[] ?["']?(?:0x)?(00[0-9a-f]{2})["']? ?, ?["']([0-9a-f]*)["']""", re.IGNORECASE)
+_PAIR = re.compile(
+    r"""[(\[] ?["']?(?:0x(?:00)?|00)([0-9a-f]{2})["']? ?, ?"""
+    r"""(?:(b'.*?'|b".*?")|(?:byte\w{1,5}\.fromhex\()?["']([0-9a-f ]*)["'])""",
+    re.IGNORECASE,
+)
 _NAMED_PAIR = re.compile(
     rf"""[(\[] ?(?:["']({UUID})["']|([A-Za-z_]\w{{0,63}})) ?, ?["']([0-9a-f]+)["']""", re.IGNORECASE
 )
@@ -96,7 +100,10 @@ class ProgramLog:
         for name, uuid in _CONSTANT.findall(line):
             if len(self._constants) < 256 and is_ours(uuid.lower()):
                 self._constants[name] = uuid.lower()
-        pairs = [(int(handle, 16), "", digits) for handle, digits in _PAIR.findall(line)]
+        pairs = [
+            (int(handle, 16), "", literal_bytes(literal)[0].hex() if literal and literal_bytes(literal) else digits)
+            for handle, literal, digits in _PAIR.findall(line)
+        ]
         for uuid, name, digits in _NAMED_PAIR.findall(line):
             known = uuid.lower() if uuid and is_ours(uuid.lower()) else self._constants.get(name, "")
             pairs += [(0, known, digits)] if known else []

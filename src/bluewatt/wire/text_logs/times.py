@@ -12,7 +12,7 @@ _SEARCHED = 64
 _LATEST = float(1 << 32)
 
 _DATED = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)(?:[T ]+(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?)?")
-_CLOCK = re.compile(r"(?<![\w:.])(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?![\w:])")
+_CLOCK = re.compile(r"(?<![\w:.])([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:[.,](\d{1,9}))?(?![\w:])")
 _EPOCH = re.compile(r"^\W{0,3}(1\d{9}(?:\.\d{1,9})?)(?![\w.])")
 
 NO_DATE: Final = "the day: the text has times without a date, shown on 1 January 1970"
@@ -40,7 +40,9 @@ class Times:
         epoch = _EPOCH.match(head)
         if epoch:
             self.at, self.guess = float(epoch[1]), ""
-        elif not ((dated := _DATED.search(head)) and self._dated(dated)) and (clock := _CLOCK.search(head)):
+        elif not ((dated := _DATED.search(head)) and self._dated(dated)) and (
+            clock := _CLOCK.search(head.partition("0x")[0])
+        ):
             self._clock(clock)
         return self.at
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from bluewatt.tables.gatt_handles import DEVICE_NAME
 from bluewatt.wire.att import (
     BLOB_REQUEST,
     BLOB_RESPONSE,
@@ -40,11 +41,14 @@ _KINDS: Final = {
     WRITE_REQUEST: WRITE, WRITE_COMMAND: WRITE_WITHOUT_RESPONSE,
     NOTIFICATION: NOTIFIED, INDICATION: INDICATED,
 }  # fmt: skip
+_EPOCH, _RELATIVE = "epoch", "relative"
 _TIME, _OPCODE, _HANDLE, _VALUE, _UUID = "time", "opcode", "handle", "value", "uuid"
 _SOURCE, _DESTINATION, _MTU, _CONNECTION = "source", "destination", "mtu", "connection"
 _NAMES: Final = {
-    "frame.time_epoch": _TIME, "frame.time": _TIME, "_ws.col.Time": _TIME, "_ws.col.time": _TIME,
+    "frame.time_epoch": _EPOCH, "frame.time": _TIME, "frame.time_relative": _RELATIVE,
+    "_ws.col.Time": _TIME, "_ws.col.time": _TIME,
     "btatt.opcode": _OPCODE, "btatt.handle": _HANDLE, "btatt.value": _VALUE, "btatt.uuid128": _UUID,
+    "btatt.uuid16": _UUID,
     "bthci_acl.src.bd_addr": _SOURCE, "bluetooth.src": _SOURCE, "_ws.col.Source": _SOURCE,
     "bthci_acl.dst.bd_addr": _DESTINATION, "bluetooth.dst": _DESTINATION, "_ws.col.Destination": _DESTINATION,
     "btatt.client_rx_mtu": _MTU, "btatt.server_rx_mtu": _MTU, "bthci_acl.connect_in": _CONNECTION,
@@ -61,7 +65,7 @@ _SHAPES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     (_TIME, re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*")),
     (_OPCODE, re.compile(r"0x[0-9a-f]{2}")),
     (_HANDLE, re.compile(r"0x[0-9a-f]{4}")),
-    (_SOURCE, re.compile(rf"({ADDRESS}).*")),
+    (_SOURCE, re.compile(rf"{ADDRESS}(?: .*)?")),
     (_VALUE, re.compile(r"[0-9a-fA-F]{2}(?::?[0-9a-fA-F]{2})*")),
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -100,7 +104,7 @@ class TsharkFields:
         if len(cells) < 2:
             return False
         fields = self._by_column(cells) if self._columns else _by_shape(cells)
-        if _OPCODE not in fields or not fields.keys() & {_HANDLE, _VALUE, _TIME}:
+        if _OPCODE not in fields or not fields.keys() & {_HANDLE, _VALUE, _TIME, _EPOCH, _RELATIVE}:
             return False
         _tell(fields, self._connections, log)
         return True
@@ -177,6 +181,10 @@ def _by_shape(cells: list[str]) -> Fields:
                 name = _DESTINATION if name == _SOURCE and _SOURCE in fields else name
                 fields.setdefault(name, cell)
                 break
+    last = cells[-1]
+    if _VALUE not in fields and _SHAPES[-1][1].fullmatch(last):
+        # Six bytes look like an address.
+        return {name: cell for name, cell in fields.items() if cell != last} | {_VALUE: last}
     return fields
 
 
@@ -202,7 +210,8 @@ class _Connections:
 
 def _tell(fields: Fields, connections: _Connections, log: HostLog) -> None:
     """One packet of the attribute protocol."""
-    at = _seconds(fields.get(_TIME, ""))
+    told = (_seconds(fields.get(name, "")) for name in (_EPOCH, _TIME, _RELATIVE))
+    at = next((seconds for seconds in told if seconds is not None), None)
     if at is not None:
         log.time_guess = NO_ORIGIN if at < _ONE_YEAR else ""
     with log.marked((log.mark[0] if at is None else at, log.mark[1])):
@@ -217,11 +226,18 @@ def _tell(fields: Fields, connections: _Connections, log: HostLog) -> None:
         elif opcode in (MTU_REQUEST, MTU_RESPONSE) and mtu.isdecimal():
             log.attribute(bytes([opcode]) + min(int(mtu[:6]), 0xFFFF).to_bytes(2, "little"), link)
         elif opcode in _KINDS and handle > 0:
-            log.told(_KINDS[opcode], data, handle=handle, uuid=full_uuid(fields.get(_UUID, "")), link=link)
+            log.told(_KINDS[opcode], data, handle=handle, uuid=_uuid(fields), link=link)
         elif opcode in _QUESTIONS and handle > 0:
             question = bytes([_QUESTIONS[opcode]]) + handle.to_bytes(2, "little")
             log.attribute(question + _SOMEWHERE if opcode == BLOB_RESPONSE else question, link)
             log.attribute(bytes([opcode]) + data, link)
+
+
+def _uuid(fields: Fields) -> str:
+    """The UUID of the characteristic, where it is told; of 16 bits, only those of characteristics are."""
+    uuid = full_uuid(fields.get(_UUID, ""))
+    short = uuid.startswith("0000") and uuid[8:] == DEVICE_NAME[8:]
+    return "" if short and not uuid.startswith("00002a") else uuid
 
 
 def _device(fields: Fields, *, from_client: bool) -> str:

@@ -11,7 +11,7 @@ from bluewatt.tables.gatt_handles import DEVICE_NAME
 ADDRESS: Final = r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}"
 UUID: Final = r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x01\x02]")
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x01\x02\x07\ufeff]|[^\x08]\x08")
 _SHORT = "0000{}-0000-1000-8000-00805f9b34fb"
 _LITERAL = re.compile(r"""b'(?:\\.|[^'\\])*'|b"(?:\\.|[^"\\])*\"""")
 _ESCAPE = re.compile(r"""\\(?:x([0-9A-Fa-f]{2})|([nrt\\'"]))""")

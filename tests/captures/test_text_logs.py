@@ -225,6 +225,38 @@ def test_after_select_attribute_the_prompt_tells_the_handle(tmp_path: Path, capf
     assert [line["value"] for line in lines if line.get("key") == "battery_voltage"] == [13.27]
 
 
+OLD = """\
+Attempting to read /org/bluez/hci0/dev_FD_D4_50_0F_6C_1B/service001f/char0020
+[CHG] Attribute /org/bluez/hci0/dev_FD_D4_50_0F_6C_1B/service001f/char0020 Value: 0x00
+[CHG] Attribute /org/bluez/hci0/dev_FD_D4_50_0F_6C_1B/service001f/char0020 Value: 0x04
+[CHG] Attribute /org/bluez/hci0/dev_FD_D4_50_0F_6C_1B/service001f/char0020 Value: 0x00
+[CHG] Attribute /org/bluez/hci0/dev_FD_D4_50_0F_6C_1B/service001f/char0020 Value: 0x01
+[CHG] Attribute /org/bluez/hci0/dev_FD_D4_50_0F_6C_1B/service001f/char0020 Value: 0xde
+  00 04 00 01 de                                   .....
+[CHG] Attribute /org/bluez/hci0/dev_FD_D4_50_0F_6C_1B/service001f/char0023 Value:
+  08 00 19 ec 31 58 21 01 af 77 d6 97 89 a3 00 04  ....1X!..w......
+  04 00 00 7f ff ff ff ff 4e c5 82 99 56 a0 00 54  ........N...V..T
+  01 00 00 d6 ff ff ff ff                          ........
+[CHG] Device FD:D4:50:0F:6C:1B ManufacturerData Key: 0x02e1
+[CHG] Device FD:D4:50:0F:6C:1B ManufacturerData Value:
+  01 bc 18 98 a5 98 b9 f9 01 04 00 00 f8 84 fa 25  ...............%
+Connection successful
+[SmartShunt:/service001f/char0023]# write "03 010"
+Attempting to write /org/bluez/hci0/dev_FD_D4_50_0F_6C_1B/service001f/char0023
+"""
+"""A byte a line, as old versions of BlueZ print; of the data service one characteristic alone can be read."""
+
+
+def test_an_old_bluetoothctl_prints_a_byte_a_line_and_takes_octal_numbers(tmp_path: Path, capfd: Captured) -> None:
+    path = tmp_path / "old.txt"
+    path.write_text(OLD, "utf-8")
+    lines, _ = told(path, capfd)
+    assert [line.get("message", line.get("reason")) for line in lines] == [
+        "connected", "header", "value", "VeSmart", "subscribe",
+    ]  # fmt: skip
+    assert (lines[1]["max_message"], lines[2]["register"], lines[4]["instance"]) == (222, "0xEC31", 8)
+
+
 def test_a_value_that_was_asked_for_is_printed_twice_and_told_once(tmp_path: Path, capfd: Captured) -> None:
     path = tmp_path / "read.txt"
     attribute = "/org/bluez/hci0/dev_FD_D4_50_0F_6C_1B/service001f/char0020"

@@ -108,7 +108,7 @@ class PastedFinder:
     def finish(self) -> list[Pasted]:
         """The hex dump ended, if there was one."""
         dumped, self._dumped = self._dumped, ""
-        return self._search(dumped)
+        return self._search(dumped) if dumped else []
 
     def _search(self, line: str) -> list[Pasted]:
         named = _ADDRESS.search(line)

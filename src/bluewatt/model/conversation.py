@@ -219,7 +219,7 @@ class Conversation:
         kind, handle, value, from_server, _ = operation
         if kind == MTU_AGREED:
             return [self._line(at, link, None, LINK, MTU_AGREED, Change(handle), offset=offset)]
-        place = link.handles[side].place(handle, value, from_server=from_server)
+        place = link.handles[side].place(handle, value, from_server=from_server, read=kind == READ)
         role = Role.DEVICE if from_server else Role.CLIENT
         if place.characteristic is None or kind == REFUSED:
             return self._attribute(at, link, role, operation, place, offset)

@@ -60,8 +60,8 @@ class HandleMap:
         self._discovered = -1
         self._places: dict[int, Place] = {}
 
-    def place(self, handle: int, value: bytes, *, from_server: bool) -> Place:
-        """What stands at a handle, given what was just written there or came from there."""
+    def place(self, handle: int, value: bytes, *, from_server: bool, read: bool = False) -> Place:
+        """What stands at a handle, given what was just written there or came from there: unasked, or because `read`."""
         uuids = self._server.uuids
         if len(uuids) != self._discovered:
             self._discovered = len(uuids)
@@ -69,7 +69,11 @@ class HandleMap:
         found = self._places.get(handle)
         if found is None:
             if handle not in uuids:
-                (self._recognise if from_server else self._listen)(handle, value)
+                if from_server:
+                    # Of the data service, the control characteristic alone can be read.
+                    self._recognise(handle, control=read or _looks_like_control(value))
+                else:
+                    self._listen(handle, value)
             found = self._places[handle] = self._find(handle)
             if found is ELSEWHERE:
                 del self._places[handle]  # the next value there may tell more
@@ -89,13 +93,12 @@ class HandleMap:
             copy = min(self._copies(), 1)
             self._assume({handle + STEP * step: _ORDER[step] for step in range(len(_ORDER))}, first_copy=copy)
         elif value not in _SUBSCRIPTIONS:
-            self._recognise(handle, value)
+            self._recognise(handle, control=_looks_like_control(value))
 
-    def _recognise(self, handle: int, value: bytes) -> None:
-        """Take the first layout known that has such a value at this handle."""
-        looks_like_control = 2 <= len(value) <= _LONGEST_CONTROL and value[0] in _CONTROL_OPCODES
+    def _recognise(self, handle: int, *, control: bool) -> None:
+        """Take the first layout known that has the control characteristic, or one of the others, at this handle."""
         for layout in CHARACTERISTIC_HANDLES.values() if not self._copies() else ():
-            if handle in layout and (layout[handle] is Characteristic.CONTROL) == looks_like_control:
+            if handle in layout and (layout[handle] is Characteristic.CONTROL) == control:
                 self._assume(layout)
                 return
 
@@ -113,6 +116,10 @@ class HandleMap:
                     self._server.uuids.setdefault(handle, uuid)
         self._discovered = len(self._server.uuids)
         self._places = {}
+
+
+def _looks_like_control(value: bytes) -> bool:
+    return 2 <= len(value) <= _LONGEST_CONTROL and value[0] in _CONTROL_OPCODES
 
 
 def _of_uuid(uuid: str) -> Place:

@@ -189,8 +189,8 @@ class Redactor:
         held = _Held(event.at, link.handle, side, payload)
         self._queue.append(held)
         for operation in link.servers[server].receive(payload):
-            place = link.handles[server].place(operation.handle, operation.value, from_server=operation.from_server)
-            value = operation.value
+            kind, handle, value, from_server, _ = operation
+            place = link.handles[server].place(handle, value, from_server=from_server, read=kind == READ)
             unknown = place is ELSEWHERE and value not in SUBSCRIPTIONS
             if (unknown or place.uuid in SECRET_ATTRIBUTES) and value and payload.endswith(value):
                 held.data = payload[: len(payload) - len(value)] + bytes(len(value))

@@ -192,6 +192,13 @@ def test_nothing_is_written_to_one_of_two_devices_of_a_name(client: Client) -> N
     assert bonds.stat().st_mode & 0o777 == 0o600
 
 
+def _until_asked(keyboard: int) -> None:
+    """Until the question stands on the terminal: what is typed before does not count."""
+    shown = b""
+    while b"change it: " not in shown:
+        shown += os.read(keyboard, 1024)
+
+
 def test_a_question_to_a_person_can_be_broken_off(client: Client) -> None:
     """The loop runs on while a person thinks: else Ctrl-C does nothing, and the device misses its keep-alive."""
     pty = pytest.importorskip("pty")
@@ -200,18 +207,17 @@ def test_a_question_to_a_person_can_be_broken_off(client: Client) -> None:
     with emulating(client, "phoenix"):
         command = [*BLUEWATT, "mode", "Phoenix", "eco", "--radio", client.radio]
         environ = client.environ | {"BLUEWATT_PIN": PIN}
-        with subprocess.Popen(command, env=environ, stdin=terminal, stderr=subprocess.PIPE) as run:
-            assert run.stderr
-            asked = b""
-            while not asked.endswith(b"change it: "):
-                asked += run.stderr.read(1)
-                assert run.poll() is None, asked
+        with subprocess.Popen(command, env=environ, stdin=terminal, stderr=terminal) as run:
+            _until_asked(keyboard)
             run.send_signal(signal.SIGINT)
-            assert run.wait(10) != 0
+            assert run.wait(60) != 0
         assert not (client.home / "state" / "bluewatt" / "audit.jsonl").exists()
-        with subprocess.Popen(command, env=environ, stdin=terminal, stdout=subprocess.PIPE, text=True) as run:
+        with subprocess.Popen(
+            command, env=environ, stdin=terminal, stderr=terminal, stdout=subprocess.PIPE, text=True
+        ) as run:
+            _until_asked(keyboard)
             os.write(keyboard, b"yes\n")
-            assert "Inverter only → Eco" in run.communicate(timeout=30)[0]
+            assert "Inverter only → Eco" in run.communicate(timeout=60)[0]
     os.close(keyboard)
     os.close(terminal)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -341,3 +343,43 @@ def test_numbers_in_some_text_are_no_messages(tmp_path: Path, capfd: Captured) -
     path.write_text("chapters\n01\n02\n0303\nend\n", "utf-8")
     assert main(["decode", str(path)]) == 7
     assert "neither a capture nor text" in capfd.readouterr().err
+
+
+FIELDS = [
+    "frame.time_epoch",
+    "bthci_acl.src.bd_addr",
+    "bthci_acl.dst.bd_addr",
+    "btatt.opcode",
+    "btatt.handle",
+    "btatt.value",
+]
+TOOLS = {
+    "tshark -T json": "tshark -r {} -T json -j 'frame bthci_acl btatt'",
+    "tshark -T fields": "tshark -r {} -Y btatt -T fields " + " ".join(f"-e {field}" for field in FIELDS),
+    "btmon": "btmon -T -r {}",
+    "hcidump -X": "hcidump -X -t -r {}",
+    "hcidump -R": "hcidump -R -t -r {}",
+}
+
+
+@pytest.mark.parametrize("command", TOOLS.values(), ids=TOOLS)
+def test_what_the_tools_print_of_the_real_capture_says_what_it_says(
+    command: str, shared: Path, tmp_path: Path, capfd: Captured
+) -> None:
+    tool = command.split()[0]
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed (Debian: tshark, bluez, bluez-hcidump)")
+    [capture] = (shared / "captures").glob("*.btsnoop")
+    text = tmp_path / "real.txt"
+    with text.open("wb") as out:
+        subprocess.run(command.format(capture), shell=True, stdout=out, stderr=subprocess.DEVNULL, check=True)
+    lines, _ = told(text, capfd)
+    real, _ = told(capture, capfd)
+    assert len(said(real)) > 1500
+    assert raw(lines) == raw(real)
+
+
+def raw(lines: list[Object]) -> list[tuple[object, ...]]:
+    """The messages by their bytes: what a register is called depends on an advertisement that names the product."""
+    names = ("direction", "message", "instance", "register", "raw", "registers", "code", "messages", "request")
+    return [tuple(str(line.get(name)) for name in names) for line in said(lines)]

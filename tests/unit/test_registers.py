@@ -6,15 +6,19 @@ import csv
 import time
 from decimal import Decimal
 from importlib import resources
+from typing import Any
 
 import pytest
 
-from bluewatt.schema import Scale
+from bluewatt.model.jsonlines import json_value
+from bluewatt.model.registers import explain_register
+from bluewatt.schema import Code, Row, Scale
 from bluewatt.tables import compounds, registers
 from bluewatt.tables.enums import enumeration, enumeration_names
 from bluewatt.tables.metrics import METRICS
 from bluewatt.tables.metrics_registers import any_metric, register_metrics
 from bluewatt.tables.products import product, product_name, products
+from bluewatt.tables.records import record_classes
 from bluewatt.tables.registers import by_key, by_metric, by_name, lookup
 
 ROWS = list(registers.registers())
@@ -127,24 +131,61 @@ def test_metrics_of_registers_do_not_repeat_those_of_records() -> None:
     assert any_metric("no_such_quantity") is None
 
 
+ADVERTISED = {row.name: row for cls in record_classes() for row in cls.rows if not (row.hidden or row.raw)}
+
+
+def samples(row: Row) -> list[Any]:
+    """Values that a row of a record can have: its names, or numbers small and large."""
+    if row.named is not None and issubclass(row.named, Code):
+        return [
+            row.value(number & row.mask) for number in list(row.named.names)[:20] if number & row.mask not in row.na
+        ]
+    if row.named is not None:
+        return [row.value(1), row.value(1 << row.bits // 2)]
+    top = (row.mask >> 1 if row.signed else row.mask) - 1
+    return [row.value(raw) for raw in (1, top // 50, top // 3)]
+
+
 @pytest.mark.parametrize(
-    ("number", "metric"),
+    ("number", "family", "metric"),
     [
-        (0xED8D, "battery_voltage"), (0xED8C, "battery_current"), (0xED8F, "battery_current"),
-        (0xED8E, "battery_power"), (0x0FFF, "state_of_charge"), (0x0FFE, "time_to_go"), (0xEEFF, "consumed_charge"),
-        (0x0382, "midpoint_voltage"), (0xEDBC, "pv_power"), (0xEDD3, "yield_today"), (0xEDEC, "battery_temperature"),
-        (0xEDAD, "load_current"), (0xEDDA, "charger_error"), (0x0201, "device_state"), (0x0207, "off_reason"),
-        (0x031E, "alarm_reason"), (0x031C, "warning_reason"), (0x2200, "ac_voltage"), (0x2201, "ac_current"),
-        (0x2205, "ac_apparent_power"), (0x2108, "io_status"), (0x2107, "warnings_alarms"),
-        (0xEC80, "smart_lithium_error"),
-        (0x0204, "active_ac_in"), (0xEDA8, "output_state"), (0xE40B, "vebus_error"), (0xEA15, "balancer_status"),
+        (0xED8D, "smartshunt", "battery_voltage"), (0xED8C, "smartshunt", "battery_current"),
+        (0xED8F, "smartshunt", "battery_current"), (0xED8E, "smartshunt", "battery_power"),
+        (0x0FFF, "smartshunt", "state_of_charge"), (0x0FFE, "bmv", "time_to_go"), (0xEEFF, "bmv", "consumed_charge"),
+        (0x0382, "bmv", "midpoint_voltage"), (0xEDBC, "mppt", "pv_power"), (0xEDD3, "mppt", "yield_today"),
+        (0xEDEC, "smartshunt", "battery_temperature"), (0xEDAD, "mppt", "load_current"),
+        (0xEDDA, "mppt", "charger_error"), (0x0201, "mppt", "device_state"), (0x0207, "orion", "off_reason"),
+        (0x031E, "smartshunt", "alarm_reason"), (0x031C, "phoenix", "warning_reason"),
+        (0x2200, "phoenix", "ac_voltage"), (0x2201, "phoenix", "ac_current"),
+        (0x2205, "phoenix", "ac_apparent_power"), (0xEDBB, "orion", "input_voltage"),
+        (0x2108, "lynx", "io_status"), (0x2107, "lynx", "warnings_alarms"), (0xEC80, "lithium", "smart_lithium_error"),
+        (0x0204, "multi", "active_ac_in"), (0xEDA8, "battery_protect", "output_state"),
+        (0xE40B, "multi", "vebus_error"), (0xEA15, "lithium", "balancer_status"),
     ],
 )  # fmt: skip
-def test_the_same_quantity_lands_on_the_metric_of_the_advertisement(number: int, metric: str) -> None:
-    row = lookup(number, "smartshunt")
-    assert row is not None
-    assert row.metric == metric
-    assert metric in METRICS
+def test_a_quantity_has_one_name_unit_and_value_in_registers_and_advertisements(
+    number: int, family: str, metric: str
+) -> None:
+    row, register = ADVERTISED[metric], lookup(number, family)
+    assert register is not None
+    size = registers.SIZES[register.type]
+    signed = register.type in registers.SIGNED
+    compared = 0
+    for advertised in samples(row):
+        count = int(advertised) if register.enum else register.scale.raw(advertised)
+        if not 0 <= count + (signed << 8 * size - 1) < 1 << 8 * size or count == register.not_available:
+            continue  # a narrow register does not reach as far as the record
+        read = explain_register(number, count.to_bytes(size, "little", signed=signed), family)
+        assert (read.key, read.unit, read.problem) == (metric, row.unit, "")
+        if isinstance(read.value, Code) and not read.value.known:
+            continue  # the register says "disconnected" by another number
+        if register.enum:
+            assert json_value(read.value) == json_value(advertised)
+        else:
+            step = register.scale.value(1) - register.scale.value(0)
+            assert read.value == pytest.approx(advertised, abs=step / 2 + 1e-9)
+        compared += 1
+    assert compared
 
 
 def test_lookup_takes_the_family_then_the_network_then_all() -> None:

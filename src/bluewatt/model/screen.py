@@ -1,7 +1,7 @@
-"""Two quick questions about a record, compiled from the table: is everything in it possible, is it steady?
+"""Two quick questions about a record, compiled from the table: is everything in it usual, is it steady?
 
 Nearly every sample passes both, so they are asked first, as one expression each over the values of the record; only
-what fails is looked at row by row (model/plausibility.py, model/receiver.py) to learn which value it was.
+what fails is looked at row by row (model/plausibility.py, model/steadiness.py) to learn which value it was.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Values = tuple[Any, ...]
 
 
 def usual_bits(named: int) -> int:
-    """How many bits are set at most, usually, in a mask with so many named bits."""
+    """Return how many bits are set at most, usually, in a mask with so many named bits."""
     return max(SET_BITS, named // 4)
 
 
 def is_familiar(value: Any) -> bool:
-    """Whether an enumeration names the value, and a mask has no more bits set than masks usually have.
+    """Return whether an enumeration names the value, and a mask has no more bits set than masks usually have.
 
     Where nobody has named a single number, all are familiar.
     """
@@ -51,31 +51,31 @@ class _Familiar(dict[Any, bool]):
 class Screen(msgspec.Struct, frozen=True):
     """The two questions for one record class; values are those of `msgspec.structs.astuple`."""
 
-    possible: Callable[[Values], bool]
-    """Every number within the limits of its metric, every code and mask familiar."""
+    usual: Callable[[Values], bool]
+    """Every number where the values of its metric usually lie, every code and mask familiar."""
     steady: Callable[[Values, Values], bool]
-    """(before, now): no number jumped, and no unfamiliar code or mask is new."""
+    """(before, now): no number jumped or appeared, and no unfamiliar code or mask is new."""
 
 
 @cache
 def screen(cls: type[Record]) -> Screen:
-    """The questions for a record class."""
-    names: dict[str, Any] = {"within": is_within, "limits": METRICS}
-    possible, steady = [], []
+    """Return the questions for a record class."""
+    names: dict[str, Any] = {"usual": is_usual, "limits": METRICS}
+    usual, steady = [], []
     for index, row in enumerate(cls.rows):
         if row.hidden or row.raw:
             continue
         if row.named is not None:
             names[f"familiar{index}"] = _Familiar()  # its own: a state 3 and an error 3 are equal as numbers
-            possible.append(f"familiar{index}[n[{index}]]")
+            usual.append(f"familiar{index}[n[{index}]]")
             steady.append(f"(familiar{index}[n[{index}]] or n[{index}] == b[{index}])")
         elif row.count == 1:
-            possible += _within(index, row)
+            usual += _usual(index, row)
             steady += _close(index, row)
         else:
-            possible.append(f"within(n[{index}], limits['{row.name}'])")
+            usual.append(f"usual(n[{index}], limits['{row.name}'])")
             steady.append(f"n[{index}] == b[{index}]")
-    return Screen(_compiled("n", possible, names), _compiled("b, n", steady, names))
+    return Screen(_compiled("n", usual, names), _compiled("b, n", steady, names))
 
 
 def _compiled(arguments: str, conditions: list[str], names: dict[str, Any]) -> Callable[..., bool]:
@@ -83,11 +83,11 @@ def _compiled(arguments: str, conditions: list[str], names: dict[str, Any]) -> C
     return made
 
 
-def _within(index: int, row: Row) -> list[str]:
-    limits = metric(row.name)
-    if limits is None or limits.low is None or limits.high is None:
+def _usual(index: int, row: Row) -> list[str]:
+    span = usual_span(metric(row.name))
+    if span is None:
         return []
-    return [f"(n[{index}] is None or {limits.low} <= n[{index}] <= {limits.high})"]
+    return [f"(n[{index}] is None or {span[0]} <= n[{index}] <= {span[1]})"]
 
 
 def _close(index: int, row: Row) -> list[str]:
@@ -98,10 +98,29 @@ def _close(index: int, row: Row) -> list[str]:
     return [f"({now} is None or {before} is not None and -{limits.jump} <= {now} - {before} <= {limits.jump})"]
 
 
+def usual_span(limits: Metric | None) -> tuple[float, float] | None:
+    """Return the lowest and the highest value that are usual for a metric; None if nothing is known about them."""
+    if limits is None or limits.low is None or limits.high is None:
+        return None
+    return limits.usual or (limits.low, limits.high)
+
+
 def is_within(value: Any, limits: Metric | None) -> bool:
-    """Whether a number (None: absent, always possible), or each of several, lies within the limits of its metric."""
-    if value is None or limits is None or limits.low is None or limits.high is None:
+    """Return whether a number (None: absent), or each of several, lies within the limits of its metric."""
+    if limits is None or limits.low is None or limits.high is None:
+        return True
+    return _lies_in(value, (limits.low, limits.high))
+
+
+def is_usual(value: Any, limits: Metric | None) -> bool:
+    """Return whether a number (None: absent), or each of several, lies where its metric usually does."""
+    span = usual_span(limits)
+    return span is None or _lies_in(value, span)
+
+
+def _lies_in(value: Any, span: tuple[float, float]) -> bool:
+    if value is None:
         return True
     if isinstance(value, tuple):
-        return all(is_within(element, limits) for element in value)
-    return bool(limits.low <= value <= limits.high)
+        return all(_lies_in(element, span) for element in value)
+    return bool(span[0] <= value <= span[1])

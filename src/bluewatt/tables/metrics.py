@@ -1,10 +1,10 @@
 """The metrics: every quantity a device can tell, once, with its unit, its label and what is physically possible.
 
-A row name of a record is a metric key. `low` and `high` are the limits outside which a value cannot be true for any
-product (systems of 12 to 48 V and their faults, RS and Multi with panels up to 450 V, Quattros in parallel). `jump` is
-the largest change between two neighbouring samples that is believed at once: after a larger one the sample waits for
-the next to say the same, so a real jump costs a second, and a flipped bit never shows. The limits are ours, drawn
-wide: they are there to catch flipped bits and wrong keys, not to judge an installation.
+A row name of a record is a metric key. `low` and `high` cover the widest thing any record, register or product can
+mean by the field, from a cell in the arctic to a GX device that speaks for a factory roof: only what lies outside is
+taken out of a reading. `usual` is narrower: what hardly any installation leaves, but most records opened with a wrong
+key do. It weighs as evidence about the key and never hides a value. `jump` is the largest change in a second that
+passes without a mark. All of them are ours, drawn wide; a test holds them against each other and against the records.
 """
 
 from __future__ import annotations
@@ -25,33 +25,53 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Below this it cannot be true; in `unit`."""
     high: float | None = None
     """Above this it cannot be true; in `unit`."""
+    usual: tuple[float, float] | None = None
+    """Where values nearly always lie, for judging keys; None if that is from `low` to `high`. In `unit`."""
     jump: float | None = None
-    """A larger change between neighbouring samples needs a second sample to be believed; in `unit`."""
+    """A larger change in a second is marked as doubtful; in `unit`."""
     device_class: str = ""
     """The Home Assistant device class, empty where there is none."""
     counter: bool = False
     """A total that only rises, until it is reset."""
 
 
-def _volts(key: str, label: str, *, high: float = 80, jump: float = 8) -> Metric:
-    return Metric(key=key, label=label, unit="V", low=-1, high=high, jump=jump, device_class="voltage")
+_HIGHEST_VOLTAGE = 400
+"""Volts: a BMV-700H measures batteries of up to 385 V; all other batteries have 12 to 48 V, at most 80 V."""
+_MOST_CURRENT = 3_300
+"""Amperes: past the range of every current in a record (a shunt for 2,000 A, overloaded)."""
+_MOST_POWER = 1_400_000
+"""Watts: more than `_HIGHEST_VOLTAGE` times `_MOST_CURRENT`, and past the range of every power in a record."""
 
 
-def _amperes(key: str, label: str, *, low: float = -2000, high: float = 2000, jump: float = 50) -> Metric:
-    return Metric(key=key, label=label, unit="A", low=low, high=high, jump=jump, device_class="current")
+def _volts(
+    key: str, label: str, *, high: float = 80, usual: tuple[float, float] | None = None, jump: float = 8
+) -> Metric:
+    return Metric(key=key, label=label, unit="V", low=-1, high=high, usual=usual, jump=jump, device_class="voltage")
 
 
-def _watts(key: str, label: str, *, low: float = 0, high: float = 30000) -> Metric:
-    return Metric(key=key, label=label, unit="W", low=low, high=high, jump=3000, device_class="power")
+def _amperes(
+    key: str, label: str, *, low: float = -_MOST_CURRENT, high: float = _MOST_CURRENT,
+    usual: tuple[float, float] | None = None, jump: float = 50,
+) -> Metric:  # fmt: skip
+    return Metric(key=key, label=label, unit="A", low=low, high=high, usual=usual, jump=jump, device_class="current")
 
 
-def _celsius(key: str, label: str, *, low: float = -40, high: float = 120) -> Metric:
-    return Metric(key=key, label=label, unit="°C", low=low, high=high, jump=25, device_class="temperature")
-
-
-def _kilowatt_hours(key: str, label: str, *, high: float = 400) -> Metric:
+def _watts(key: str, label: str, *, low: float = 0, usual: tuple[float, float] | None = None) -> Metric:
     return Metric(
-        key=key, label=label, unit="kWh", low=0, high=high, jump=20, device_class="energy", counter=True
+        key=key, label=label, unit="W", low=low, high=_MOST_POWER, usual=usual, jump=3000, device_class="power"
+    )
+
+
+def _celsius(key: str, label: str) -> Metric:
+    return Metric(
+        key=key, label=label, unit="°C", low=-60, high=150, usual=(-40, 120), jump=25, device_class="temperature"
+    )
+
+
+def _kilowatt_hours(key: str, label: str) -> Metric:
+    return Metric(
+        key=key, label=label, unit="kWh", low=0, high=33_600, usual=(0, 400), jump=20, device_class="energy",
+        counter=True,
     )  # fmt: skip
 
 
@@ -82,18 +102,18 @@ _ROWS = (
     _set("smart_lithium_error", "Battery error"),
     _set("io_status", "BMS inputs and outputs"),
     _set("warnings_alarms", "BMS warnings and alarms"),
-    _volts("battery_voltage", "Battery voltage"),
-    _volts("battery_voltage_1", "Battery voltage, output 1"),
-    _volts("battery_voltage_2", "Battery voltage, output 2"),
-    _volts("battery_voltage_3", "Battery voltage, output 3"),
+    _volts("battery_voltage", "Battery voltage", high=_HIGHEST_VOLTAGE, usual=(-1, 80)),
+    _volts("battery_voltage_1", "Battery voltage, output 1", high=82, usual=(-1, 80)),
+    _volts("battery_voltage_2", "Battery voltage, output 2", high=82, usual=(-1, 80)),
+    _volts("battery_voltage_3", "Battery voltage, output 3", high=82, usual=(-1, 80)),
     _volts("starter_voltage", "Starter battery voltage"),
     _volts("midpoint_voltage", "Midpoint voltage"),
     _volts("input_voltage", "Input voltage"),
     _volts("output_voltage", "Output voltage"),
     _volts("cell_voltages", "Cell voltages", high=5, jump=1.5),
     _volts("sensor_battery_voltage", "Sensor battery voltage", high=5, jump=1),
-    _volts("ac_voltage", "AC voltage", high=300, jump=60),
-    _amperes("battery_current", "Battery current", jump=150),
+    _volts("ac_voltage", "AC voltage", high=330, usual=(-1, 300), jump=60),
+    _amperes("battery_current", "Battery current", usual=(-2_000, 2_000), jump=150),
     _amperes("battery_current_1", "Battery current, output 1", low=0, high=210),
     _amperes("battery_current_2", "Battery current, output 2", low=0, high=210),
     _amperes("battery_current_3", "Battery current, output 3", low=0, high=210),
@@ -101,17 +121,18 @@ _ROWS = (
     _amperes("input_current", "Input current", low=-200, high=200),
     _amperes("output_current", "Output current", low=-200, high=200),
     _amperes("ac_current", "AC current", low=0, high=210),
-    _watts("pv_power", "Solar power"),
-    _watts("installation_power", "Expected solar power", high=1_000_000),
-    _watts("ac_out_power", "AC output power", low=-150_000, high=150_000),
-    _watts("active_ac_in_power", "AC input power", low=-150_000, high=150_000),
-    _watts("battery_power", "Battery power", low=-150_000, high=150_000),
-    _watts("dc_power", "DC loads power", low=-150_000, high=150_000),
-    Metric(key="ac_apparent_power", label="AC apparent power", unit="VA", low=0, high=15_000, jump=3000,
-           device_class="apparent_power"),
+    _watts("pv_power", "Solar power", usual=(0, 30_000)),
+    _watts("installation_power", "Expected solar power", usual=(0, 1_000_000)),
+    _watts("ac_out_power", "AC output power", low=-_MOST_POWER, usual=(-150_000, 150_000)),
+    _watts("active_ac_in_power", "AC input power", low=-_MOST_POWER, usual=(-150_000, 150_000)),
+    _watts("battery_power", "Battery power", low=-_MOST_POWER, usual=(-150_000, 150_000)),
+    _watts("dc_power", "DC loads power", low=-_MOST_POWER, usual=(-150_000, 150_000)),
+    Metric(key="ac_apparent_power", label="AC apparent power", unit="VA", low=0, high=70_000, usual=(0, 15_000),
+           jump=3000, device_class="apparent_power"),
     _kilowatt_hours("yield_today", "Yield today"),
     Metric(key="state_of_charge", label="State of charge", unit="%", low=0, high=100, jump=20, device_class="battery"),
-    Metric(key="consumed_charge", label="Consumed charge", unit="Ah", low=-20_000, high=0, jump=500),
+    Metric(key="consumed_charge", label="Consumed charge", unit="Ah", low=-105_000, high=0,
+           usual=(-20_000, 0), jump=500),
     Metric(key="time_to_go", label="Time to go", unit="min", low=0, high=65_534, device_class="duration"),
     Metric(key="uptime", label="Uptime", unit="s", low=0, high=0x3FFFFFFE, jump=600, device_class="duration"),
     Metric(key="time_since_last_sun", label="Time since last sun", unit="min", low=0, high=1_650,
@@ -119,7 +140,8 @@ _ROWS = (
     _celsius("temperature", "Temperature"),
     _celsius("battery_temperature", "Battery temperature"),
     _celsius("cell_temperature", "Solar cell temperature"),
-    Metric(key="irradiance", label="Irradiance", unit="W/m²", low=0, high=1_600, jump=900, device_class="irradiance"),
+    Metric(key="irradiance", label="Irradiance", unit="W/m²", low=0, high=1_640, usual=(0, 1_600),
+           jump=900, device_class="irradiance"),
     Metric(key="tx_power", label="Transmit power", unit="dBm", low=0, high=20, device_class="signal_strength"),
 )  # fmt: skip
 

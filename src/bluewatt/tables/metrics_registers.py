@@ -2,7 +2,7 @@
 
 `metrics.py` lists the quantities that devices advertise. Registers measure many more (phases, trackers, history); each
 names its metric in a column, and what a chart or Home Assistant needs follows from the unit of the row. The limits are
-per unit and wide: they catch flipped bits, they do not judge an installation.
+per unit and wider than those of any metric with that unit; a power reaches as far as a voltage times a current.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _BY_UNIT: dict[str, Metric] = {
     for row in (
         Metric(key="", label="", unit="V", low=-1, high=1_000, device_class="voltage"),
         Metric(key="", label="", unit="A", low=-10_000, high=10_000, device_class="current"),
-        Metric(key="", label="", unit="W", low=-500_000, high=500_000, device_class="power"),
-        Metric(key="", label="", unit="VA", low=-500_000, high=500_000, device_class="apparent_power"),
+        Metric(key="", label="", unit="W", low=-10_000_000, high=10_000_000, device_class="power"),
+        Metric(key="", label="", unit="VA", low=-10_000_000, high=10_000_000, device_class="apparent_power"),
         Metric(key="", label="", unit="Hz", low=0, high=100, device_class="frequency"),
         Metric(key="", label="", unit="°C", low=-60, high=200, device_class="temperature"),
         Metric(key="", label="", unit="%", low=-100, high=100),

@@ -105,6 +105,7 @@ class OpenSource:
         networks: Iterable[Network] = (),
         on_frame: Callable[[Frame], None] | None = None,
         on_registers: Callable[[RegisterReading], None] | None = None,
+        steady_clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.source = source
         self.receiver = Receiver(keys)
@@ -116,6 +117,7 @@ class OpenSource:
         """Frames of Victron devices heard so far."""
         self._latest = 0.0
         self._on_frame = on_frame
+        self._steady_clock = steady_clock
 
     async def __aenter__(self) -> Self:
         await self.source.__aenter__()
@@ -144,7 +146,7 @@ class OpenSource:
                 self._latest = max(self._latest, frame.at)
                 if self._on_frame:
                     self._on_frame(frame)
-                self.roster.heard(frame)
+                self.roster.heard(frame, self._monotonic())
                 for outcome in self._listener.feed(frame):
                     if isinstance(outcome, RegisterReading):
                         self._network(outcome)
@@ -170,6 +172,16 @@ class OpenSource:
         if isinstance(self.source, HasClock):
             return self.source.now()
         return time.time() if self.scanner else self._latest
+
+    def presence_time(self) -> float:
+        """Return the present as the roster counts it, in seconds of a clock that nobody sets."""
+        if isinstance(self.source, HasClock):
+            return self.source.now()
+        return self.roster.timeline.now if (now := self._monotonic()) is None else now
+
+    def _monotonic(self) -> float | None:
+        """The computer's steady clock where a radio is heard now; None where frames bring a time of their own."""
+        return self._steady_clock() if self.scanner and not isinstance(self.source, HasClock) else None
 
     @property
     def scanner(self) -> Scanner | None:

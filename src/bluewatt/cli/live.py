@@ -101,7 +101,7 @@ class TableScreen:
 
 def overview(source: OpenSource, width: int, *, ending: str = "") -> RenderableType:
     """All devices and the status line."""
-    table = devices_table(source.roster, source.now(), width=width)
+    table = devices_table(source.roster, source.presence_time(), width=width)
     return Group(table, status_line(source.roster, source.frames, mode=mode_text(source), ending=ending))
 
 

@@ -78,7 +78,7 @@ class Chosen:
 
     def panels(self, source: OpenSource, width: int) -> RenderableType:
         """All values of the chosen devices, and the status line."""
-        now = source.now()
+        now = source.presence_time()
         entries = [entry for entry in source.roster.nearest_first() if entry.device in self]
         panels = [device_panel(entry, now, width=width) for entry in entries]
         return Group(*panels, status_line(source.roster, source.frames, mode=mode_text(source), ending="Ctrl-C ends"))

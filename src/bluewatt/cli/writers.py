@@ -165,9 +165,8 @@ def to_table(inlets: Iterable[Inlet], out: Writable) -> None:
                     flush(waiting, out)
     finally:
         flush(waiting, out)
-        last = max((entry.presence.last or 0.0 for entry in roster.entries.values()), default=0.0)
         if roster.entries:
-            out.write((("\n" if talk.started else "") + plain_table(roster, last, counts=True)).encode())
+            out.write((("\n" if talk.started else "") + plain_table(roster, roster.timeline.now, counts=True)).encode())
         for text in unknown.lines():
             out.write(f"{text}\n".encode())
         out.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bluewatt.model.presence import Presence, PresenceState
+from bluewatt.model.presence import Presence, PresenceState, Timeline
 from bluewatt.model.reading import Device, Frame, Reading, Undecoded
 from bluewatt.model.receiver import NO_RECORD, REJECTED, UNPROVEN, VESMART
 from bluewatt.model.recent import Recent
@@ -81,20 +81,26 @@ class Roster:
 
     def __init__(self, has_key: Callable[[str], bool] = lambda address: False) -> None:
         self.entries: Recent[Entry] = Recent(has_key=lambda address: has_key(address) or self._is_member(address))
+        self.timeline = Timeline()
+        """The time of the frames, made steady; of a file its `now` is the present."""
         self._members: dict[str, str] = {}
         """Serial number of a member of a VE.Smart network → the address it was heard from last."""
 
     def _is_member(self, address: str) -> bool:
         return address in self._members.values()
 
-    def heard(self, frame: Frame) -> Entry:
-        """A frame arrived, whatever is in it: presence and signal strength."""
+    def heard(self, frame: Frame, at: float | None = None) -> Entry:
+        """Take a frame, whatever is in it: presence and signal strength.
+
+        `at` is the time of a clock that nobody sets, in seconds; without it the frame's own stamp counts, and the clock
+        behind that may have been set meanwhile.
+        """
         entry = self.entries.get(frame.address)
         if entry is None:
             entry = self.entries.remember(frame.address, Entry(Device(frame.address, frame.address, frame.name)))
         else:
             self.entries.move_to_end(frame.address)
-        entry.presence.heard(frame.at)
+        entry.presence.heard(self.timeline.at(frame.at) if at is None else at)
         entry.frames += 1
         if not is_vesmart(frame.payload):
             entry.refuses = refuses_connections(frame.payload)

@@ -13,8 +13,9 @@ from bluewatt.cli.tally import counted
 from bluewatt.cli.words import label, shown, value_text
 from bluewatt.errors import KeyMismatch, KeyMissing, WireError
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.plausibility import judge
+from bluewatt.model.plausibility import Judgement, judge
 from bluewatt.model.reading import Device, Frame, Reading, Undecoded
+from bluewatt.model.unfamiliar import unfamiliar
 from bluewatt.schema import Record, Row
 from bluewatt.tables.products import product_name
 from bluewatt.tables.records import record_class
@@ -40,7 +41,7 @@ class Opened(msgspec.Struct):
 
 
 def open_one(frame: Frame, keys: KeyRing) -> Opened:
-    """Open an advertisement alone; without its neighbours, content that is no more likely than chance refutes a key."""
+    """Open an advertisement alone; without its neighbours, a key is refuted where several fields fail together."""
     try:
         advertisement = parse_advertisement(frame.payload)
     except WireError as error:
@@ -63,26 +64,26 @@ def _open(frame: Frame, advertisement: Advertisement, keys: KeyRing) -> Opened:
         record = decode_record(kind, advertisement.body)
         return Opened(_reading(frame, advertisement, record), advertisement, advertisement.body)
     best = max((_try(advertisement, cls, key) for key in _fitting(frame, advertisement, cls, keys)), key=_weight)
-    record, plain, evidence, used = best
-    if evidence <= 0 and any(not (row.raw or row.hidden) for row in cls.rows):
+    record, plain, judgement, used = best
+    if judgement.incredible:
         raise KeyMismatch(
             "the key's first byte fits, the content does not: this is another device's key, or an old one"
         )
     completed = keys.completed.get(frame.address) == used
     note = f"its first digit, which the app hid, is {used[0] >> 4:x}: write it in front of the 31" if completed else ""
-    return Opened(_reading(frame, advertisement, record), advertisement, plain, evidence, note)
+    return Opened(_reading(frame, advertisement, record), advertisement, plain, judgement.evidence, note)
 
 
-def _weight(tried: tuple[Record, bytes, float, Key]) -> float:
-    return tried[2]
+def _weight(tried: tuple[Record, bytes, Judgement, Key]) -> float:
+    return tried[2].evidence
 
 
-def _try(advertisement: Advertisement, cls: type[Record], key: Key) -> tuple[Record, bytes, float, Key]:
+def _try(advertisement: Advertisement, cls: type[Record], key: Key) -> tuple[Record, bytes, Judgement, Key]:
     plain = apply(key, advertisement.nonce, advertisement.body)
     record = decode_as(cls, plain)
     bits, whole = int.from_bytes(plain, "little"), len(plain) >= cls.length()
     spare = bits >> cls.bits & cls.spare == cls.spare if whole else None
-    return record, plain, judge(record, spare=spare).evidence, key
+    return record, plain, judge(record, spare=spare, length=None if whole else len(plain)), key
 
 
 def _fitting(frame: Frame, advertisement: Advertisement, cls: type[Record], keys: KeyRing) -> Sequence[Key]:
@@ -103,7 +104,8 @@ def _fitting(frame: Frame, advertisement: Advertisement, cls: type[Record], keys
 def _reading(frame: Frame, advertisement: Advertisement, record: Record) -> Reading:
     impossible = judge(record).impossible
     kept = msgspec.structs.replace(record, **dict.fromkeys(impossible)) if impossible else record
-    return Reading(_device(frame, advertisement), frame.at, frame, kept, impossible)
+    doubtful = tuple(name for name, _ in unfamiliar(None, record))
+    return Reading(_device(frame, advertisement), frame.at, frame, kept, impossible, doubtful)
 
 
 def _undecoded(frame: Frame, advertisement: Advertisement | None, reason: str, detail: str) -> Undecoded:
@@ -125,7 +127,10 @@ def explain(opened: Opened) -> Iterator[str]:
     yield f"{product_name(advertisement.product_id)}, product id 0x{advertisement.product_id:04X}"
     yield from _container(advertisement, len(frame.payload))
     if opened.evidence is not None:
-        yield f"Key: right as far as one advertisement tells (first byte fits, content {opened.evidence:+.0f} bits)"
+        likely = (
+            "right as far as one advertisement tells" if opened.evidence > 0 else "not certain from one advertisement"
+        )
+        yield f"Key: {likely} (first byte fits, content {opened.evidence:+.0f} bits)"
         if opened.note:
             yield f"The key given has 31 digits: {opened.note}"
     if isinstance(opened.outcome, Reading):

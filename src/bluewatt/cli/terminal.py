@@ -26,6 +26,7 @@ from bluewatt.cli.words import (
 )
 from bluewatt.model.meaning import value_words
 from bluewatt.model.presence import PresenceState
+from bluewatt.model.reading import Reading
 from bluewatt.model.roster import Entry, Roster
 from bluewatt.schema import Row
 from bluewatt.tables.products import product_name
@@ -153,7 +154,7 @@ def device_panel(entry: Entry, now: float, *, width: int) -> RenderableType:
     if entry.reading is not None:
         grid = Table.grid(padding=(0, _GAPS))
         for row, value in shown(entry.reading.record):
-            grid.add_row(f"  {escape(label(row))}", _value(row, value, entry.reading.rejected))
+            grid.add_row(f"  {escape(label(row))}", _value(row, value, entry.reading))
         lines.append(grid)
     if entry.network:
         grid = Table.grid(padding=(0, _GAPS))
@@ -163,9 +164,11 @@ def device_panel(entry: Entry, now: float, *, width: int) -> RenderableType:
     return Group(*lines, Text(""))
 
 
-def _value(row: Row, value: Any, rejected: dict[str, Any]) -> Text:
-    if row.name in rejected:
-        return Text(f"not believed: {value_text(row, rejected[row.name])}", "yellow")
+def _value(row: Row, value: Any, reading: Reading) -> Text:
+    if row.name in reading.rejected:
+        return Text(f"not believed: {value_text(row, reading.rejected[row.name])}", "yellow")
+    if row.name in reading.doubtful:
+        return Text(f"{value_text(row, value)}  (doubtful)", "yellow")
     return Text(value_text(row, value), "dim" if value is None else "")
 
 

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from bluewatt.model.jsonlines import FIRST_SECOND, LAST_SECOND
 from bluewatt.model.plausibility import judge
 from bluewatt.model.verdict import KeyState, KeyVerdict
-from bluewatt.schema import Code, Flags, Groups, Row
+from bluewatt.schema import Code, Flags, Groups, Record, Row
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.records import EXTENDED_TYPE, record_class, record_classes
-from bluewatt.wire.advert import decode_advertisement
+from bluewatt.wire.advert import HEADER_LENGTH, decode_advertisement
 from bluewatt.wire.batch import Batch, Column, Indices, Status, decode_batch, value_type
 from bluewatt.wire.batch_keys import NO_KEY, add_loose_keys, key_indices
 from bluewatt.wire.cipher import Key
@@ -209,9 +209,16 @@ def _weigh(columns: Columns, batch: Batch, rows: Indices, key: Key) -> KeyVerdic
     """The verdict about a key by some of the advertisements it opened, copies left out."""
     some = {int(batch.nonce[row]): row for row in rows[:: -(-len(rows) // _WEIGHED)]}
     verdict = KeyVerdict()
+    before: Record | None = None
     for row in some.values():
         payload = columns.payload[row, : int(columns.length[row])].tobytes()
-        verdict.content(judge(decode_advertisement(payload, key)).evidence)
+        record = decode_advertisement(payload, key)
+        length = len(payload) - HEADER_LENGTH
+        short = length < record.length()
+        alike = before if type(before) is type(record) and not short else None
+        judgement = judge(record, length=length if short else None, before=alike)
+        verdict.content(judgement.evidence, incredible=judgement.incredible)
+        before = None if short else record
     return verdict
 
 

@@ -105,7 +105,7 @@ def json_line(outcome: Reading | Undecoded) -> bytes:
         _encode(frame.rssi),
         values,
     )
-    return line + (_rejected(outcome) if outcome.rejected else b"}")
+    return line + (_remarks(outcome) if outcome.rejected or outcome.doubtful else b"}")
 
 
 @lru_cache(maxsize=KEPT)
@@ -117,8 +117,14 @@ def _between(device: Device, origin: str, medium: str, kind: type[Record]) -> by
     return _encode(between | {"record": kind.record_name})[1:-1]
 
 
-def _rejected(reading: Reading) -> bytes:
-    return b',"rejected":%b}' % _encode({name: json_value(value) for name, value in reading.rejected.items()})
+def _remarks(reading: Reading) -> bytes:
+    """What is said about single values: which are impossible, which surprise."""
+    remarks: dict[str, Any] = {}
+    if reading.rejected:
+        remarks["rejected"] = {name: json_value(value) for name, value in reading.rejected.items()}
+    if reading.doubtful:
+        remarks["doubtful"] = reading.doubtful
+    return b"," + _encode(remarks)[1:]
 
 
 def _undecoded(outcome: Undecoded) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 There is no checksum in an advertisement, and the key check is one byte. But a wrong key gives random bits, and random
 bits seldom make a record: a state nobody has named, 300 V in the battery, spare bits that are not ones. For each row
-the table tells which share of all bit patterns is possible, so each row that passes is worth log2(1 / share) bits for
-the key, and one that fails is worth that much against it. The bits of all rows add up; over several advertisements
-they decide (model/receiver.py). A device with a broken sensor fails one row for ever and still convinces by the rest.
+the table tells which share of all bit patterns is usual, so each row that passes is worth log2(1 / share) bits for
+the key, and one that fails is worth that much against it. A row can also convince by being what it was in the record
+before (model/likeness.py): of the two explanations the better one counts, less one bit for having had the choice. The
+bits of all rows add up; over several advertisements they decide (model/verdict.py). A device with a broken sensor, or
+a state nobody has named, fails one row for ever and still convinces.
 """
 
 from __future__ import annotations
@@ -16,14 +18,19 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from bluewatt.model.screen import is_familiar, is_within, screen, usual_bits
+from bluewatt.model.likeness import bytes_likeness, row_likeness
+from bluewatt.model.screen import is_familiar, is_usual, is_within, screen, usual_bits, usual_span
 from bluewatt.schema import Flags, Groups, Record, Row
 from bluewatt.tables.metrics import Metric, metric
 
 FAULTY = 1 / 50
-"""How often a genuine row is impossible: a broken sensor, an unknown number of new firmware."""
+"""How often a genuine row is unusual: a broken sensor, an unknown number of new firmware."""
 KEY_CHECK_BITS = 8.0
 """What the one-byte key check is worth."""
+CHOICE_BITS = -1.0
+"""What it costs that the better one of two explanations is taken."""
+SEVERAL_FAIL = -8.0
+"""Evidence below this takes several rows that fail together: the record is garbled, or the key is another one."""
 
 
 class Judgement(msgspec.Struct, frozen=True, gc=False):
@@ -33,6 +40,8 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
     """Bits for (above 0) or against the key that opened it."""
     impossible: dict[str, Any]
     """The values that cannot be true, by row."""
+    incredible: bool = False
+    """Whether several rows fail together, so that not one value is in doubt but all of it."""
 
 
 _NOTHING: dict[str, Any] = {}
@@ -53,7 +62,7 @@ def _weights(cls: type[Record]) -> tuple[_Weight, ...]:
 
 
 def _weight(row: Row, limits: Metric | None) -> _Weight:
-    share = _possible_share(row, limits)
+    share = _usual_share(row, limits)
     if share == 1:
         return _Weight(row, limits, 0.0, 0.0)
     # An overlay is there only in one mode of its selector, so that it passes says nothing.
@@ -61,8 +70,8 @@ def _weight(row: Row, limits: Metric | None) -> _Weight:
     return _Weight(row, limits, passes, min(log2(FAULTY / (1 - share)), 0.0))
 
 
-def _possible_share(row: Row, limits: Metric | None) -> float:
-    """The share of all bit patterns of a row that a device could send."""
+def _usual_share(row: Row, limits: Metric | None) -> float:
+    """The share of all bit patterns of a row that devices usually send."""
     patterns = 1 << row.bits
     if row.named is not None and issubclass(row.named, Flags):
         known = len(row.named.names) or row.bits
@@ -72,9 +81,8 @@ def _possible_share(row: Row, limits: Metric | None) -> float:
     if row.named is not None:
         named = {number & row.mask for number in row.named.names if -patterns < number < patterns}
         return len(named | set(row.na)) / patterns
-    if limits is None or limits.low is None or limits.high is None or row.pieces:
-        return 1.0
-    return _share_of_span(row, limits.low, limits.high)
+    span = usual_span(limits)
+    return 1.0 if span is None or row.pieces else _share_of_span(row, *span)
 
 
 def _share_of_span(row: Row, low: float, high: float) -> float:
@@ -84,23 +92,50 @@ def _share_of_span(row: Row, low: float, high: float) -> float:
     return min(1.0, max(possible, 1) / (1 << row.bits)) ** row.count
 
 
-def judge(record: Record, *, spare: bool | None = None) -> Judgement:
-    """Weigh a record; `spare` is whether its unused last bits are all ones, None where they were not looked at."""
+def judge(
+    record: Record, *, spare: bool | None = None, length: int | None = None, before: Record | None = None
+) -> Judgement:
+    """Weigh a record; `spare` is whether its unused last bits are all ones, None where they were not looked at.
+
+    `length` is how many bytes of it there are, if they are fewer than the layout has: what is not there says nothing.
+    `before` is the whole record of the same class that the same key opened last, with another nonce; None for none.
+    """
     cls = type(record)
+    if cls.rows and cls.rows[0].raw:
+        name = cls.rows[0].name
+        evidence = bytes_likeness(getattr(before, name), getattr(record, name)) if before is not None else 0.0
+        return Judgement(evidence, _NOTHING, evidence < SEVERAL_FAIL)
     evidence = 0.0 if spare is None else _spare_evidence(cls, ones=spare)
-    if screen(cls).possible(astuple(record)):
+    if before is None and length is None and screen(cls).usual(astuple(record)):
         return Judgement(evidence + _all_pass(cls), _NOTHING)
     impossible: dict[str, Any] = {}
     for weight in _weights(cls):
+        if length is not None and weight.row.end > 8 * length:
+            break
+        evidence += _row_evidence(weight, record, before)
         value = getattr(record, weight.row.name)
-        if weight.row.named is not None:
-            evidence += weight.passes if is_familiar(value) else weight.fails
-        elif is_within(value, weight.metric):
-            evidence += weight.passes
-        else:
+        if weight.row.named is None and not is_within(value, weight.metric):
             impossible[weight.row.name] = value
-            evidence += weight.fails
-    return Judgement(evidence, impossible)
+    return Judgement(evidence, impossible or _NOTHING, evidence < _several_fail(cls))
+
+
+def _row_evidence(weight: _Weight, record: Record, before: Record | None) -> float:
+    """What one row is worth: by what it may be, or by what it was in the record before."""
+    value = getattr(record, weight.row.name)
+    usual = is_familiar(value) if weight.row.named is not None else is_usual(value, weight.metric)
+    content = weight.passes if usual else weight.fails
+    if before is None:
+        return content
+    alike = row_likeness(weight.row.name, before, record)
+    return content if alike is None else max(content, alike) + CHOICE_BITS
+
+
+@cache
+def _several_fail(cls: type[Record]) -> float:
+    """`SEVERAL_FAIL`, for a record with few rows half of what all of them can fail by."""
+    worst = sum(min(weight.fails, 0.0) + CHOICE_BITS for weight in _weights(cls))
+    spare = 0.0 if not -cls.bits % 8 else _spare_evidence(cls, ones=False)
+    return max(SEVERAL_FAIL, (worst + spare) / 2)
 
 
 @cache
@@ -116,19 +151,3 @@ def _spare_evidence(cls: type[Record], *, ones: bool) -> float:
     if not width:
         return 0.0
     return float(width) if ones else log2(FAULTY)
-
-
-LIKE_BITS = 16.0
-"""What it is worth that a record of unknown layout is like the one before it."""
-
-
-def judge_likeness(before: bytes | None, now: bytes) -> Judgement:
-    """Weigh a record of unknown layout by the one before it, opened with the same key.
-
-    A device says nearly the same from one second to the next; a wrong key makes other random bits of it each time, of
-    which half differ. Fewer than a quarter differing is beyond chance in any record of some length.
-    """
-    if before is None or len(before) != len(now):
-        return Judgement(0.0, _NOTHING)
-    differing = (int.from_bytes(before, "little") ^ int.from_bytes(now, "little")).bit_count()
-    return Judgement(LIKE_BITS if differing < 2 * len(now) else -LIKE_BITS, _NOTHING)

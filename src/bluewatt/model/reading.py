@@ -33,6 +33,8 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     """Received signal strength in dBm, None where the transport does not say."""
     name: str | None = None
     """The local name the device gave, None while its scan response was not heard."""
+    checked: bool = True
+    """Whether a checksum vouches for the bytes, as a radio's link layer does; False near damage in a capture."""
 
 
 class Device(msgspec.Struct, frozen=True, gc=False):
@@ -55,6 +57,8 @@ class Reading(msgspec.Struct, frozen=True):
     """The values; those that cannot be true are None here and stand in `rejected`."""
     rejected: dict[str, Any] = {}
     """Values of the record that are physically impossible, by metric."""
+    doubtful: tuple[str, ...] = ()
+    """Metrics whose values are as the device sent them and yet surprise: a jump, or a code that nobody has named."""
 
 
 class Undecoded(msgspec.Struct, frozen=True):

@@ -1,39 +1,105 @@
-"""Is a record hard to believe after the one before it, and why: the careful answer behind `screen`'s quick one."""
+"""What in a sample surprises after the one before it: the careful answer behind `screen`'s quick one.
+
+A surprise is marked in a sample whose frame is checked; one that is not checked is held for it until the next agrees.
+"""
 
 from __future__ import annotations
 
-from bluewatt.model.screen import is_familiar, is_within
-from bluewatt.schema import Record
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from bluewatt.model.opened import Opened
+from bluewatt.model.screen import is_within, screen
+from bluewatt.model.unfamiliar import unfamiliar
+from bluewatt.schema import Record, Row
 from bluewatt.tables.metrics import metric
 
-
-def why_unfamiliar(before: Record | None, record: Record) -> str | None:
-    """Which code or mask has a value nobody has named, and had another one before; None for none."""
-    for row in record.rows:
-        if row.named is None:
-            continue
-        value = getattr(record, row.name)
-        if not is_familiar(value) and (before is None or getattr(before, row.name) != value):
-            return f"{row.name} has the unnamed value {int(value)}"
-    return None
+NONCES = 1 << 16
+NONCE_LEAP = 200
+"""A device counts up about once a second: more than this at once, or backwards, is a garbled nonce or a restart."""
+JUMP_SECONDS = 60.0
+"""Seconds of silence after which any value can be true."""
 
 
-def why_unsteady(before: Record, record: Record) -> str | None:
-    """What a record says that is hard to believe after the one before it (of the same class); None for nothing."""
-    return why_unfamiliar(before, record) or _jump(before, record)
+def marks(last: Opened | None, base: Opened | None, opened: Opened, heard: float) -> tuple[str, ...]:
+    """Return the metrics of a sample that surprise: codes nobody has named that are new, and numbers that jumped.
+
+    A number has jumped that is far from the `last` sample, heard last at `heard`, and from `base`, the last one before
+    it without a mark (None if `last` has none): the return from a spike is no surprise.
+    """
+    record, seconds = opened.record, abs(opened.frame.at - heard)
+    if last is None or type(last.record) is not type(record) or seconds > JUMP_SECONDS:
+        return tuple(name for name, _ in unfamiliar(None, record))
+    if screen(type(record)).steady(last.values, opened.values):
+        return ()
+    jumped = [name for name, _ in jumps(last.record, record, seconds)]
+    if jumped and base is not None and type(base.record) is type(record):
+        far = {name for name, _ in jumps(base.record, record, abs(opened.frame.at - base.frame.at))}
+        jumped = [name for name in jumped if name in far]
+    return (*(name for name, _ in unfamiliar(last.record, record)), *jumped)
 
 
-def _jump(before: Record, record: Record) -> str | None:
+def why_held(before: Opened | None, opened: Opened, heard: float) -> str | None:
+    """Return why an unchecked sample is not believed at once after the one before; None if it is."""
+    record, seconds = opened.record, abs(opened.frame.at - heard)
+    if before is None or seconds > JUMP_SECONDS:
+        return "the record is cut short" if opened.is_short else _first(unfamiliar(None, record))
+    if type(before.record) is not type(record):
+        return f"the record type turned to {record.title.lower()}"
+    if opened.is_short and len(before.frame.payload) != len(opened.frame.payload):
+        return "the record is cut short"
+    if (opened.nonce - before.nonce) % NONCES > NONCE_LEAP:
+        return "the nonce leapt"
+    if screen(type(record)).steady(before.values, opened.values):
+        return None
+    surprises = (unfamiliar(before.record, record), appeared(before.record, record))
+    return _first(chain(*surprises, jumps(before.record, record, seconds)))
+
+
+def agree(held: Opened, following: Opened) -> bool:
+    """Return whether a sample confirms the one held before it: neither surprises after the other."""
+    if why_held(held, following, held.frame.at) is not None:
+        return False
+    back = (unfamiliar(following.record, held.record), appeared(following.record, held.record))
+    return _first(chain(*back)) is None
+
+
+def _first(surprises: Iterator[tuple[str, str]]) -> str | None:
+    """The sentence about the first of what surprises."""
+    return next((sentence for _, sentence in surprises), None)
+
+
+def jumps(before: Record, record: Record, seconds: float = 1.0) -> Iterator[tuple[str, str]]:
+    """Yield each number that changed further than its metric does in so many seconds, and a sentence about it.
+
+    Both records are of one class. A value that was absent before has not jumped.
+    """
     for row in record.rows:
         limits = metric(row.name)
         if limits is None or limits.jump is None:
             continue
         old, new = getattr(before, row.name), getattr(record, row.name)
-        if new is None or not is_within(new, limits):
+        if not (is_within(new, limits) and is_within(old, limits)):
             continue  # what is impossible is taken out anyway
-        if old is None or not is_within(old, limits):
-            return f"{row.name} appeared"
-        pairs = zip(old, new, strict=True) if isinstance(new, tuple) else ((old, new),)
-        if any(one is not None and two is not None and abs(two - one) > limits.jump for one, two in pairs):
-            return f"{row.name} jumped from {old} to {new} {row.unit}".rstrip()
-    return None
+        if _distance(old, new) > limits.jump * max(1.0, seconds):
+            yield row.name, f"{row.name} jumped from {old} to {new} {row.unit}".rstrip()
+
+
+def appeared(before: Record, record: Record) -> Iterator[tuple[str, str]]:
+    """Yield each number that is there and was not before, and a sentence about it."""
+    for row in record.rows:
+        if _jumps_at_all(row) and getattr(before, row.name) is None and getattr(record, row.name) is not None:
+            yield row.name, f"{row.name} appeared"
+
+
+def _jumps_at_all(row: Row) -> bool:
+    limits = metric(row.name)
+    return limits is not None and limits.jump is not None
+
+
+def _distance(old: Any, new: Any) -> float:
+    """How far two values, or the elements of two lists that moved furthest, are apart; 0 if one is absent."""
+    if isinstance(new, tuple) and isinstance(old, tuple):
+        return max(map(_distance, old, new), default=0.0)
+    return 0.0 if old is None or new is None else float(abs(new - old))

@@ -20,6 +20,7 @@ from bluewatt.wire.acl import HciLinks, LinkEvent
 from bluewatt.wire.advert import parse_advertisement
 from bluewatt.wire.advertising import AdvertisementReader
 from bluewatt.wire.airlinks import AirLinks
+from bluewatt.wire.containers.damage import Damage
 from bluewatt.wire.containers.packets import Kind, Packet
 from bluewatt.wire.vesmart import Network
 
@@ -61,6 +62,7 @@ class Transcript:
         self._hci, self._air = HciLinks(), AirLinks(long_term_keys)
         self._advertisements.problems = self._hci.problems = self._air.problems = self.problems
         self._last = 0.0
+        self._damage, self._checked = Damage(), True
 
     @property
     def bad_crc(self) -> int:
@@ -73,13 +75,18 @@ class Transcript:
         return self._air.unreadable
 
     def feed(self, packets: list[Packet]) -> Iterator[Step]:
-        """Yield what the packets lead to, each advertisement with its frame, in their order."""
+        """Yield what the packets lead to, each advertisement with its frame, in their order.
+
+        What was wrong with their container stands in `problems` by now; advertisements near it are not checked.
+        """
         self.packets += len(packets)
-        for talking, run in groupby(packets, _is_talk):
-            if talking:
-                yield from self._talk(run)
-            else:
-                yield from self._heard(list(run))
+        for part, checked in list(self._damage.split(packets, self.problems)):
+            self._checked = checked
+            for talking, run in groupby(part, _is_talk):
+                if talking:
+                    yield from self._talk(run)
+                else:
+                    yield from self._heard(list(run))
 
     def finish(self) -> list[Entry]:
         """The capture ended: what was left unfinished, and the readings that waited."""
@@ -101,7 +108,7 @@ class Transcript:
 
     def _heard(self, packets: list[Packet]) -> Iterator[Step]:
         feed, names, products = self.receiver.feed, self.conversation.names, self.conversation.products
-        last = self._last
+        last, checked = self._last, self._checked
         for at, address, _, rssi, _, payload, name in self._advertisements.read(packets):
             if at < last:
                 self._went_back(next((packet[4] for packet in packets if packet[0] == at), 0))
@@ -111,7 +118,7 @@ class Transcript:
                     names.clear()
                 names[address] = name
             if payload is not None:
-                frame = Frame(at, self.origin, ADVERTISEMENT, address, payload, rssi, names.get(address))
+                frame = Frame(at, self.origin, ADVERTISEMENT, address, payload, rssi, names.get(address), checked)
                 if address not in products:
                     self.introduce(address, payload)
                 yield frame, feed(frame)

@@ -4,7 +4,7 @@
      "rssi":-65,"name":"SmartShunt HQ…"}
 
 `at` is POSIX seconds (an ISO 8601 time is read too), `payload` hexadecimal. Payloads are stored as they were received,
-encrypted: a recording holds no key.
+encrypted: a recording holds no key. `"checked":false` marks a payload that no checksum vouches for.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class _Line(msgspec.Struct, gc=False, omit_defaults=True):
     payload: str
     rssi: Annotated[int, Meta(ge=-128, le=127)] | None = None
     name: str | None = None
+    checked: bool = True
 
 
 _normal_address = lru_cache(maxsize=4096)(normal_address)
@@ -53,7 +54,9 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 def encode_frame(frame: Frame) -> bytes:
     """Return the line of a frame, with its newline."""
-    line = _Line(frame.at, frame.origin, frame.medium, frame.address, frame.payload.hex(), frame.rssi, frame.name)
+    line = _Line(
+        frame.at, frame.origin, frame.medium, frame.address, frame.payload.hex(), frame.rssi, frame.name, frame.checked
+    )  # fmt: skip
     return _encode(line) + b"\n"
 
 
@@ -68,7 +71,7 @@ def parse_frame(line: bytes) -> Frame:
     at = fields.at
     if isinstance(at, datetime):
         at = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    return Frame(at, fields.source, fields.medium, address, payload, fields.rssi, fields.name)
+    return Frame(at, fields.source, fields.medium, address, payload, fields.rssi, fields.name, fields.checked)
 
 
 class RecordingReader:

@@ -1,0 +1,77 @@
+"""A sealed record opened with some key, and what its content says about that key."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+from msgspec.structs import astuple
+
+from bluewatt.model.likeness import likeness
+from bluewatt.model.plausibility import Judgement, judge
+from bluewatt.model.reading import Frame
+from bluewatt.schema import Record
+from bluewatt.wire.advert import HEADER_LENGTH, Advertisement, open_bits
+from bluewatt.wire.cipher import Key
+from bluewatt.wire.records import decode_bits
+
+
+class Opened(msgspec.Struct):
+    """A record opened with some key, and what its content says."""
+
+    frame: Frame
+    nonce: int
+    record: Record
+    values: tuple[Any, ...]
+    """The values of the record, in the order of its rows."""
+    judgement: Judgement
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the record is shorter than its layout."""
+        return len(self.frame.payload) < HEADER_LENGTH + self.record.length()
+
+    def compares_with(self, before: Opened | None) -> bool:
+        """Return whether the likeness to `before` would tell anything about the key that opened both.
+
+        With one nonce, records opened with a wrong key are as alike as the true ones are.
+        """
+        if before is None or type(before.record) is not type(self.record):
+            return False
+        return before.nonce != self.nonce and not (before.is_short or self.is_short)
+
+
+def open_sample(
+    frame: Frame, advertisement: Advertisement, cls: type[Record], key: Key | None, before: Opened | None
+) -> Opened:
+    """Open a record of a known class with a key (None for an unsealed one) and weigh it.
+
+    `before` is what the same key opened last.
+    """
+    length, bits = len(advertisement.body), open_bits(advertisement, key)
+    record = decode_bits(cls, bits, length)
+    short = 8 * length < cls.bits
+    spare = None if short else bits >> cls.bits & cls.spare == cls.spare
+    opened = Opened(frame, advertisement.nonce, record, astuple(record), _UNJUDGED)
+    comparable = before.record if before is not None and opened.compares_with(before) else None
+    opened.judgement = judge(record, spare=spare, length=length if short else None, before=comparable)
+    return opened
+
+
+_UNJUDGED = Judgement(0.0, {})
+
+
+def split_believed(samples: list[Opened]) -> tuple[list[Opened], list[Opened]]:
+    """Return the samples that may be believed, and those that may not: incredible ones that the next is unlike."""
+    believed: list[Opened] = []
+    refused: list[Opened] = []
+    for opened, following in pairwise([*samples, None]):
+        if opened is not None:
+            confirmed = following is not None and _confirms(following, opened)
+            (refused if opened.judgement.incredible and not confirmed else believed).append(opened)
+    return believed, refused
+
+
+def _confirms(following: Opened, opened: Opened) -> bool:
+    return following.compares_with(opened) and likeness(opened.record, following.record) > 0

@@ -15,13 +15,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from bluewatt.errors import CaptureError, ConfigError
 from bluewatt.model.reading import Frame
+from bluewatt.model.transcript import Transcript
 from bluewatt.transports.capture import CaptureSource
 from bluewatt.transports.capture_frames import CaptureCounters, FrameReader, read_frames
 from bluewatt.transports.gunzip import Gunzip
 from bluewatt.transports.recording import FrameRecorder, encode_frame, parse_frame
+from bluewatt.wire.containers import read_packets
+from bluewatt.wire.containers.damage import REACH
 
 
 async def replayed(source: CaptureSource) -> list[Frame]:
@@ -140,6 +144,35 @@ async def test_damage_is_told_with_path_and_place(making: SimpleNamespace, rows:
     assert source.counters == counters
 
 
+@pytest.mark.parametrize("read", ["frames", "transcript"])
+def test_what_stands_near_damage_is_not_checked(making: SimpleNamespace, tmp_path: Path, read: str) -> None:
+    rows = making.heard(400)
+    data = bytearray(making.CONTAINERS["btsnoop-h4"](rows))
+    assert len(data) > 10 * REACH
+    place = data.index(b"\x00\x00\x00", len(data) // 2)
+    data[place : place + 8] = b"\xee" * 8
+    path = tmp_path / "damaged"
+    path.write_bytes(bytes(data))
+    problems: list[CaptureError] = []
+    if read == "frames":
+        frames = list(read_frames(path, on_problem=problems.append))
+    else:
+        transcript = Transcript("capture:x")
+        told = read_packets(iter([bytes(data[:9000]), bytes(data[9000:])]), transcript.problems.append)
+        frames = []
+        for packets in told:
+            frames += [frame for frame, _ in transcript.feed(packets) if frame is not None]
+            problems += transcript.problems
+            transcript.problems.clear()
+    assert problems
+    unchecked = [number for number, frame in enumerate(frames) if not frame.checked]
+    assert 0 < len(unchecked) < len(frames) // 2
+    assert unchecked == list(range(unchecked[0], unchecked[-1] + 1))
+    sound = making.CONTAINERS["btsnoop-h4"](rows)
+    path.write_bytes(sound)
+    assert all(frame.checked for frame in read_frames(path))
+
+
 def test_progress_ends_at_the_size(capture: Path) -> None:
     seen: list[tuple[int, int | None]] = []
     list(read_frames(capture, on_progress=lambda done, total: seen.append((done, total))))
@@ -246,6 +279,15 @@ def test_a_frame_survives_its_line() -> None:
 
 
 REST = '"source":"x","medium":"advertisement","address":"AA:BB:CC:DD:EE:FF","payload":"10"'
+
+
+def test_a_line_says_when_its_frame_is_not_checked() -> None:
+    frame = Frame(5.0, "ble:hci0", "advertisement", "AA:BB:CC:DD:EE:FF", b"\x10", -60, None, False)
+    assert b'"checked":false' in encode_frame(frame)
+    assert parse_frame(encode_frame(frame)) == frame
+    checked = encode_frame(replace(frame, checked=True))
+    assert b"checked" not in checked
+    assert parse_frame(checked).checked
 
 
 def test_a_line_may_give_its_time_in_words() -> None:

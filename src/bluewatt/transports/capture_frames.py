@@ -21,7 +21,8 @@ from bluewatt.transports.gunzip import Gunzip
 from bluewatt.transports.recording import RecordingReader
 from bluewatt.wire.ad_structures import Advertisement
 from bluewatt.wire.advertising import AdvertisementReader
-from bluewatt.wire.containers import LONGEST_HEADER, open_container
+from bluewatt.wire.containers import LONGEST_HEADER, Packet, open_container
+from bluewatt.wire.containers.damage import Damage
 
 BLOCK = 0x10000
 """Bytes read at once; larger blocks measured slower, their packets leave the processor's cache."""
@@ -72,18 +73,23 @@ class _ContainerFrames:
         self._origin = origin
         self._counters = counters
         self._names: dict[str, str] = {}
+        self._damage = Damage()
 
     def feed(self, block: bytes) -> list[Frame]:
-        packets = self._reader.feed(block)
-        self._counters.packets += len(packets)
-        return self._frames(self._advertisements.read(packets))
+        return self._read(self._reader.feed(block))
 
     def finish(self) -> tuple[list[Frame], CaptureError | None]:
         packets, error = self._reader.finish()
-        self._counters.packets += len(packets)
-        return self._frames(self._advertisements.read(packets)), error
+        return self._read(packets), error
 
-    def _frames(self, advertisements: list[Advertisement]) -> list[Frame]:
+    def _read(self, packets: list[Packet]) -> list[Frame]:
+        self._counters.packets += len(packets)
+        frames: list[Frame] = []
+        for run, checked in self._damage.split(packets, self.problems):
+            frames += self._frames(self._advertisements.read(run), checked=checked)
+        return frames
+
+    def _frames(self, advertisements: list[Advertisement], *, checked: bool) -> list[Frame]:
         frames: list[Frame] = []
         append, origin, names = frames.append, self._origin, self._names
         for at, address, _, rssi, _, payload, name in advertisements:
@@ -92,7 +98,7 @@ class _ContainerFrames:
                     names.clear()
                 names[address] = name
             if payload is not None:
-                append(Frame(at, origin, "advertisement", address, payload, rssi, names.get(address)))
+                append(Frame(at, origin, "advertisement", address, payload, rssi, names.get(address), checked))
         self._counters.bad_crc = self._advertisements.bad_crc
         return frames
 

@@ -10,6 +10,7 @@ link type raises `CaptureError` (its `path` is filled in by whoever opened the f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 from bluewatt.errors import CaptureError
 from bluewatt.wire.containers.btsnoop import FILE_HEADER as _BTSNOOP_HEADER
@@ -74,19 +75,22 @@ def _whole(head: bytes, length: int) -> None:
 def read_packets(
     blocks: Iterable[bytes], on_problem: Callable[[CaptureError], None] | None = None
 ) -> Iterator[list[Packet]]:
-    """Yield the packets of a capture, a list per block; tell damage survived to `on_problem`, raise for a cut end."""
+    """Yield the packets of a capture, a list per block; raise for a cut end.
+
+    Damage survived is told to `on_problem`, before the packets of the block it was met in.
+    """
     stream = iter(blocks)
     head = b""
     while len(head) < LONGEST_HEADER and (block := next(stream, None)) is not None:
         head += block
     reader, rest = open_container(head)
-    yield reader.feed(rest)
-    for block in stream:
+    for block in chain((rest,), stream):
+        packets = reader.feed(block)
         _tell(reader, on_problem)
-        yield reader.feed(block)
+        yield packets
     last, error = reader.finish()
-    yield last
     _tell(reader, on_problem)
+    yield last
     if error:
         raise error
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bluewatt.model import plausibility, receiver, screen, verdict
+from bluewatt.model import copies, device_memory, likeness, plausibility, receiver, screen, steadiness, verdict
+from bluewatt.wire.containers import damage
 
 PAGE = " ".join((Path(__file__).resolve().parents[2] / "docs/explanation/keys-and-trust.md").read_text("utf-8").split())
 
@@ -20,9 +21,11 @@ PAGE = " ".join((Path(__file__).resolve().parents[2] / "docs/explanation/keys-an
         f"or −{verdict.CERTAIN:.0f} bits with the last three contents all against it",
         f"The key check is worth {plausibility.KEY_CHECK_BITS:.0f} bits, once",
         f"A foreign key check costs {-verdict.MISMATCH_BITS:.0f} bits",
-        f"Likeness is worth {plausibility.LIKE_BITS:.0f} bits",
-        f"up to {receiver.WAITING} samples wait",
-        f"is below −{-receiver.GARBAGE:.0f} bits",
+        f"likeness is worth up to {likeness.LIKE_BITS:.0f} bits",
+        f"a minute, +{verdict.LIKELY:.0f} bits are enough",
+        f"up to {device_memory.WAITING} samples wait",
+        f"must be below −{-plausibility.SEVERAL_FAIL:.0f} bits",
+        f"with {damage.REACH:,} bytes on either side",
         f"the last {receiver.KEPT_REJECTED} samples are kept",
     ],
 )
@@ -36,6 +39,8 @@ def test_the_numbers_in_words() -> None:
     assert (screen.SET_BITS, 1 / plausibility.FAULTY) == (4, 50)
     assert "a mask seldom has more than four bits set" in PAGE
     assert "one genuine field in fifty" in PAGE
-    assert (receiver.JUMP_SECONDS, receiver.NONCE_SECONDS) == (60, 60)
+    assert (steadiness.JUMP_SECONDS, copies.NONCE_SECONDS) == (60, 60)
     assert "After a silence of a minute any value may be true" in PAGE
-    assert "same address, same nonce, within a minute" in PAGE
+    assert "same address, same nonce, same bytes, within a minute" in PAGE
+    assert plausibility.CHOICE_BITS == -1
+    assert "less one bit for the choice" in PAGE

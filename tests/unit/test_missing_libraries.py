@@ -48,4 +48,4 @@ def test_each_library_is_brought_by_its_extra() -> None:
     project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
     for library, extra in EXTRAS.items():
         names = {Requirement(line).name.replace("-", "_") for line in project["optional-dependencies"][extra]}
-        assert library in names | {"dbus_fast"}  # which comes with bleak
+        assert library in names

@@ -6,12 +6,12 @@ pairs, answers for that device alone, refuses whatever would pair it without a p
 
 import contextlib
 from collections.abc import AsyncIterator
-
-from dbus_fast import BusType, DBusError, Message, MessageType
-from dbus_fast.aio import MessageBus
-from dbus_fast.service import ServiceInterface, dbus_method
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bluewatt.errors import AdapterUnavailable, PairingFailed
+
+if TYPE_CHECKING:
+    from dbus_fast.aio import MessageBus
 
 _BLUEZ = "org.bluez"
 _MANAGER = "org.bluez.AgentManager1"
@@ -20,49 +20,63 @@ _CAPABILITY = "KeyboardOnly"
 _REJECTED = "org.bluez.Error.Rejected"
 
 
-class Agent(ServiceInterface):
-    """org.bluez.Agent1 for one device; the texts in place of types are D-Bus signatures, as dbus-fast wants them."""
+class Agent(Protocol):
+    """What a pairing wants to know of the agent."""
 
-    def __init__(self, device: str, pin: str) -> None:
-        super().__init__("org.bluez.Agent1")
-        self.asked = 0
-        """How often the device wanted the PIN."""
-        self._device = device
-        self._passkey = int(pin)
+    asked: int
+    """How often the device wanted the PIN."""
 
-    @dbus_method()
-    def RequestPasskey(self, device: "o") -> "u":  # type: ignore[name-defined] # noqa: F821, N802
-        """Type the PIN."""
-        self._refuse_others(device)
-        self.asked += 1
-        return self._passkey
 
-    @dbus_method()
-    def DisplayPasskey(self, device: "o", passkey: "u", entered: "q"):  # type: ignore[name-defined,no-untyped-def] # noqa: F821, N802
-        """A device with a keyboard: no Victron device."""
-        raise DBusError(_REJECTED, "only passkeys are typed here")
+def make_agent(device: str, pin: str) -> Any:
+    """The agent of a device of this D-Bus path. A function, so that nothing but BlueZ needs the library for D-Bus."""
+    from dbus_fast import DBusError
+    from dbus_fast.service import ServiceInterface, dbus_method
 
-    @dbus_method()
-    def RequestConfirmation(self, device: "o", passkey: "u"):  # type: ignore[name-defined,no-untyped-def] # noqa: F821, N802
-        """Pairing without passkey would not be authenticated."""
-        raise DBusError(_REJECTED, "only passkeys are typed here")
+    class PinAgent(ServiceInterface):
+        """org.bluez.Agent1; the texts in place of types are D-Bus signatures, as dbus-fast wants them."""
 
-    @dbus_method()
-    def RequestAuthorization(self, device: "o"):  # type: ignore[name-defined,no-untyped-def] # noqa: F821, N802
-        """Likewise."""
-        raise DBusError(_REJECTED, "only passkeys are typed here")
+        def __init__(self, device: str, pin: str) -> None:
+            super().__init__("org.bluez.Agent1")
+            self.asked = 0
+            """How often the device wanted the PIN."""
+            self._device = device
+            self._passkey = int(pin)
 
-    @dbus_method()
-    def Cancel(self):  # type: ignore[no-untyped-def] # noqa: N802
-        """The device or BlueZ gave up; the pairing call tells."""
+        @dbus_method()
+        def RequestPasskey(self, device: "o") -> "u":  # type: ignore[name-defined] # noqa: F821, N802
+            """Type the PIN."""
+            self._refuse_others(device)
+            self.asked += 1
+            return self._passkey
 
-    @dbus_method()
-    def Release(self):  # type: ignore[no-untyped-def] # noqa: N802
-        """BlueZ lets the agent go."""
+        @dbus_method()
+        def DisplayPasskey(self, device: "o", passkey: "u", entered: "q"):  # type: ignore[name-defined,no-untyped-def] # noqa: F821, N802
+            """A device with a keyboard: no Victron device."""
+            raise DBusError(_REJECTED, "only passkeys are typed here")
 
-    def _refuse_others(self, device: str) -> None:
-        if device != self._device:
-            raise DBusError(_REJECTED, "another device is being paired")
+        @dbus_method()
+        def RequestConfirmation(self, device: "o", passkey: "u"):  # type: ignore[name-defined,no-untyped-def] # noqa: F821, N802
+            """Pairing without passkey would not be authenticated."""
+            raise DBusError(_REJECTED, "only passkeys are typed here")
+
+        @dbus_method()
+        def RequestAuthorization(self, device: "o"):  # type: ignore[name-defined,no-untyped-def] # noqa: F821, N802
+            """Likewise."""
+            raise DBusError(_REJECTED, "only passkeys are typed here")
+
+        @dbus_method()
+        def Cancel(self):  # type: ignore[no-untyped-def] # noqa: N802
+            """The device or BlueZ gave up; the pairing call tells."""
+
+        @dbus_method()
+        def Release(self):  # type: ignore[no-untyped-def] # noqa: N802
+            """BlueZ lets the agent go."""
+
+        def _refuse_others(self, device: str) -> None:
+            if device != self._device:
+                raise DBusError(_REJECTED, "another device is being paired")
+
+    return PinAgent(device, pin)
 
 
 @contextlib.asynccontextmanager
@@ -71,11 +85,14 @@ async def standing_by(device: str, pin: str) -> AsyncIterator[Agent]:
 
     AdapterUnavailable where there is no system bus, PairingFailed where BlueZ takes no agent.
     """
+    from dbus_fast import BusType, DBusError
+    from dbus_fast.aio import MessageBus
+
     try:
         bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
     except (OSError, EOFError, DBusError) as error:
         raise AdapterUnavailable("the system bus cannot be reached; start D-Bus", reason="bus") from error
-    agent = Agent(device, pin)
+    agent = make_agent(device, pin)
     bus.export(_PLACE, agent)
     try:
         await _call(bus, "RegisterAgent", "os", [_PLACE, _CAPABILITY])
@@ -87,7 +104,9 @@ async def standing_by(device: str, pin: str) -> AsyncIterator[Agent]:
         bus.disconnect()
 
 
-async def _call(bus: MessageBus, member: str, signature: str, body: list[str]) -> None:
+async def _call(bus: "MessageBus", member: str, signature: str, body: list[str]) -> None:
+    from dbus_fast import Message, MessageType
+
     reply = await bus.call(
         Message(
             destination=_BLUEZ, path="/org/bluez", interface=_MANAGER, member=member, signature=signature, body=body

@@ -1,7 +1,8 @@
 """A watch on BlueZ: tells at once when the Bluetooth service restarts or an adapter goes away or is switched off.
 
 A scan that dies of either says nothing, it only falls silent; waiting for the silence to be long enough loses minutes.
-Linux only: elsewhere the system has no such bus and the silence has to do.
+Linux only: elsewhere the system has no such bus and the silence has to do. So the library for it is imported when a
+watch is opened, not with this module.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from dbus_fast import BusType, Message, MessageType
-from dbus_fast.aio import MessageBus
-from dbus_fast.errors import DBusError
+if TYPE_CHECKING:
+    from dbus_fast import Message
+    from dbus_fast.aio import MessageBus
 
 _BLUEZ = "org.bluez"
 _ADAPTER = "org.bluez.Adapter1"
@@ -23,9 +24,6 @@ _RULES = (
     f"type='signal',sender='{_BLUEZ}',interface='{_BUS}.ObjectManager',member='InterfacesRemoved'",
     f"type='signal',sender='{_BLUEZ}',interface='{_BUS}.Properties',member='PropertiesChanged',arg0='{_ADAPTER}'",
 )
-
-WatchErrors = (DBusError, OSError, EOFError)
-"""What opening a watch raises where there is no system bus."""
 
 
 class BluezWatch:
@@ -37,6 +35,9 @@ class BluezWatch:
         self._bus: MessageBus | None = None
 
     async def __aenter__(self) -> Self:
+        from dbus_fast import BusType
+        from dbus_fast.aio import MessageBus
+
         self._bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
         self._bus.add_message_handler(self._on_message)
         for rule in _RULES:
@@ -52,6 +53,8 @@ class BluezWatch:
 
     async def switched_off(self) -> bool:
         """Whether the chosen adapter says that it is off; a passive scan of it would just hear nothing."""
+        from dbus_fast import DBusError, MessageType
+
         if self._adapter is None:
             return False
         with contextlib.suppress(DBusError):
@@ -63,6 +66,8 @@ class BluezWatch:
     async def _call(
         self, name: str, path: str, interface: str, member: str, signature: str, body: list[str]
     ) -> Message:
+        from dbus_fast import Message
+
         assert self._bus
         return await self._bus.call(
             Message(destination=name, path=path, interface=interface, member=member, signature=signature, body=body)
@@ -72,6 +77,17 @@ class BluezWatch:
         reason = _SIGNALS.get(message.member or "", _nothing)(message, self._adapter)
         if reason:
             self._lost(reason)
+
+
+async def open_watch(
+    stack: contextlib.AsyncExitStack, adapter: str | None, lost: Callable[[str], None]
+) -> BluezWatch | None:
+    """A watch that is open until the stack is closed; None where there is no system bus: a scan itself says so."""
+    from dbus_fast import DBusError
+
+    with contextlib.suppress(DBusError, OSError, EOFError):
+        return await stack.enter_async_context(BluezWatch(adapter, lost))
+    return None
 
 
 def _nothing(message: Message, adapter: str | None) -> str | None:

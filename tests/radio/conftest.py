@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +15,14 @@ from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
 from tests.central import SERVICES, Central, visit
+from tests.virtual_time import JumpingLoop
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop of a test: one that does not wait, but for tests of other processes (`wall_clock`)."""
+    return {"loop": asyncio.new_event_loop if item.get_closest_marker("wall_clock") else JumpingLoop}
 
 
 class Emulating(Protocol):

@@ -23,6 +23,8 @@ from bluewatt.services.simulator import DEFAULT_START, SimulatedDevice, Site
 from bluewatt.transports.virtual_air import DEFAULT_RSSI
 from bluewatt.wire.advert import decode_advertisement, parse_advertisement
 
+pytestmark = pytest.mark.wall_clock  # the other side is another process
+
 COMMAND = Path(sys.executable).with_name("bluewatt")
 SECONDS = float(os.environ.get("BLUEWATT_RADIO_SECONDS", "3"))
 

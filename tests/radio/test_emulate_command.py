@@ -22,6 +22,8 @@ from bluewatt.transports.peripheral_radio import AdapterAir
 from bluewatt.transports.virtual_bleak import VirtualAdapter
 from bluewatt.wire.advert import decode_advertisement
 
+pytestmark = pytest.mark.wall_clock  # the other side is another process
+
 START = 15.0
 
 

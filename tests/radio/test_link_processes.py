@@ -26,6 +26,8 @@ from bluewatt.transports.ble_channel import Clock
 from bluewatt.transports.ble_link import BleLink
 from bluewatt.wire.session_client import ClientSide
 
+pytestmark = pytest.mark.wall_clock  # the other side is another process
+
 PIN = "004711"
 BLUEWATT = (str(Path(sys.executable).with_name("bluewatt")),)
 

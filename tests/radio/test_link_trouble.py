@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from bluewatt.tables.gatt import Characteristic
 from bluewatt.transports.ble_central import Central, Nearby, Wanted
 from bluewatt.transports.ble_channel import Clock
 from bluewatt.transports.ble_link import BleLink
+from bluewatt.transports.monotonic import monotonic
 from bluewatt.transports.pins import parse_pin
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
@@ -124,7 +124,7 @@ async def test_a_device_that_says_nothing_from_the_start_does_not_hang_the_openi
 ) -> None:
     meddle(charger, lambda uuid, data: None)
     side = ClientSide(answer_timeout=0.2, slot_timeout=0.2)
-    clock = Clock(lambda: time.monotonic() * 10, 10)
+    clock = Clock(lambda: monotonic() * 10, 10)
     link = BleLink(Central(virtual=adapter), Wanted.of(charger.device.address), pin=PIN, side=side, clock=clock)
     async with asyncio.timeout(20), link:
         with pytest.raises(LinkTimeout):
@@ -204,9 +204,9 @@ async def test_a_device_that_says_it_takes_no_connection_is_named_before_it_is_d
             assert not found.refuses
             return msgspec.structs.replace(found, refuses=True)
 
-        async def dial(self, nearby: Nearby, lost: Callable[[Any], None]) -> Any:
+        async def dial(self, nearby: Nearby, *arguments: Any) -> Any:
             assert told, "said before it dials"
-            return await super().dial(nearby, lost)
+            return await super().dial(nearby, *arguments)
 
     wanted = Wanted.of(charger.device.address)
     async with BleLink(Refused(virtual=adapter), wanted, pin=PIN, notice=told.append) as link:

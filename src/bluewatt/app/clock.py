@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
+
+from bluewatt.transports.monotonic import monotonic
 
 FASTEST = 10_000.0
 """The fastest a site's time may run: the simulator computes all that happens on the way, an hour takes milliseconds."""
@@ -19,11 +20,11 @@ class SiteClock:
     def __init__(self, start: float, speed: float) -> None:
         self.start = start
         self.speed = speed
-        self._began = time.monotonic()
+        self._began = monotonic()
 
     def now(self) -> float:
         """The site's present, POSIX seconds."""
-        return self.start + (time.monotonic() - self._began) * self.speed
+        return self.start + max(0.0, monotonic() - self._began) * self.speed
 
     async def until(self, at: float) -> None:
         """Wait until the site's present is `at`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -12,6 +11,7 @@ import msgspec
 
 from bluewatt.errors import DeviceRefused, LinkLost, LinkTimeout
 from bluewatt.model.registers import RegisterReading
+from bluewatt.transports.monotonic import monotonic
 
 FIND = 10.0
 """Seconds to listen for a device; Victron devices advertise several times a second."""
@@ -29,7 +29,7 @@ Answer = bytes | DeviceRefused | LinkTimeout
 class Clock(msgspec.Struct, frozen=True):
     """The link's time: `now` in seconds, running `speed` times as fast as the event loop's."""
 
-    now: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = monotonic
     speed: float = 1.0
 
 

@@ -243,7 +243,7 @@ class ClientSide:
         again = [] if self.dialect_proven else [message for message in reads if message not in self._retried]
         keys = tuple(key for key, asked in overdue.items() if key != _KEEP_ALIVE_KEY and asked.message not in again)
         events: list[Event] = [Unanswered(keys)] if keys else []
-        silent = self._heard_at < min(asked.at for asked in overdue.values())
+        silent = self._heard_at <= min(asked.at for asked in overdue.values())  # a coarse clock shows no difference
         if silent and not again and (reads or self._keep_alive_answered):
             self._rescue(session)
         self._retried.difference_update(messages)

@@ -131,6 +131,20 @@ async def test_leading_zeros_count(radio: VirtualRadio, central: Central, pin: s
         assert link.family == "bmv"
 
 
+@pytest.mark.parametrize("own", [None, "654321"])
+async def test_a_pin_is_typed_for_its_device_and_the_adapter_keeps_its_own(
+    radio: VirtualRadio, adapter: VirtualAdapter, central: Central, own: str | None
+) -> None:
+    adapter.pin = own
+    async with emulated(radio, Plan(family="mppt", pin=PIN), Plan(family="orion", pin="123456")) as emulator:
+        async with link_to(central, emulator) as link:
+            assert (await link.get("battery_voltage")).value
+        assert adapter.pin == own
+        with pytest.raises(PairingFailed, match="refused the PIN"):
+            await BleLink(central, Wanted.of(emulator.running[1].device.address), pin=PIN).__aenter__()
+        assert adapter.pin == own
+
+
 async def test_a_lost_bond_is_named_and_the_new_pin_mends_it(radio: VirtualRadio, central: Central) -> None:
     async with emulated(radio, Plan(family="orion", pin=PIN)) as emulator:
         async with link_to(central, emulator):

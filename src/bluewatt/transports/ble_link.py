@@ -9,7 +9,6 @@ What every failure means stands in one sentence of `ble_words`; the protocol is 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -18,7 +17,7 @@ from typing import Self
 
 from bleak import BleakClient
 
-from bluewatt.errors import DeviceRefused, LinkLost, LinkTimeout, Malformed, PairingFailed, Unencodable
+from bluewatt.errors import DeviceRefused, LinkLost, LinkTimeout, Unencodable
 from bluewatt.model.reading import Device
 from bluewatt.model.registers import RegisterReading, RegisterValue, explain_register
 from bluewatt.tables.gatt import DATA_INSTANCE, DEFAULT_DATA_INSTANCE, KEEP_ALIVE_INSTANCE, ResultCode
@@ -26,16 +25,15 @@ from bluewatt.tables.products import family_of
 from bluewatt.tables.registers import by_key, by_metric, by_name
 from bluewatt.transports.ble_central import Central, Nearby, Wanted
 from bluewatt.transports.ble_channel import FIND, NEAREST, Answer, Channel, Clock, Stream
+from bluewatt.transports.ble_dial import Dialler, disconnect
 from bluewatt.transports.ble_pairing import Notice, pairing_of
 from bluewatt.transports.ble_shunt import ShuntChannel
 from bluewatt.transports.ble_unlock import unlock
 from bluewatt.transports.ble_vreg import VregChannel
 from bluewatt.transports.ble_words import (
     LinkErrors,
-    bond_lost,
     is_unpaired,
     link_lost,
-    not_connected,
     pin_needed,
     unknown_name,
 )
@@ -44,9 +42,6 @@ from bluewatt.wire.session_client import ClientSide
 
 RADIO_INSTANCE = KEEP_ALIVE_INSTANCE
 """The instance of the Bluetooth part: names, key, networking."""
-
-DROPS = 3
-"""Connections with a bond that end while they are set up, before the bond is taken for lost."""
 
 INDEFINITE_FIRST = frozenset({"charger"})
 """Families asked in the indefinite array dialect first: some of their devices are silent to the other (section 0, fact
@@ -92,7 +87,6 @@ class BleLink:
         self._nearest_seconds = nearest
         self._side = side
         self._clock = clock
-        self._pairing = pairing_of(central, notice)
         self._notice = notice
         self._stamp = stamp
         self._writer = writer
@@ -104,9 +98,6 @@ class BleLink:
         self._serial: str | None = None
         self._closing = False
         self._lost: LinkLost | None = None
-        self._dialling: asyncio.Task[BleakClient] | None = None
-        self._drops = 0
-        self._bonded = False
         self._streams: list[Stream] = []
 
     # who it is
@@ -140,7 +131,7 @@ class BleLink:
 
     async def __aenter__(self) -> Self:
         try:
-            async with self._central.dialling:
+            async with self._central.owner.dialling:
                 await self._connect()
             await self._begin()
         except BaseException:
@@ -161,72 +152,16 @@ class BleLink:
                 f"{self._nearby.label} says that it takes no connection now: it is probably connected to an app or"
                 " another program; trying all the same"
             )
-        bonded = await self._pairing.bonded(self._nearby)
-        if not bonded and self._pin is None:
-            # Not even dialled: BlueZ would try to pair without an agent and take twenty seconds to give up.
-            raise pin_needed(self._nearby.label)
-        try:
-            await self._connect_once(bonded=bonded)
-        except PairingFailed as error:
-            if error.reason != "bond" or self._pin is None:
-                raise
-            await self._pair_again()
-
-    async def _pair_again(self) -> None:
-        """Our bond is worth nothing to the device: drop it, hear the device again, pair."""
-        client, self._client = self._client, None
-        await self._pairing.forget(client, self.nearby)
-        await _disconnect(client)
-        wanted = Wanted(address=self.nearby.address)
-        self._nearby = await self._central.find(wanted, seconds=self._find_seconds)
-        await self._connect_once(bonded=False)
-
-    async def _connect_once(self, *, bonded: bool) -> None:
-        await self._dial(bonded=bonded)
-        assert self._client
-        if not bonded and self._pin is not None:
-            await self._pairing.pair(self._client, self.nearby, self._pin)
-        self._channel = self._make_channel(self._client)
+        dialler = Dialler(
+            self._central, pairing_of(self._central, self._notice), pin=self._pin, find=self._find_seconds,
+            make_channel=self._make_channel, lost=self._on_disconnected,
+        )  # fmt: skip
+        ready = await dialler.connect(self._nearby)
+        self._client, self._channel = ready.client, ready.channel
+        if not ready.client.is_connected:
+            raise link_lost(self._nearby.label)
         if self._writer:
             self._writer.channel = self._channel
-        await self._let_in(bonded=bonded)
-
-    async def _dial(self, *, bonded: bool) -> None:
-        self._lost, self._drops, self._bonded = None, 0, bonded
-        self._dialling = asyncio.create_task(self._central.dial(self.nearby, self._on_disconnected), name="dial")
-        try:
-            self._client = await self._dialling
-        except asyncio.CancelledError:
-            if not self._bond_refused or _asked_to_end():
-                raise
-            raise bond_lost(self.nearby.label) from None
-        except LinkErrors as error:
-            # It was heard a moment ago; that a connection with a bond fails most likely means that the bond is lost.
-            if bonded and not isinstance(error, TimeoutError):
-                raise bond_lost(self.nearby.label) from error
-            raise not_connected(self.nearby.label, error) from error
-
-    @property
-    def _bond_refused(self) -> bool:
-        """Whether the device dropped connection after connection while it was dialled with the bond.
-
-        BlueZ would go on trying for a minute: to it, this looks like bad reception.
-        """
-        return self._bonded and self._drops >= DROPS
-
-    async def _let_in(self, *, bonded: bool) -> None:
-        """The first protected read shows whether the device lets us in."""
-        assert self._channel
-        try:
-            async with asyncio.timeout(FIND):
-                await self._channel.read_header()
-        except (Malformed, *LinkErrors) as error:
-            name = self.nearby.label
-            if isinstance(error, TimeoutError):
-                raise not_connected(name, error) from error
-            if is_unpaired(error) or isinstance(error, Malformed):
-                raise (bond_lost(name) if bonded else pin_needed(name)) from error
-            raise (bond_lost(name) if bonded and self._lost else link_lost(name)) from error
 
     def _make_channel(self, client: BleakClient) -> Channel:
         name = self.nearby.label
@@ -263,15 +198,11 @@ class BleLink:
         if self._channel:
             await self._channel.close()
         client, self._client = self._client, None
-        await _disconnect(client)
+        await disconnect(client)
         for stream in self._streams:
             stream.end(LinkLost(f"the connection to {self._wanted} was closed"))
 
     def _on_disconnected(self, client: BleakClient) -> None:
-        if self._client is None:
-            self._drops += 1
-            if self._bond_refused and self._dialling:
-                self._dialling.cancel()
         if self._closing or client is not self._client:
             return
         self._lost = link_lost(self.nearby.label)
@@ -384,15 +315,3 @@ def _goes_on(found: object, turn: int, tries: Sequence[Place]) -> bool:
     if turn >= len(tries):
         return False
     return turn == 0 or (isinstance(found, DeviceRefused) and found.code == ResultCode.UNKNOWN_REGISTER)
-
-
-async def _disconnect(client: BleakClient | None) -> None:
-    with contextlib.suppress(*LinkErrors):
-        if client:
-            await client.disconnect()
-
-
-def _asked_to_end() -> bool:
-    """Whether the running task was cancelled itself, not just what it waits for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -74,10 +74,13 @@ class VirtualPairing:
 
     async def pair(self, client: BleakClient, nearby: Nearby, pin: str) -> None:
         """Pair; the stack names what failed."""
-        self._adapter.pin = pin
-        with _translated(nearby.label):
-            async with asyncio.timeout(PAIRING):
-                await client.pair()
+        own, self._adapter.pin = self._adapter.pin, pin
+        try:
+            with _translated(nearby.label):
+                async with asyncio.timeout(PAIRING):
+                    await client.pair()
+        finally:
+            self._adapter.pin = own  # the PIN of one device is not typed for another
 
     async def forget(self, client: BleakClient | None, nearby: Nearby) -> None:
         """Delete the bond from the key store."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 
 from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
@@ -19,7 +20,17 @@ _UNPAIRED = frozenset({0x05, 0x08, 0x0C, 0x0E, 0x0F})
 0x0E was seen in place of 0x05 (protocol pages victronconnect-gatt, section 3, and smartshunt-gatt, section 3).
 """
 
+_BOND_DENIED = frozenset({0x05, 0x0C, 0x0F})
+"""ATT errors that say that a bond is worth nothing: authentication, key size, encryption."""
+
+_BOND_DENIED_DBUS = frozenset({"org.bluez.Error.AuthenticationFailed", "org.bluez.Error.AuthenticationRejected"})
+_NOT_PERMITTED, _NOT_PAIRED = "org.bluez.Error.NotPermitted", "not paired"
+_BOND_DENIED_WORDS = ("PIN_OR_KEY_MISSING", "AUTHENTICATION_FAILURE", "KEY-MISSING")
+"""In what bumble and BlueZ say of a link that could not be encrypted with the key of the bond."""
+
 _UNPAIRED_DBUS = frozenset({"org.bluez.Error.NotPermitted", "org.bluez.Error.NotAuthorized"})
+
+_ATT_CODE = re.compile(r"ATT error: (0x[0-9a-fA-F]{2})")
 
 _CODES = {
     ResultCode.UNKNOWN_REGISTER: "it does not have it",
@@ -44,6 +55,30 @@ def is_unpaired(error: BaseException) -> bool:
     return isinstance(error, BleakDBusError) and (
         error.dbus_error in _UNPAIRED_DBUS or "0x0e" in str(error).lower() or "0x05" in str(error).lower()
     )
+
+
+def denies_bond(error: BaseException) -> bool:
+    """Whether an error, or what caused it, says in so many words that the other side has not our bond (any more)."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if _says_no_bond(cause):
+            return True
+        cause = cause.__cause__
+    return False
+
+
+def _says_no_bond(error: BaseException) -> bool:
+    if isinstance(error, BleakGATTProtocolError):
+        return int(error.code) in _BOND_DENIED
+    if isinstance(error, BleakDBusError):
+        if error.dbus_error == _NOT_PERMITTED:  # also what cannot be read by anybody
+            return _NOT_PAIRED in str(error).lower()
+        if error.dbus_error in _BOND_DENIED_DBUS:
+            return True
+        code = _ATT_CODE.search(str(error))
+        if code and int(code[1], 16) in _BOND_DENIED:
+            return True
+    return isinstance(error, BleakError) and any(word in str(error).upper() for word in _BOND_DENIED_WORDS)
 
 
 def pin_needed(name: str) -> PairingFailed:
@@ -71,12 +106,24 @@ def bond_lost(name: str) -> PairingFailed:
     )
 
 
+def closed_to_bond(name: str) -> LinkLost:
+    """The device is connected, the bond served, and it still does not show its values. No proof of anything."""
+    return LinkLost(
+        f"{name} shows nothing, though it is paired with this computer: try again; if its PIN was changed or its"
+        " pairings were erased, remove it from this computer's Bluetooth settings and give its PIN with --pin"
+    )
+
+
 def not_connected(name: str, error: BaseException) -> LinkError:
     """The device was heard and dialling it failed."""
     if isinstance(error, TimeoutError) or "timed out" in str(error).lower() or "timeout" in str(error).lower():
         return LinkTimeout(
             f"{name} was heard and does not take the connection: it is at the edge of the range, or another phone or"
             " program connected to it at this moment"
+        )
+    if "inprogress" in str(error).lower().replace(" ", ""):
+        return LinkLost(
+            f"{name} is being dialled already, by another program or a try that has not ended: wait a moment, try again"
         )
     return LinkLost(
         f"the connection to {name} could not be set up: {str(error) or type(error).__name__}; go nearer and try again"

@@ -1,0 +1,190 @@
+"""A connection with a device that was heard: dial it, pair or use the bond, and be let in.
+
+A bond is the user's, and a device out of reach looks much like one that forgot us. So a bond counts as lost on evidence
+only: the device or the system refused it in so many words (`denies_bond`), or DROPS links in a row were up and then cut
+by the other side. A time-out, a busy adapter, services that could not be listed are what they are; the bond stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from bleak import BleakClient
+from bleak.exc import BleakError, BleakGATTProtocolError
+
+from bluewatt.errors import LinkLost, Malformed, PairingFailed
+from bluewatt.transports.ble_central import Central, Nearby, Wanted
+from bluewatt.transports.ble_channel import FIND, Channel
+from bluewatt.transports.ble_pairing import Pairing
+from bluewatt.transports.ble_words import (
+    LinkErrors,
+    bond_lost,
+    closed_to_bond,
+    denies_bond,
+    is_unpaired,
+    link_lost,
+    not_connected,
+    pin_needed,
+)
+
+DROPS = 3
+"""Links in a row that were up and cut by the device before it let us in, after which its bond is taken for lost."""
+
+
+class Connected(msgspec.Struct, frozen=True):
+    """What a successful dialling leaves behind."""
+
+    client: BleakClient
+    channel: Channel
+
+
+class _Dropped(LinkLost):
+    """The link was up, with a bond, and the device cut it before it let us in."""
+
+
+class Dialler:
+    """Sets up connections with one device; `connect` may be called again.
+
+    `make_channel` names the service of a connected client, `lost` is told of a connection that ends once it is set up.
+    """
+
+    def __init__(
+        self,
+        central: Central,
+        pairing: Pairing,
+        *,
+        pin: str | None,
+        find: float,
+        make_channel: Callable[[BleakClient], Channel],
+        lost: Callable[[BleakClient], None],
+    ) -> None:
+        self._central = central
+        self._pairing = pairing
+        self._pin = pin
+        self._find = find
+        self._make_channel = make_channel
+        self._lost = lost
+        self._drops = 0
+        self._client: BleakClient | None = None
+
+    async def connect(self, nearby: Nearby) -> Connected:
+        """Connect and be let in; PairingFailed, LinkLost or LinkTimeout say why not."""
+        bonded = await self._pairing.bonded(nearby)
+        if not bonded and self._pin is None:
+            # Not even dialled: BlueZ would try to pair without an agent and take twenty seconds to give up.
+            raise pin_needed(nearby.label)
+        try:
+            return await (self._with_bond(nearby) if bonded else self._once(nearby, bonded=False))
+        except PairingFailed as error:
+            if error.reason != "bond" or self._pin is None:
+                await self._hang_up()
+                raise
+            return await self._pair_again(nearby)
+        except BaseException:
+            await self._hang_up()
+            raise
+
+    async def _with_bond(self, nearby: Nearby) -> Connected:
+        """Connect, again where the link dropped: the first drop is bad reception, DROPS of them are a lost bond."""
+        self._drops = 0
+        while True:
+            try:
+                return await self._once(nearby, bonded=True)
+            except _Dropped:
+                await self._hang_up()
+
+    async def _pair_again(self, nearby: Nearby) -> Connected:
+        """Our bond is worth nothing to the device: drop it, hear the device again, pair."""
+        client, self._client = self._client, None
+        await self._pairing.forget(client, nearby)
+        await disconnect(client)
+        heard = await self._central.find(Wanted(address=nearby.address), seconds=self._find)
+        return await self._once(heard, bonded=False)
+
+    async def _once(self, nearby: Nearby, *, bonded: bool) -> Connected:
+        client = self._client = await self._dial(nearby, bonded=bonded)
+        if not bonded and self._pin is not None:
+            await self._pairing.pair(client, nearby, self._pin)
+        channel = self._make_channel(client)
+        await self._let_in(client, channel, nearby.label, bonded=bonded)
+        self._client = None
+        return Connected(client, channel)
+
+    async def _dial(self, nearby: Nearby, *, bonded: bool) -> BleakClient:
+        dialling = self._watched(nearby.label, bonded=bonded)
+        try:
+            return await self._central.dial(nearby, self._on_disconnected, dialling)
+        except LinkErrors as error:
+            if bonded and denies_bond(error):
+                raise bond_lost(nearby.label) from error
+            raise not_connected(nearby.label, error) from error
+
+    def _watched(self, name: str, *, bonded: bool) -> type[BleakClient]:
+        """The class that dials, made to tell of each try: the libraries try often and keep why to themselves."""
+        base: Any = self._central.client_class
+        dialler = self
+
+        class Watched(base):  # type: ignore[misc] # whichever class records what passes
+            async def connect(self, *arguments: Any, **options: Any) -> None:
+                dialler._was_up = False
+                try:
+                    await super().connect(*arguments, **options)
+                except BleakError as error:
+                    # After a time-out it is this side that hangs up: that is an OSError, and no drop.
+                    if bonded:
+                        dialler._judge(name, error)
+                    raise
+
+        return Watched
+
+    def _judge(self, name: str, error: BleakError) -> None:
+        """Raise PairingFailed where this failed try shows, with those before, that the device has lost its bond."""
+        if denies_bond(error):
+            raise bond_lost(name) from error
+        if self._was_up and not isinstance(error, BleakGATTProtocolError):
+            self._count_drop(name)
+
+    _was_up = False
+    """Whether the link of the present try was up and ended."""
+
+    def _count_drop(self, name: str) -> None:
+        self._drops += 1
+        if self._drops >= DROPS:
+            raise bond_lost(name)
+
+    async def _let_in(self, client: BleakClient, channel: Channel, name: str, *, bonded: bool) -> None:
+        """The first protected read shows whether the device lets us in."""
+        try:
+            async with asyncio.timeout(FIND):
+                await channel.read_header()
+        except (Malformed, *LinkErrors) as error:
+            if isinstance(error, TimeoutError):
+                raise not_connected(name, error) from error
+            if not bonded:
+                no_pin = is_unpaired(error) or isinstance(error, Malformed)
+                raise (pin_needed if no_pin else link_lost)(name) from error
+            if denies_bond(error):
+                raise bond_lost(name) from error
+            if not client.is_connected:
+                self._count_drop(name)
+                raise _Dropped(str(link_lost(name))) from error
+            raise closed_to_bond(name) from error
+
+    def _on_disconnected(self, client: BleakClient) -> None:
+        self._was_up = True
+        self._lost(client)
+
+    async def _hang_up(self) -> None:
+        client, self._client = self._client, None
+        await disconnect(client)
+
+
+async def disconnect(client: BleakClient | None) -> None:
+    """Hang up, if there is a connection; that it ended meanwhile is fine."""
+    with contextlib.suppress(*LinkErrors):
+        if client:
+            await client.disconnect()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Self
 from bluewatt.model.reading import Frame
 
 if TYPE_CHECKING:
-    from bluewatt.transports.ble_scan import BleSource, Mode, ScanCounters
+    from bluewatt.transports.ble_adapter import Mode
+    from bluewatt.transports.ble_scan import BleSource, ScanCounters
 
 
 class ScanningSource(ABC):

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
-from bleak import BleakClient, BleakScanner
-from bleak.args.bluez import BlueZClientArgs, BlueZScannerArgs
+from bleak import BleakClient
+from bleak.args.bluez import BlueZClientArgs
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
@@ -26,6 +26,7 @@ from bluewatt.errors import DeviceNotFound, KeyProblem
 from bluewatt.model.keys import normal_address
 from bluewatt.tables.gatt import COMPANY_ID, DATA_SERVICE, SECOND_DATA_SERVICE, SHUNT_SERVICE
 from bluewatt.tables.products import product_name
+from bluewatt.transports.ble_adapter import Adapter, owner_of
 from bluewatt.transports.ble_channel import FIND, NEAREST
 from bluewatt.transports.ble_errors import AdapterErrors, adapter_unavailable
 from bluewatt.wire.advert import refuses_connections
@@ -107,13 +108,19 @@ class Central:
     def __init__(self, adapter: str | None = None, *, virtual: VirtualAdapter | None = None) -> None:
         self.adapter = adapter
         self.virtual = virtual
-        self.dialling = asyncio.Lock()
-        """One connection is set up at a time."""
+        self._owner: Adapter | None = None
         self.origin = f"ble:{adapter or ''}" if virtual is None else "virtual:"
         self.client_class: type[BleakClient] = BleakClient
         """What dials; another class records what passes."""
         self.one_of_a_name = False
         """Whether a part of a name that fits several devices names none of them: for who wants to write."""
+
+    @property
+    def owner(self) -> Adapter:
+        """Who owns the adapter, with whom this central shares its scans and its turn to dial."""
+        if self._owner is None:
+            self._owner = owner_of(self.adapter, self.virtual.scanner if self.virtual else None)
+        return self._owner
 
     async def find(self, wanted: Wanted, *, seconds: float = FIND, nearest: float = NEAREST) -> Nearby:
         """The device wanted, as soon as it is heard, or the strongest of `nearest` seconds.
@@ -145,36 +152,38 @@ class Central:
             arrived.set()
 
         try:
-            async with self._scanner(heard):
-                await _wait(arrived, seconds)
-                if found and (wanted.nearest or self._names_one(wanted)):
-                    await asyncio.sleep(nearest)
+            await self.owner.listen("active", heard)
+            await _wait(arrived, seconds)
+            if found and (wanted.nearest or self._names_one(wanted)):
+                await asyncio.sleep(nearest)
         except AdapterErrors as error:
             raise adapter_unavailable(error, self.adapter) from error
+        finally:
+            await self.owner.leave(heard)
         if not found:
             raise DeviceNotFound(_not_heard(wanted, seconds, strangers))
         return list(found.values())
 
-    def _scanner(self, heard: Callable[[BLEDevice, AdvertisementData], None]) -> BleakScanner:
-        if self.virtual:
-            return BleakScanner(heard, backend=self.virtual.scanner)
-        bluez = BlueZScannerArgs(adapter=self.adapter) if self.adapter else BlueZScannerArgs()
-        return BleakScanner(heard, bluez=bluez)
+    async def dial(
+        self, nearby: Nearby, lost: Callable[[BleakClient], None], client_class: type[BleakClient] | None = None
+    ) -> BleakClient:
+        """A connected client with its services; raises what bleak raises, TimeoutError too, when every try failed.
 
-    async def dial(self, nearby: Nearby, lost: Callable[[BleakClient], None]) -> BleakClient:
-        """A connected client with its services; raises what bleak raises, TimeoutError too, when every try failed."""
+        `client_class` dials in place of the central's own.
+        """
+        made_by = client_class or self.client_class
         if self.virtual:
-            return await self._dial_virtual(nearby, lost)
+            return await self._dial_virtual(nearby, lost, made_by)
         bluez = BlueZClientArgs(adapter=self.adapter) if self.adapter else BlueZClientArgs()
         return await establish_connection(
-            self.client_class, nearby.handle, nearby.label, lost, TRIES, use_services_cache=False, bluez=bluez
+            made_by, nearby.handle, nearby.label, lost, TRIES, use_services_cache=False, bluez=bluez
         )
 
-    async def _dial_virtual(self, nearby: Nearby, lost: Callable[[BleakClient], None]) -> BleakClient:
+    async def _dial_virtual(
+        self, nearby: Nearby, lost: Callable[[BleakClient], None], made_by: type[BleakClient]
+    ) -> BleakClient:
         assert self.virtual
-        client = self.client_class(
-            nearby.handle, disconnected_callback=lost, backend=self.virtual.client, timeout=DIAL / TRIES
-        )
+        client = made_by(nearby.handle, disconnected_callback=lost, backend=self.virtual.client, timeout=DIAL / TRIES)
         for left in reversed(range(TRIES)):
             try:
                 await client.connect()

@@ -14,6 +14,7 @@ _SENTENCES = {
     "bus": "the system bus cannot be reached; start D-Bus, or share /run/dbus/system_bus_socket with the container",
     "role": "the Bluetooth adapter{adapter} cannot scan for low-energy devices; choose another adapter",
     "busy": "the Bluetooth adapter{adapter} is busy; end other programs that scan, or restart the Bluetooth service",
+    "stuck": "the Bluetooth adapter{adapter} does not answer; restart the Bluetooth service, or replug the adapter",
     "unknown": "the Bluetooth adapter{adapter} cannot be used: {detail}",
 }
 
@@ -58,6 +59,8 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, BleakDBusError):
         not_started = error.dbus_error.startswith("org.freedesktop.DBus.Error.Spawn.")
         return "service" if not_started else _DBUS_NAMES.get(error.dbus_error, "unknown")
+    if isinstance(error, TimeoutError):
+        return "stuck"
     if isinstance(error, PermissionError):
         return "permission"
     if isinstance(error, (OSError, EOFError)):

@@ -19,12 +19,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import msgspec
 from bleak import BleakScanner
-from bleak.args.bluez import BlueZScannerArgs, OrPattern
-from bleak.assigned_numbers import AdvertisementDataType
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason
@@ -33,11 +31,10 @@ from bluewatt.errors import AdapterUnavailable
 from bluewatt.model.reading import Frame
 from bluewatt.model.recent import Recent
 from bluewatt.tables.gatt import COMPANY_ID
+from bluewatt.transports.ble_adapter import Adapter, Mode, owner_of
 from bluewatt.transports.ble_errors import AdapterErrors, adapter_unavailable
-from bluewatt.transports.ble_watch import BluezWatch, WatchErrors
-
-Mode = Literal["passive", "active"]
-"""How a scanner listens: passive only hears, active also asks each device for its scan response (the name)."""
+from bluewatt.transports.ble_watch import BluezWatch, open_watch
+from bluewatt.transports.monotonic import monotonic
 
 SILENCE = 90.0
 """Seconds without any advertisement after which the scanner is rebuilt."""
@@ -49,7 +46,6 @@ kernel goes on with the dead service's discovery for up to ten and lets nobody e
 _RETRY = 0.25  # seconds between two tries
 
 _NO_RSSI = -127  # bleak's word for "BlueZ has none"
-_OUR_COMPANY = OrPattern(0, AdvertisementDataType.MANUFACTURER_SPECIFIC_DATA, COMPANY_ID.to_bytes(2, "little"))
 
 
 class ScanCounters(msgspec.Struct):
@@ -96,6 +92,7 @@ class BleSource:
         self._patience = patience
         self._capacity = capacity
         self._clock = clock
+        self._owner: Adapter | None = None
         self._scanner: BleakScanner | None = None
         self._frames: deque[Frame] = deque()
         self._arrived = asyncio.Event()
@@ -106,9 +103,9 @@ class BleSource:
         self._open = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        self._owner = owner_of(self.adapter, self._backend)
         if self._on_bluez():
-            with contextlib.suppress(*WatchErrors):  # where there is no bus the scan itself says so
-                self._watch = await self._open.enter_async_context(BluezWatch(self.adapter, self._on_lost))
+            self._watch = await open_watch(self._open, self.adapter, self._on_lost)
         try:
             await self._start()
         except BaseException:
@@ -119,7 +116,8 @@ class BleSource:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stop()
+        if self._owner:
+            await self._owner.leave(self._heard)
         await self._open.aclose()
 
     def __aiter__(self) -> Self:
@@ -128,9 +126,9 @@ class BleSource:
     async def __anext__(self) -> Frame:
         while not self._frames:
             self._arrived.clear()
-            if self._lost or time.monotonic() - self._last_heard >= self._silence:
+            if self._lost or monotonic() - self._last_heard >= self._silence:
                 await self._rebuild()
-            left = self._last_heard + self._silence - time.monotonic()
+            left = self._last_heard + self._silence - monotonic()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(left, 0)):
                     await self._arrived.wait()
@@ -142,15 +140,16 @@ class BleSource:
 
     async def _rebuild(self) -> None:
         self.counters.rebuilds += 1
-        await self._stop()
-        give_up = time.monotonic() + self._patience
+        if self._owner and self._scanner:
+            await self._owner.renew(self._scanner)
+        give_up = monotonic() + self._patience
         while True:
             self._lost = False  # a loss told while starting counts again
             try:
                 return await self._start()
             except AdapterUnavailable:
                 self._lost = True
-                if time.monotonic() >= give_up:
+                if monotonic() >= give_up:
                     raise
             await asyncio.sleep(_RETRY)
 
@@ -161,7 +160,7 @@ class BleSource:
             await self._scan("passive", "asked for")
         else:
             await self._prefer_passive()
-        self._last_heard = time.monotonic()
+        self._last_heard = monotonic()
 
     def _why_active(self) -> str:
         return "names need scan responses" if self._backend else f"bleak has no filtered passive scan on {sys.platform}"
@@ -178,32 +177,19 @@ class BleSource:
             await self._scan("active", f"no passive scan: {error.__cause__}")
 
     async def _scan(self, mode: Mode, reason: str) -> None:
-        scanner = self._build(mode)
+        assert self._owner
         try:
             if self._watch and await self._watch.switched_off():
                 raise BleakBluetoothNotAvailableError("powered off", BleakBluetoothNotAvailableReason.POWERED_OFF)
-            await scanner.start()
+            self._scanner = await self._owner.listen(mode, self._heard)
         except AdapterErrors as error:
             raise adapter_unavailable(error, self.adapter) from error
-        self._scanner, self.mode, self.mode_reason = scanner, mode, reason
-
-    def _build(self, mode: Mode) -> BleakScanner:
-        bluez = BlueZScannerArgs(or_patterns=[_OUR_COMPANY]) if mode == "passive" else BlueZScannerArgs()
-        if self.adapter:
-            bluez["adapter"] = self.adapter
-        return BleakScanner(self._heard, scanning_mode=mode, bluez=bluez, backend=self._backend)
-
-    async def _stop(self) -> None:
-        scanner, self._scanner = self._scanner, None
-        # Stopping a scan that died raises: it is stopped, which is what we wanted.
-        with contextlib.suppress(*AdapterErrors, asyncio.TimeoutError):
-            if scanner:
-                await scanner.stop()
+        self.mode, self.mode_reason = mode, reason
 
     def _heard(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
         if advertisement.rssi == _NO_RSSI:
             return  # BlueZ forgetting the signal strength when a scan stops, with the bytes of long ago
-        self._last_heard = time.monotonic()
+        self._last_heard = monotonic()
         self.counters.heard += 1
         payload = advertisement.manufacturer_data.get(COMPANY_ID)
         if payload is None:

@@ -79,6 +79,9 @@ class VirtualAdapter:
         self.scanner = type("VirtualScanner", (_Scanner,), {"adapter": self})
         self.client = type("VirtualClient", (_Client,), {"adapter": self})
         self._key_store = key_store
+        self.scans: dict[BaseBleakScanner, bool] = {}
+        """The scanners that run, each with whether it is active."""
+        self._scanning = asyncio.Lock()
         self.connecting = asyncio.Lock()
         """One connection is set up at a time, as on a real adapter."""
 
@@ -101,6 +104,15 @@ class VirtualAdapter:
             if self.device.scanning:
                 await self.device.stop_scanning()
             await self.device.power_off()
+
+    async def scan(self) -> None:
+        """Scan as the scanners that run want it: until the last has stopped, actively while one of them is active."""
+        async with self._scanning:
+            device, active = self.device, any(self.scans.values())
+            if device.scanning and (not self.scans or device.scanning_is_passive == active):
+                await device.stop_scanning()
+            if self.scans and not device.scanning:
+                await device.start_scanning(active=active, filter_duplicates=False)
 
     def _pairing_config(self, connection: Connection) -> PairingConfig:
         # The random identity files the bond under the address the adapter reconnects with.
@@ -142,13 +154,14 @@ class _Scanner(BaseBleakScanner):
         self.seen_devices = {}
         device = self.adapter.device
         device.on(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
-        await _translated(device.start_scanning(active=self._active, filter_duplicates=False))
+        self.adapter.scans[self] = self._active
+        await _translated(self.adapter.scan())
 
     async def stop(self) -> None:
         device = self.adapter.device
         device.remove_listener(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
-        if device.scanning:
-            await _translated(device.stop_scanning())
+        self.adapter.scans.pop(self, None)
+        await _translated(self.adapter.scan())
 
     def _on_advertisement(self, heard: Advertisement) -> None:
         uuids = _service_uuids(heard.data)

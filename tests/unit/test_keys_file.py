@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import os
 import stat
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from bluewatt.cli import main
-from bluewatt.cli.linked import pins_path
+from bluewatt.cli.linked import find_pin, pins_path
 from bluewatt.config import settings_path
 from bluewatt.errors import ConfigError, KeyProblem
-from bluewatt.folders import config_folder
+from bluewatt.folders import config_folder, state_folder
 from bluewatt.model.keys import KeyRing
-from bluewatt.services.keys import default_path, gather_keys, load_keys, load_networks, named_keys, save_key
-from bluewatt.wire.cipher import Key
+from bluewatt.services.keys import (
+    default_path,
+    gather_keys,
+    gather_networks,
+    gather_pins,
+    holds_other_key,
+    load_keys,
+    load_networks,
+    named_keys,
+    save_key,
+    save_network,
+)  # fmt: skip
+from bluewatt.wire.cipher import Key, parse_key
+from bluewatt.wire.vesmart import Network
 
 ADDRESS, OTHER = "AA:BB:CC:DD:EE:FF", "11:22:33:44:55:66"
 HEX = "00112233445566778899aabbccddeeff"
@@ -84,9 +97,11 @@ def test_the_place_of_the_file() -> None:
 
 
 def test_no_file_at_the_default_place_is_no_keys_a_named_one_must_be_there(path: Path) -> None:
-    assert named_keys(environ={"BLUEWATT_KEYS_FILE": str(path)}) == []
-    with pytest.raises(ConfigError, match="No such file"):
-        named_keys(path=path, environ={})
+    assert named_keys(environ={"XDG_CONFIG_HOME": str(path.parent)}) == []
+    for arguments in ({"path": path, "environ": {}}, {"environ": {"BLUEWATT_KEYS_FILE": str(path)}}):
+        for gather in (named_keys, gather_networks, gather_pins):
+            with pytest.raises(ConfigError, match=r"cannot read the key file .*: No such file"):
+                gather(**arguments)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
@@ -167,7 +182,7 @@ def test_saving_makes_a_file_for_its_owner_alone_and_keeps_the_rest(tmp_path: Pa
     )
     save_key(OTHER, THIRD, path)
     save_key(ADDRESS, SECOND, path)
-    assert load_keys(path) == [(OTHER, THIRD), (ADDRESS, SECOND)]
+    assert load_keys(path) == [(ADDRESS, SECOND), (OTHER, THIRD)]
     assert 'pin = "000123"' in path.read_text("utf-8").replace('"pin"', "pin")
     assert sorted(path.parent.iterdir()) == [path]
 
@@ -185,7 +200,7 @@ def test_a_folder_that_cannot_be_written_is_a_configuration_error(tmp_path: Path
 
 
 def test_the_ring_of_nothing_is_empty() -> None:
-    assert len(gather_keys(environ={"BLUEWATT_KEYS_FILE": "/nowhere/at/all"})) == len(KeyRing()) == 0
+    assert len(gather_keys(environ={"XDG_CONFIG_HOME": "/nowhere/at/all"})) == len(KeyRing()) == 0
 
 
 def test_keys_settings_and_pins_live_in_one_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -193,3 +208,132 @@ def test_keys_settings_and_pins_live_in_one_folder(monkeypatch: pytest.MonkeyPat
     for name in ("BLUEWATT_KEYS_FILE", "BLUEWATT_CONFIG", "BLUEWATT_PINS_FILE"):
         monkeypatch.delenv(name, raising=False)
     assert {default_path().parent, settings_path().parent, pins_path().parent} == {config_folder()}
+
+
+HAND_WRITTEN = {
+    "short": (f"# mine\n'{ADDRESS}' = '{HEX}'  # aft\n\n# the rest\nunassigned = [\n  '{THIRD.hex()}', # new\n]\n", 1),
+    "table": (f'# mine\r\n[ "{ADDRESS}" ]  # aft\r\nname = "a # b"\r\n  key = "{HEX}" # kept\r\n# end', 1),
+    "no key yet": (f'["{OTHER}"]\nkey = "{HEX}"\n# mine\n[ "aa-bb-cc-dd-ee-ff" ] # aft\npin = "000123"\n# end\n', 0),
+    "inline": (f'x = 1\n"{ADDRESS}" = {{ name = "n", key = "{HEX}" }} # aft\n[networks]\n"1A2B" = "{HEX}"\n', 1),
+    "dotted": (f'"{ADDRESS}".key = "{HEX}"\n"{ADDRESS}".name = "aft" # mine\n', 1),
+    "not there": (f'# mine\n\n["{OTHER}"] # {ADDRESS}\nkey = "{HEX}"', 0),
+    "a text like an entry": (f"[\"{OTHER}\"]\nname = '''\n\"{ADDRESS}\" = \"{HEX}\"\n'''\n# mine\n", 0),
+}
+
+
+@pytest.mark.parametrize(("text", "replaced"), HAND_WRITTEN.values(), ids=HAND_WRITTEN)
+def test_a_key_is_saved_into_a_file_as_its_owner_wrote_it(path: Path, text: str, replaced: int) -> None:
+    path.write_bytes(text.encode())
+    path.chmod(0o600)
+    before = tomllib.loads(text)
+    assert holds_other_key(ADDRESS, SECOND, path) is bool(replaced)
+    save_key(ADDRESS, SECOND, path)
+    after = path.read_bytes().decode()
+    changed = [line for line in after.split("\n") if line not in text.split("\n")]
+    kept = [line for line in text.split("\n") if line in after.split("\n")]
+    assert len(text.split("\n")) - len(kept) == replaced, "more lines changed than the one with the key"
+    assert [line.replace(SECOND.hex(), HEX) for line in changed if SECOND.hex() in line] != []
+    assert sum(f'# replaced: key = "{HEX}"' in line for line in changed) == replaced
+    said = tomllib.loads(after)
+    found = next(said[name] for name in said if name.replace("-", ":").upper() == ADDRESS)
+    assert (found if isinstance(found, str) else found["key"]) == SECOND.hex()
+    others = {name: entry for name, entry in said.items() if entry is not found}
+    assert others == {name: entry for name, entry in before.items() if name in others}
+    once = path.read_bytes()
+    save_key(ADDRESS, SECOND, path)
+    assert (path.read_bytes(), holds_other_key(ADDRESS, SECOND, path)) == (once, False)
+
+
+def test_a_layout_that_cannot_be_changed_is_left_and_told(path: Path) -> None:
+    text = f'"{ADDRESS}" = "\\u0030{HEX[1:]}"\n'
+    with pytest.raises(ConfigError, match="cannot be changed as it is") as told:
+        save_key(ADDRESS, SECOND, write(path, text))
+    assert path.read_text("utf-8") == text
+    assert HEX not in str(told.value)
+
+
+def test_the_key_of_a_network_is_saved_in_the_same_way(path: Path) -> None:
+    write(path, f'# mine\n[networks] # boats\n"1a2b" = "{HEX}" # old boat\n')
+    save_network(Network.of("1A2B", SECOND), path)
+    save_network(Network.of("77AA", THIRD, 'the "new" one'), path)
+    found = {one.network_id.hex(): (one.key, one.name) for one in load_networks(path)}
+    assert found == {"1a2b": (SECOND, ""), "77aa": (THIRD, 'the "new" one')}
+    assert path.read_text("utf-8").startswith(
+        f'# mine\n[networks] # boats\n# replaced: key = "{HEX}"\n"1a2b" = "{SECOND.hex()}" # old boat\n'
+    )
+
+
+def test_a_short_key_takes_no_digit_from_a_whole_one(path: Path) -> None:
+    write(path, f'"{ADDRESS}" = "{HEX}" # mine\n')
+    save_key(ADDRESS, parse_key(HEX[1:]), path)
+    assert load_keys(path) == [(ADDRESS, KEY)]
+    write(path, f'"{ADDRESS}" = "{HEX[1:]}" # mine\n')
+    assert not holds_other_key(ADDRESS, KEY, path)
+    save_key(ADDRESS, KEY, path)
+    assert path.read_text("utf-8") == f'"{ADDRESS}" = "{HEX}" # mine\n'
+
+
+def test_a_link_to_the_key_file_stays(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.toml"
+    link.symlink_to(write(path, ""))
+    save_key(ADDRESS, KEY, link)
+    assert (link.is_symlink(), load_keys(path)) == (True, [(ADDRESS, KEY)])
+
+
+def test_an_import_says_what_it_replaces(path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write(path, f'# mine\n"{ADDRESS}" = "{HEX}"\n"{OTHER}" = "{SECOND.hex()}"\n')
+    given = tmp_path / "list.txt"
+    given.write_text(f"{ADDRESS}@{THIRD.hex()}\n{OTHER}@{SECOND.hex()}\n")
+    assert main(["key", "--import", str(given), "--keys", str(path)]) == 0
+    said = capfd.readouterr().out
+    assert said.count("replaced") == 1
+    assert f"{ADDRESS}: replaced" in said
+    assert path.read_text("utf-8") == (
+        f'# mine\n# replaced: key = "{HEX}"\n"{ADDRESS}" = "{THIRD.hex()}"\n"{OTHER}" = "{SECOND.hex()}"\n'
+    )
+
+
+def test_a_pin_in_the_key_file_is_read(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write(path, f'["{ADDRESS}"]\npin = "014916"\nname = "Aft shunt"\n[networks]\n"1A2B" = "{HEX}"\n')
+    monkeypatch.setenv("BLUEWATT_KEYS_FILE", str(path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for name in ("BLUEWATT_PIN", "BLUEWATT_PINS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    assert [find_pin(who, None) for who in (ADDRESS.lower(), "aft SHUNT", OTHER)] == ["014916", "014916", None]
+    write(tmp_path / "pins.toml", f'"{ADDRESS}" = "222222"\n')
+    monkeypatch.setenv("BLUEWATT_PINS_FILE", str(tmp_path / "pins.toml"))
+    assert find_pin(ADDRESS, None) == "222222"
+    monkeypatch.setenv("BLUEWATT_PINS_FILE", str(tmp_path / "none"))
+    with pytest.raises(ConfigError, match="BLUEWATT_PINS_FILE names"):
+        find_pin(ADDRESS, None)
+
+
+@pytest.mark.parametrize("pin", ["73915", '"73915"', '"7391x5"', "true", '"7391556"'])
+def test_a_pin_that_is_none_is_refused_without_it(path: Path, pin: str) -> None:
+    write(path, f'["{ADDRESS}"]\nkey = "{HEX}"\npin = {pin}\n')
+    for load in (load_keys, gather_pins):
+        with pytest.raises(ConfigError, match="no text of six digits") as told:
+            load(path)
+        assert pin.strip('"') not in str(told.value)
+
+
+@pytest.mark.parametrize("home", [None, "", "here"])
+def test_no_home_is_a_matter_of_configuration(
+    monkeypatch: pytest.MonkeyPatch, home: str | None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "APPDATA", "LOCALAPPDATA", "BLUEWATT_KEYS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    if home is None:
+        monkeypatch.delenv("HOME", raising=False)
+
+        def unknown(cls: type[Path]) -> Path:
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.setattr(Path, "home", classmethod(unknown))
+    else:
+        monkeypatch.setenv("HOME", home)
+    for folder in (config_folder, state_folder):
+        with pytest.raises(ConfigError, match="home folder"):
+            folder({})
+    assert main(["decode", "10025ba0"]) == 6
+    assert "set HOME, or XDG_CONFIG_HOME" in capfd.readouterr().err

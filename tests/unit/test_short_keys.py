@@ -29,7 +29,8 @@ Captured = pytest.CaptureFixture[str]
 
 @pytest.fixture(autouse=True)
 def no_keys_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("BLUEWATT_KEYS_FILE", str(tmp_path / "none.toml"))
+    monkeypatch.delenv("BLUEWATT_KEYS_FILE", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("BLUEWATT_KEYS", raising=False)
 
 

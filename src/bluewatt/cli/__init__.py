@@ -155,4 +155,6 @@ def _leaf(error: BaseException) -> BaseException:
 
 
 def _say(message: str) -> None:
-    click.echo(f"bluewatt: {message}", err=True)
+    from bluewatt.wire.printable import printable  # here: a start without an error needs none
+
+    click.echo(f"bluewatt: {printable(message)}", err=True)

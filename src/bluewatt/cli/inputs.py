@@ -27,6 +27,7 @@ from bluewatt.transports.untar import Untar, is_tar
 from bluewatt.transports.unzip import MAGIC as ZIP_MAGIC
 from bluewatt.transports.unzip import Unzip
 from bluewatt.wire.containers import LONGEST_HEADER, is_capture
+from bluewatt.wire.printable import printable
 
 WORTH_A_BAR = 4 << 20
 """A file of so many bytes gets a progress bar."""
@@ -106,7 +107,8 @@ class Input:
     def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
         """The files of an archive, each with its blocks, expanded where they are gzipped."""
         unpack = Unzip if self.archive == "zip" else Untar
-        for name, pieces in unpack(self.path, self.blocks()):
+        for told, pieces in unpack(self.path, self.blocks()):
+            name = printable(told)
             yield name, _gunzipped(f"{self.path}, {name}", pieces)
 
     def captures(self) -> Iterator[Iterator[bytes]]:

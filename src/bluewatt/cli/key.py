@@ -14,14 +14,14 @@ from bluewatt.cli.linked import LINK_OPTIONS, Target, link_options, notice, open
 from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.shown import console
 from bluewatt.cli.tally import counted
-from bluewatt.cli.words import printable
 from bluewatt.errors import BluewattError, DeviceRefused, KeyProblem, LinkTimeout
 from bluewatt.model.reading import Frame
 from bluewatt.services.key_fetch import PROOF, Change, Fetched, compare, fetch_key, prove_key, save
 from bluewatt.services.key_import import read_key_list
-from bluewatt.services.keys import default_path, save_key, save_network
+from bluewatt.services.keys import default_path, holds_other_key, save_key, save_network
 from bluewatt.services.network_key import Refused, compare_network, fetch_network, prove_network
 from bluewatt.wire.cipher import ShortKey
+from bluewatt.wire.printable import printable
 from bluewatt.wire.vesmart import Network
 
 _T = TypeVar("_T")
@@ -29,11 +29,15 @@ _T = TypeVar("_T")
 _CHANGES = {
     Change.NEW: "new: it was not known before",
     Change.SAME: "the same as the one saved before",
-    Change.CHANGED: "another one than before: the PIN of the device was changed since, which makes a new key",
+    Change.CHANGED: "another one than before, which was replaced and stays in the file as a comment: the PIN of the"
+    " device was changed since, which makes a new key",
 }
 
 
-_NETWORK_CHANGES = _CHANGES | {Change.CHANGED: "another one than before: the network was made anew since"}
+_NETWORK_CHANGES = _CHANGES | {
+    Change.CHANGED: "another one than before, which was replaced and stays in the file as a comment: the network was"
+    " made anew since"
+}
 
 
 RULES = (excludes("--import", *LINK_OPTIONS),)
@@ -75,6 +79,11 @@ def command(
     quiet_run(_fetch(target, keys_file or default_path()))
 
 
+def _tell_replaced(what: str, replaced: bool) -> None:
+    if replaced:
+        click.echo(f"{what}: replaced, another key was saved before; it stays in the file as a comment")
+
+
 def _import(source: Path, keys_file: Path) -> None:
     named, networks = read_key_list(source)
     if not named and not networks:
@@ -82,8 +91,11 @@ def _import(source: Path, keys_file: Path) -> None:
     if any(address is None for address, _ in named):
         raise KeyProblem(f"{source} has a key without an address: write ADDRESS@KEY")
     for address, key in named:
+        _tell_replaced(str(address), holds_other_key(str(address), key, keys_file))
         save_key(str(address), key, keys_file)
     for network in networks:
+        replaced = compare_network(network, keys_file) is Change.CHANGED
+        _tell_replaced(f"network {network.network_id.hex().upper()}", replaced)
         save_network(network, keys_file)
     parts = [counted(len(named), "key")] * bool(named) + [counted(len(networks), "network")] * bool(networks)
     click.echo(f"{' and '.join(parts)} saved in {keys_file}; watch and scan prove them on the air")

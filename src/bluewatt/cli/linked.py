@@ -19,9 +19,11 @@ from bluewatt.cli.options import POSITIVE, SECRET
 from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.folders import config_folder, refuse_open_door
 from bluewatt.model.keys import normal_address
-from bluewatt.secret import hide_fields
+from bluewatt.secret import SecretText, hide_fields
+from bluewatt.services.keys import gather_pins
 from bluewatt.transports.ble_channel import FIND, NEAREST
 from bluewatt.transports.pins import parse_pin
+from bluewatt.wire.printable import printable
 
 if TYPE_CHECKING:
     from bluewatt.config import Settings
@@ -97,7 +99,7 @@ def target_of(
 
 
 def find_pin(device: str | None, given: str | None) -> str | None:
-    """The PIN given, else that of the environment, else of the file of PINs; None where none is known.
+    """The PIN given, else that of the environment, of the file of PINs, of the key file; None where none is known.
 
     PairingFailed for a text that is no PIN, ConfigError for a file that cannot be used; neither repeats it.
     """
@@ -105,7 +107,7 @@ def find_pin(device: str | None, given: str | None) -> str | None:
         return parse_pin(given)
     if os.environ.get(PIN):
         return parse_pin(os.environ[PIN])
-    kept = _kept_pins()
+    kept = {_same_name(name): pin for name, pin in gather_pins().items()} | _kept_pins()
     names = [device, _EVERY_DEVICE] if device else [_EVERY_DEVICE]
     found = next((kept[key] for key in map(_same_name, names) if key in kept), None)
     return parse_pin(found) if found is not None else None
@@ -116,13 +118,16 @@ def pins_path() -> Path:
     return Path(os.environ[PINS_FILE]) if os.environ.get(PINS_FILE) else config_folder() / "pins.toml"
 
 
-def _kept_pins() -> dict[str, str]:
+def _kept_pins() -> dict[str, SecretText]:
+    """The file of PINs; one that the environment names must be there."""
     path = pins_path()
     try:
         with path.open("rb") as file:
             refuse_open_door("the file of PINs", path, os.fstat(file.fileno()).st_mode)
             pins = tomllib.load(file)
     except FileNotFoundError:
+        if os.environ.get(PINS_FILE):
+            raise ConfigError(f"there is no file of PINs {path}, which {PINS_FILE} names", path=str(path)) from None
         return {}
     except (OSError, ValueError):
         raise ConfigError(
@@ -133,7 +138,7 @@ def _kept_pins() -> dict[str, str]:
             f"the file of PINs {path} has a PIN that is not a text: leading zeros get lost", path=str(path),
             hint='write "AA:BB:CC:DD:EE:FF" = "014916", with quotes',
         )  # fmt: skip
-    return {_same_name(name): pin for name, pin in pins.items()}
+    return {_same_name(name): SecretText(pin) for name, pin in pins.items()}
 
 
 def _same_name(name: str) -> str:
@@ -146,7 +151,7 @@ def _same_name(name: str) -> str:
 
 def notice(sentence: str) -> None:
     """Tell the user something that is not output."""
-    click.echo(f"bluewatt: {sentence}", err=True)
+    click.echo(f"bluewatt: {printable(sentence)}", err=True)
 
 
 def with_link(

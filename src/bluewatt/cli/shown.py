@@ -19,6 +19,7 @@ from bluewatt.model.reading import Device
 from bluewatt.model.registers import HIDDEN, RegisterValue
 from bluewatt.schema import Code, Flags, Groups
 from bluewatt.tables.products import product_name
+from bluewatt.wire.printable import printable
 
 COLUMNS = ("key", "value", "unit", "register", "instance")
 """Of the CSV form."""
@@ -57,13 +58,14 @@ def plain_text(value: Any, decimals: int | None = None) -> str:
         return value.hex(" ")
     if isinstance(value, float) and decimals is not None:
         return f"{value:.{decimals}f}"
-    return str(value)
+    return printable(str(value))
 
 
 def device_title(device: Device) -> str:
     """A line that says which device it is."""
     product = product_name(device.product_id) if device.product_id is not None else ""
-    parts = [device.name or "", product if product not in (device.name or "") else "", device.address]
+    name = printable(device.name or "")
+    parts = [name, product if product not in name else "", device.address]
     return "  ".join(part for part in parts if part)
 
 

@@ -16,7 +16,6 @@ from bluewatt.cli.words import (
     age_text,
     headline,
     label,
-    printable,
     register_label,
     shown,
     state_text,
@@ -30,6 +29,7 @@ from bluewatt.model.reading import Reading
 from bluewatt.model.roster import Entry, Roster
 from bluewatt.schema import Row
 from bluewatt.tables.products import product_name
+from bluewatt.wire.printable import printable
 
 NARROWEST = 80
 PLAIN_WIDTH = 110

@@ -12,7 +12,7 @@ from bluewatt.app import OpenSource, is_source
 from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, mode_text
 from bluewatt.cli.options import keys_options, live_options
 from bluewatt.cli.terminal import device_panel, status_line
-from bluewatt.cli.words import label, printable, register_label, shown, value_text
+from bluewatt.cli.words import label, register_label, shown, value_text
 from bluewatt.errors import DeviceNotFound, KeyProblem
 from bluewatt.model.jsonlines import calendar_second
 from bluewatt.model.keys import normal_address
@@ -21,6 +21,7 @@ from bluewatt.model.networks import Told
 from bluewatt.model.reading import Device, Reading
 from bluewatt.model.registers import RegisterReading
 from bluewatt.services.keys import gather_keys, gather_networks
+from bluewatt.wire.printable import printable
 
 
 @click.command("watch")

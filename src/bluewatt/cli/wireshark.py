@@ -12,6 +12,8 @@ import click
 
 from bluewatt.errors import ConfigError
 from bluewatt.faces.docgen.wireshark import FILE_NAME, dissector
+from bluewatt.folders import home_folder
+from bluewatt.safe_write import replace_file
 
 _FOLDER_OF = "Personal Lua Plugins"
 _PATIENCE = 30
@@ -44,7 +46,7 @@ def _install(folder: Path) -> Path:
     path = folder / FILE_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(dissector(), "utf-8")
+        replace_file(path, dissector().encode())
     except OSError as error:
         hint = "name another folder with --folder"
         raise ConfigError(f"cannot write {path}: {error.strerror}", path=str(path), hint=hint) from error
@@ -73,5 +75,5 @@ def _told_by_tshark() -> Path | None:
 
 def _usual() -> Path:
     if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA", str(Path.home()))) / "Wireshark" / "plugins"
-    return Path.home() / ".local" / "lib" / "wireshark" / "plugins"
+        return Path(os.environ.get("APPDATA") or home_folder()) / "Wireshark" / "plugins"
+    return home_folder() / ".local" / "lib" / "wireshark" / "plugins"

@@ -113,11 +113,6 @@ def _troubles(value: Code | Flags | Groups) -> list[str]:
     return value.labels if isinstance(value, Flags) else [str(value)]
 
 
-def printable(text: str) -> str:
-    """A name from the air without what would move a terminal's cursor or change its colours."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-
-
 def age_text(seconds: float | None) -> str:
     """A span of time in at most four characters: "3s", "12m", "5h", "2d"."""
     if seconds is None:

@@ -27,6 +27,7 @@ from bluewatt.wire.acl import ATT_CHANNEL, FAR, MOST_LINKS, NEAR, Connected, Dat
 from bluewatt.wire.att import CLIENT_OPCODES, MTU_AGREED, READ, REFUSED, Operation, Server
 from bluewatt.wire.control import Control, Drop, Failure, Grant, Header, Limits, UnknownControl, parse_header
 from bluewatt.wire.observer import Observer
+from bluewatt.wire.printable import printable
 from bluewatt.wire.reassembly import ProtocolError
 from bluewatt.wire.session_events import Role
 from bluewatt.wire.vreg import GetValues, Message, Value
@@ -288,7 +289,7 @@ class Conversation:
             self.counts["on unknown handles"] += 1
             return []
         if place.uuid == DEVICE_NAME and kind == READ:
-            self._named(link, value.decode("utf-8", "replace"))
+            self._named(link, printable(value.decode("utf-8", "replace")))
         content = Attribute(place.uuid, handle, value, code)
         return [self._line(at, link, role, GATT, kind, content, value, offset=offset)]
 

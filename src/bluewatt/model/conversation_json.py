@@ -28,6 +28,7 @@ from bluewatt.model.meaning import (
 from bluewatt.model.registers import HIDDEN, RegisterReading
 from bluewatt.tables.gatt_handles import DEVICE_NAME
 from bluewatt.wire import vreg
+from bluewatt.wire.printable import printable
 from bluewatt.wire.reassembly import ProtocolError
 
 KEPT = 8192
@@ -144,7 +145,7 @@ def _gatt(line: Line, reveal: bool) -> dict[str, Any]:
         return fields | values[0].as_json(reveal=reveal)
     if content.uuid in SECRET_ATTRIBUTES and not reveal:
         return fields | {"raw": HIDDEN}
-    text = {"value": content.value.decode("utf-8", "replace")} if content.uuid == DEVICE_NAME else {}
+    text = {"value": printable(content.value.decode("utf-8", "replace"))} if content.uuid == DEVICE_NAME else {}
     return fields | {"raw": content.value.hex()} | text
 
 

@@ -4,6 +4,8 @@ The file is TOML, one table per device, or a key alone::
 
     ["AA:BB:CC:DD:EE:FF"]
     key = "…"
+    pin = "014916"            # typed when the device is paired, like one of pins.toml
+    name = "SmartShunt"       # for you; the PIN counts for it, too
 
     "11:22:33:44:55:66" = "…"
 
@@ -28,6 +30,7 @@ from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.folders import config_folder, refuse_open_door
 from bluewatt.model.keys import AnyKey, KeyRing, normal_address, parse_key_argument
 from bluewatt.safe_write import replace_file
+from bluewatt.secret import SecretText
 from bluewatt.wire.cipher import Key, ShortKey, parse_key
 from bluewatt.wire.vesmart import Network
 
@@ -41,6 +44,7 @@ _NETWORKS = "networks"
 _DEVICE_NAMES = ("key", "pin", "name")
 _NETWORK_NAMES = ("key", "name")
 _ADDRESS_LENGTH = 17
+_PIN = re.compile("[0-9]{6}")
 _HEAD = "# The keys of your devices: secrets. Only you may read this file.\n"
 
 NamedKey = tuple[str | None, Key | ShortKey]
@@ -51,6 +55,12 @@ def default_path(environ: Mapping[str, str] = os.environ) -> Path:
     """The key file where nobody names one: $BLUEWATT_KEYS_FILE, else bluewatt/keys.toml in the configuration folder."""
     named = environ.get(KEYS_FILE)
     return Path(named) if named else config_folder(environ) / "keys.toml"
+
+
+def _file_to_read(path: str | Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The key file; None where none is at the default place. One that is named must be there: reading it tells."""
+    file = Path(path) if path is not None else default_path(environ)
+    return file if path is not None or environ.get(KEYS_FILE) or _exists(file) else None
 
 
 def gather_keys(
@@ -65,11 +75,11 @@ def named_keys(
 ) -> list[NamedKey]:
     """Every key given, what counts more behind what counts less: key file, environment, `arguments`.
 
-    `path` must be there when it is named. KeyProblem for a text that is no key, ConfigError for a file that cannot be
-    read, may be read by others, or is not TOML.
+    A file that is named, by `path` or by $BLUEWATT_KEYS_FILE, must be there. KeyProblem for a text that is no key,
+    ConfigError for a file that cannot be read, may be read by others, or is not TOML.
     """
-    file = Path(path) if path is not None else default_path(environ)
-    named = [*(load_keys(file) if path is not None or _exists(file) else ())]
+    file = _file_to_read(path, environ)
+    named = [*(load_keys(file) if file is not None else ())]
     named += parse_keys(filter(None, environ.get(ENVIRONMENT, "").split(",")), ENVIRONMENT)
     return [*named, *parse_keys(arguments, "--key")]
 
@@ -106,24 +116,54 @@ def load_keys(path: Path) -> list[NamedKey]:
         if address == _NETWORKS:
             continue
         _known_names(path, address, entry, _DEVICE_NAMES)
+        _pin(path, address, entry)
         keys = entry if address == _UNASSIGNED else [_key_text(entry)]
         for key in keys if isinstance(keys, list) else [keys]:
             named += _named(path, None if address == _UNASSIGNED else address, key)
     return named
 
 
+def gather_pins(path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> dict[str, SecretText]:
+    """The PINs in the tables of the key file, by address and by the name in the same table; errors as `named_keys`."""
+    pins: dict[str, SecretText] = {}
+    file = _file_to_read(path, environ)
+    for address, entry in (_entries(file) if file is not None else {}).items():
+        pin = _pin(file, address, entry) if address != _NETWORKS else None
+        if pin is not None:
+            pins |= {address: pin} | ({entry["name"]: pin} if isinstance(entry.get("name"), str) else {})
+    return pins
+
+
+def _pin(path: Path | None, address: str, entry: Any) -> SecretText | None:
+    """The PIN in the table of a device; ConfigError, without it, for what is none."""
+    pin = entry.get("pin") if isinstance(entry, dict) else None
+    if pin is None:
+        return None
+    if not isinstance(pin, str) or not _PIN.fullmatch(pin):
+        place = address if len(address) <= _ADDRESS_LENGTH else "an entry"
+        raise ConfigError(
+            f"{path}, {place}: the PIN is no text of six digits", path=str(path),
+            hint='write pin = "014916", with quotes: leading zeros get lost otherwise',
+        )  # fmt: skip
+    return SecretText(pin)
+
+
 def gather_networks(path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> list[Network]:
     """The VE.Smart networks of the key file; errors as `named_keys` has them."""
-    file = Path(path) if path is not None else default_path(environ)
-    return load_networks(file) if path is not None or _exists(file) else []
+    file = _file_to_read(path, environ)
+    return load_networks(file) if file is not None else []
 
 
 def load_networks(path: Path) -> list[Network]:
     """The networks of a key file: `"1A2B" = "…"` or a table with `key` and `name` under `networks`."""
+    return [_network(path, name, entry) for name, entry in _networks(path).items()]
+
+
+def _networks(path: Path) -> dict[str, Any]:
     found = _entries(path).get(_NETWORKS, {})
     if not isinstance(found, dict):
         raise ConfigError(f"{path}: networks is no table", path=str(path), hint='write [networks] and "1A2B" = "…"')
-    return [_network(path, name, entry) for name, entry in found.items()]
+    return found
 
 
 def _network(path: Path, identifier: str, entry: Any) -> Network:
@@ -166,33 +206,73 @@ def _named(path: Path, address: str | None, key: Any) -> Iterator[NamedKey]:
 
 
 def save_key(address: str, key: Key | ShortKey, path: Path | None = None) -> Path:
-    """Write a device's key into the key file (made, mode 0600, when missing) and return where; other entries stay.
+    """Write a device's key into the key file (made, mode 0600, when missing) and return where.
 
-    The file is replaced as a whole, so that a power cut leaves the old one or the new one. Comments are not kept.
+    Comments, order and everything else in the file stay; a key that is replaced stays above the new one as a comment.
+    A key that is there already, or of which `key` is a part, is left. The file is replaced as a whole, so that a power
+    cut leaves the old one or the new one. ConfigError where its layout allows no such change.
     """
-    path = path or default_path()
+    path, wanted = path or default_path(), normal_address(address)
     entries = _entries(path) if _exists(path) else {}
-    address = normal_address(address)
-    old = next((name for name in entries if _same(name, address)), address)
-    entry = entries.pop(old, {})
-    entries[address] = (entry if isinstance(entry, dict) else {}) | {"key": key.hex()}
-    _replace(path, _toml(entries))
+    name = next((one for one in entries if _same(one, wanted)), wanted)
+    _save(path, entries.get(name), (name,), key, {})
     return path
 
 
 def save_network(network: Network, path: Path | None = None) -> Path:
     """Write the key of a VE.Smart network into the key file, as `save_key` does, and return where."""
-    path = path or default_path()
-    entries = _entries(path) if _exists(path) else {}
-    networks = entries.pop(_NETWORKS, {})
-    identifier = network.network_id.hex().upper()
-    old = next((name for name in networks if name.upper() == identifier), identifier)
-    entry = networks.pop(old, {})
+    path, wanted = path or default_path(), network.network_id.hex().upper()
+    networks = _networks(path) if _exists(path) else {}
+    name = next((one for one in networks if one.upper() == wanted), wanted)
     named = {"name": network.name} if network.name else {}
-    kept = (entry if isinstance(entry, dict) else {}) | named | {"key": network.key.hex()}
-    networks[identifier] = kept if len(kept) > 1 else network.key.hex()
-    _replace(path, _toml(entries | {_NETWORKS: networks}))
+    _save(path, networks.get(name), (_NETWORKS, name), network.key, named)
     return path
+
+
+def holds_other_key(address: str, key: Key | ShortKey, path: Path | None = None) -> bool:
+    """Return whether the key file has another key for a device, which `save_key` would replace."""
+    path, wanted = path or default_path(), normal_address(address)
+    entries = _entries(path) if _exists(path) else {}
+    old = _parsed_or_none(next((entry for name, entry in entries.items() if _same(name, wanted)), None))
+    return old is not None and not (_covers(old, key) or _covers(key, old))
+
+
+def _save(path: Path, entry: Any, place: tuple[str, ...], key: Key | ShortKey, more: Mapping[str, str]) -> None:
+    """Put a key at a place of the file, where `entry` stands; `more` goes into a new table with it."""
+    from bluewatt.services.toml_lines import NotFound, quoted, with_new_table, with_new_value, with_value  # reads TOML
+
+    text, old, was = _text_of(path), _parsed_or_none(entry), _key_text(entry)
+    if old is not None and _covers(old, key):
+        return
+    remark = "" if old is None or _covers(key, old) else f'replaced: key = "{was}"'
+    try:
+        if isinstance(was, str):
+            at = (*place, "key") if isinstance(entry, dict) else place
+            fresh = with_value(text, at, was, key.hex(), remark=remark)
+        elif isinstance(entry, dict):
+            fresh = with_new_value(text, place, "key", key.hex())
+        else:
+            fresh = with_new_table(text, place, {"key": key.hex()} | dict(more))
+    except NotFound:
+        hint = f'write it as a table of its own first: [{".".join(map(quoted, place))}] and key = "…"'
+        raise ConfigError(
+            f"the entry in the key file {path} cannot be changed as it is", path=str(path), hint=hint
+        ) from None
+    _replace(path, fresh)
+
+
+def _covers(one: Key | ShortKey, other: Key | ShortKey) -> bool:
+    """Whether a key says all that the other says: it is the same, or the other lacks its first digit."""
+    if isinstance(one, Key) and isinstance(other, ShortKey):
+        return other.complete(one[0]) == one
+    return one == other
+
+
+def _parsed_or_none(entry: Any) -> Key | ShortKey | None:
+    text = _key_text(entry)
+    with suppress(KeyProblem):
+        return parse_key(text) if isinstance(text, str) else None
+    return None
 
 
 def _same(name: str, address: str) -> bool:
@@ -206,6 +286,11 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError as error:
         raise ConfigError(f"cannot look at the key file {path}: {error.strerror}", path=str(path)) from error
+
+
+def _text_of(path: Path) -> str:
+    """The text of the key file as it is, line ends and all; the head of a new one."""
+    return path.read_bytes().decode() if _exists(path) else _HEAD
 
 
 def _entries(path: Path) -> dict[str, Any]:
@@ -233,29 +318,3 @@ def _replace(path: Path, text: str) -> None:
         replace_file(path, text.encode(), private=True)
     except OSError as error:
         raise ConfigError(f"cannot write the key file {path}: {error.strerror}", path=str(path)) from error
-
-
-def _toml(entries: Mapping[str, Any]) -> str:
-    """The entries as TOML: first what is no table, as TOML wants it, then a table per device."""
-    plain = [f"{_text(name)} = {_value(value)}\n" for name, value in entries.items() if not isinstance(value, dict)]
-    tables = [
-        f"\n[{_text(name)}]\n" + "".join(f"{_text(key)} = {_value(value)}\n" for key, value in table.items())
-        for name, table in entries.items()
-        if isinstance(table, dict)
-    ]
-    return "".join((_HEAD, *plain, *tables))
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{_text(name)} = {_value(inner)}' for name, inner in value.items())}}}"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _text(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\u{ord(found[0]):04x}", escaped) + '"'

@@ -30,6 +30,7 @@ from bluewatt.transports.ble_adapter import Adapter, owner_of
 from bluewatt.transports.ble_channel import FIND, NEAREST
 from bluewatt.transports.ble_errors import AdapterErrors, adapter_unavailable
 from bluewatt.wire.advert import refuses_connections
+from bluewatt.wire.printable import printable
 
 if TYPE_CHECKING:  # the virtual adapter wants bumble, which who has a real one need not install
     from bluewatt.transports.virtual_bleak import VirtualAdapter
@@ -198,8 +199,8 @@ class Central:
 def _nearby(device: BLEDevice, data: AdvertisementData, before: Nearby | None) -> Nearby:
     payload = data.manufacturer_data.get(COMPANY_ID, b"")
     product_id = int.from_bytes(payload[_PRODUCT_ID], "little") if len(payload) >= _PRODUCT_ID.stop else None
-    name = data.local_name or (before.name if before else None) or device.name
-    return Nearby(device, name, data.rssi, product_id, refuses_connections(payload))
+    name = printable(data.local_name or (before.name if before else None) or device.name or "")
+    return Nearby(device, name or None, data.rssi, product_id, refuses_connections(payload))
 
 
 async def _wait(arrived: asyncio.Event, seconds: float) -> None:

@@ -35,6 +35,7 @@ from bluewatt.transports.ble_adapter import Adapter, Mode, owner_of
 from bluewatt.transports.ble_errors import AdapterErrors, adapter_unavailable
 from bluewatt.transports.ble_watch import BluezWatch, open_watch
 from bluewatt.transports.monotonic import monotonic
+from bluewatt.wire.printable import printable
 
 SILENCE = 90.0
 """Seconds without any advertisement after which the scanner is rebuilt."""
@@ -195,7 +196,7 @@ class BleSource:
         if payload is None:
             self.counters.strangers += 1
             return
-        name = advertisement.local_name or self._names.get(device.address)
+        name = printable(advertisement.local_name or "") or self._names.get(device.address)
         if name:
             self._names.remember(device.address, name)
         self._put(

@@ -27,6 +27,7 @@ from bluewatt.model.jsonlines import FIRST_SECOND, LAST_SECOND
 from bluewatt.model.keys import normal_address
 from bluewatt.model.reading import Frame
 from bluewatt.safe_write import Closable, LineFile, Writable, check_folder, holds_something
+from bluewatt.wire.printable import printable
 
 MAX_LINE = 0x10000
 """Longest line believed, in bytes."""
@@ -71,7 +72,8 @@ def parse_frame(line: bytes) -> Frame:
     at = fields.at
     if isinstance(at, datetime):
         at = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    return Frame(at, fields.source, fields.medium, address, payload, fields.rssi, fields.name, fields.checked)
+    name = printable(fields.name) if fields.name else fields.name
+    return Frame(at, fields.source, fields.medium, address, payload, fields.rssi, name, fields.checked)
 
 
 class RecordingReader:

@@ -10,6 +10,7 @@ from typing import Final
 
 from bluewatt.errors import Malformed
 from bluewatt.tables.gatt import COMPANY_ID
+from bluewatt.wire.printable import printable
 
 Advertisement = tuple[float, str, int, int | None, int, bytes | None, str | None]
 """`(at, address, address_type, rssi, event_type, payload, name)`, a bare tuple because millions of them are made.
@@ -53,7 +54,7 @@ def parse_structures(data: bytes) -> tuple[bytes | None, str | None]:
         if kind == MANUFACTURER_DATA and payload is None and data.startswith(VICTRON_MARK, position + 1) and length > 2:
             payload = data[position + 4 : end]
         elif (kind == COMPLETE_NAME and not complete) or (kind == SHORT_NAME and name is None):
-            name = data[position + 2 : end].decode("utf-8", "replace")
+            name = printable(data[position + 2 : end].decode("utf-8", "replace"))
             complete = kind == COMPLETE_NAME
         position = end
     return payload, name

@@ -15,6 +15,7 @@ from typing import Any, Final
 from bluewatt.errors import Malformed, Unencodable
 from bluewatt.tables.compounds import BY_LENGTH, LAYOUTS, TO_THE_END, Field, Layout
 from bluewatt.tables.registers import code_type
+from bluewatt.wire.printable import printable
 from bluewatt.wire.scalars import code_number, raw_pattern, scaled_number, signed_value
 
 REST: Final = "rest"
@@ -113,8 +114,8 @@ def _read_text(field: Field, raw: int) -> str:
 
 
 def text_of(data: bytes) -> str:
-    """The text of a field: up to the first zero, without padding of ones."""
-    return data.partition(b"\0")[0].rstrip(b"\xff").decode("utf-8", "replace")
+    """The text of a field: up to the first zero, without padding of ones, printable."""
+    return printable(data.partition(b"\0")[0].rstrip(b"\xff").decode("utf-8", "replace"))
 
 
 def _read_version(field: Field, raw: int) -> Version:

@@ -220,7 +220,10 @@ def save_key(address: str, key: Key | ShortKey, path: Path | None = None) -> Pat
 
 
 def save_network(network: Network, path: Path | None = None) -> Path:
-    """Write the key of a VE.Smart network into the key file, as `save_key` does, and return where."""
+    """Write the key of a VE.Smart network into the key file, as `save_key` does, and return where.
+
+    The name goes into a new entry; in one that is there the name is its owner's and stays.
+    """
     path, wanted = path or default_path(), network.network_id.hex().upper()
     networks = _networks(path) if _exists(path) else {}
     name = next((one for one in networks if one.upper() == wanted), wanted)

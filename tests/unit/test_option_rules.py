@@ -29,7 +29,7 @@ REFUSED: dict[str, set[frozenset[str]]] = {
     "history": {frozenset({"--json", "--csv"})},
     "key": {frozenset({"--import", other}) for other in LINK},
     "mode": {frozenset({"--dry-run", "--yes"})},
-    "reference": {frozenset({"--json", "--csv"})},
+    "reference": {frozenset(pair) for pair in itertools.combinations(("--json", "--csv", "--c"), 2)},
     "set": {
         frozenset({"--dry-run", "--yes"}),
         *(frozenset({"--list", other}) for other in ("--dry-run", "--yes", "--undo", *LINK)),

@@ -240,4 +240,5 @@ def test_unknown_names_are_told() -> None:
 
 
 def test_a_value_that_reads_as_absent_is_sent_as_its_neighbour() -> None:
-    assert fit(BatteryMonitor, battery_current=-0.001, aux_mode=3).battery_current == 0
+    assert fit(OrionXs, output_voltage=327.67).output_voltage == 327.68
+    assert fit(BatteryMonitor, battery_current=-0.001, aux_mode=3).battery_current == -0.001

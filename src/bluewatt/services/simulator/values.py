@@ -77,7 +77,7 @@ def _number_fitted(row: Row, value: float) -> Any:
         return min(_choices(row), key=lambda choice: abs(choice - value))
     raw = row.scale.raw(value)
     while raw & row.mask in row.na:
-        raw += 1  # a second pattern for "not available" lies among the values: -0.001 A in the battery monitor
+        raw += 1  # a second pattern for "not available" lies among the values: 327.67 V of an Orion XS
     return row.scale.value(raw)
 
 

@@ -16,7 +16,7 @@ OWNED = {
     ): "a call into the library, awaited; kept until it ends if it hangs",
     ("transports/ble_vreg.py", "asyncio.create_task"): "the writer of a link, whose every error is the link's end",
     ("transports/ble_shunt.py", "asyncio.create_task"): "the keep-alive of a link, likewise",
-    ("cli/live.py", "asyncio.create_task"): "the command, awaited",
+    ("cli/signals.py", "asyncio.create_task"): "the command, awaited",
     ("cli/emulate.py", "group.create_task"): "a TaskGroup around the body",
 }
 """Who starts tasks, and who hears of their errors."""

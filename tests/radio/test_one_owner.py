@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -17,6 +18,7 @@ from bluewatt.transports.ble_central import Central, Wanted
 from bluewatt.transports.ble_scan import BleSource
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
+from bluewatt.transports.virtual_host import HostedAdapter
 from tests.radio.test_ble_source import Scripted, scripted, soon
 
 PIN = "004711"
@@ -165,3 +167,25 @@ async def test_two_scanners_of_bleak_on_one_virtual_adapter(emulated: Emulator, 
         await asyncio.sleep(3)
         assert heard
     assert not adapter.device.scanning
+
+
+@pytest.mark.wall_clock
+async def test_a_second_program_on_one_tcp_server_is_refused_in_words_and_the_first_goes_on() -> None:
+    async with VirtualRadio() as radio:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        await radio.attach(f"tcp-server:127.0.0.1:{port}")
+        where = f"tcp-client:127.0.0.1:{port}"
+        async with (
+            HostedAdapter(where) as first,
+            VirtualAdapter(first) as adapter,
+            BleSource(backend=adapter.scanner) as source,
+        ):
+            with pytest.raises(AdapterUnavailable, match="another is connected") as refused:
+                await HostedAdapter(where).__aenter__()
+            assert refused.value.reason == "busy"
+            radio.advertiser("C2:00:00:00:00:07", name="x").update(b"\x10\x02still")
+            assert (await anext(source)).payload == b"\x10\x02still"
+        async with HostedAdapter(where) as second, VirtualAdapter(second):
+            pass

@@ -14,8 +14,9 @@ import click
 import msgspec
 
 from bluewatt.app.connect import connect, open_central, open_commander
-from bluewatt.cli.live import quiet_libraries, until_asked
+from bluewatt.cli.live import quiet_libraries
 from bluewatt.cli.options import POSITIVE, SECRET
+from bluewatt.cli.signals import until_asked
 from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.folders import config_folder, refuse_open_door
 from bluewatt.model.keys import normal_address

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
@@ -19,6 +18,7 @@ from bluewatt.app import OpenSource, files_of, open_source
 from bluewatt.cli import DEBUG
 from bluewatt.cli.completed import completed_keys
 from bluewatt.cli.outputs import refuse_inputs
+from bluewatt.cli.signals import until_asked
 from bluewatt.cli.terminal import PLAIN_WIDTH, devices_table, status_line
 from bluewatt.errors import BluewattError, CaptureError, DeviceNotFound
 from bluewatt.model.conversation_json import LineWriter
@@ -190,15 +190,6 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 async def _well_ended(main: Coroutine[Any, Any, None]) -> None:
     with suppress(asyncio.CancelledError):
         await until_asked(main)
-
-
-async def until_asked(main: Coroutine[Any, Any, _T]) -> _T:
-    """What a coroutine returns; CancelledError, after it has closed what it opened, when Ctrl-C or SIGTERM came."""
-    loop, task = asyncio.get_running_loop(), asyncio.create_task(main, name="command")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows: Ctrl-C is KeyboardInterrupt there
-            loop.add_signal_handler(number, task.cancel)
-    return await task
 
 
 def quiet_libraries() -> None:

@@ -17,6 +17,7 @@ from bumble.transport.common import Transport, TransportLostError, TransportSpec
 
 from bluewatt.errors import AdapterUnavailable
 from bluewatt.transports.background import Background
+from bluewatt.transports.tcp_server import KIND, open_tcp_server
 
 _PROBLEMS: dict[type[Exception], tuple[str, str]] = {
     FileNotFoundError: ("missing", "it is not there"),
@@ -122,8 +123,9 @@ def _listen_for_loss(source: Any) -> None:
 
 async def open_hci(transport: str) -> Transport:
     """Open a bumble transport string; raises AdapterUnavailable with what to do about it."""
+    kind, _, where = transport.partition(":")
     try:
-        return await open_transport(transport)
+        return await (open_tcp_server(where) if kind == KIND else open_transport(transport))
     except Exception as error:  # every driver library has its own tree: usb1, serial, OS and bumble errors
         reason, why = _PROBLEMS.get(type(error), ("missing", str(error) or type(error).__name__))
         raise AdapterUnavailable(f"cannot open the Bluetooth transport {transport}: {why}", reason=reason) from error

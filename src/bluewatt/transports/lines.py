@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import BinaryIO
 
@@ -13,9 +14,12 @@ async def lines(file: BinaryIO) -> AsyncIterator[bytes]:
     """The lines that are not blank, until the end; a line longer than LONGEST_LINE is skipped."""
     reader = asyncio.StreamReader(limit=LONGEST_LINE)
     loop = asyncio.get_running_loop()
+    pipe = os.fdopen(os.dup(file.fileno()), "rb", buffering=0)
+    blocking = os.get_blocking(file.fileno())
     try:
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     except ValueError:  # an ordinary file, which never keeps anybody waiting
+        pipe.close()
         for line in file:
             yield line
         return
@@ -31,3 +35,5 @@ async def lines(file: BinaryIO) -> AsyncIterator[bytes]:
                 yield line
     finally:
         transport.close()
+        # The input may be shared with other programs (a terminal's is): leave it as it was found.
+        os.set_blocking(file.fileno(), blocking)

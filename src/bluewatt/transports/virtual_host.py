@@ -20,6 +20,9 @@ from bluewatt.transports.hci import Hci
 
 _ANSWER_TIME = 5.0  # seconds an adapter may take for its first answer
 
+_SILENT = "the adapter {} does not answer"
+_HUNG_UP = "{} hung up at once: it serves one program at a time, and another is connected; end that one first"
+
 
 class HostedAdapter:
     """Where a `VirtualAdapter` gets its device from: here a real or remote controller in place of a virtual radio.
@@ -33,13 +36,21 @@ class HostedAdapter:
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            self._host = (await stack.enter_async_context(Hci(self.transport))).host()
-            try:
-                await asyncio.wait_for(self._host.reset(), _ANSWER_TIME)
-            except (TimeoutError, BaseBumbleError) as error:
-                raise AdapterUnavailable(f"the adapter {self.transport} does not answer", reason="missing") from error
-            self._open = stack.pop_all()
+        hung_up = False
+        try:
+            async with AsyncExitStack() as stack:
+                hci = await stack.enter_async_context(Hci(self.transport))
+                self._host = hci.host()
+                try:
+                    await asyncio.wait_for(self._host.reset(), _ANSWER_TIME)
+                except (TimeoutError, BaseBumbleError) as error:
+                    hung_up = hci.opened.source.terminated.done()
+                    raise AdapterUnavailable(_SILENT.format(self.transport), reason="missing") from error
+                self._open = stack.pop_all()
+        except AdapterUnavailable as error:
+            if hung_up:
+                raise AdapterUnavailable(_HUNG_UP.format(self.transport), reason="busy") from error
+            raise
         return self
 
     async def __aexit__(

@@ -54,7 +54,7 @@ class _Client(asyncio.Protocol):
 
     def _take_place(self, transport: asyncio.Transport) -> None:
         self._transport = self._sink.transport = transport
-        self._source.parser.reset()  # type: ignore[no-untyped-call] # what the host before had begun to say
+        self._source.parser.reset()  # what the host before had begun to say
 
     def data_received(self, data: bytes) -> None:
         """Hand packets on."""

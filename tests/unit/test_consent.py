@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ CHANGE = ("set", "Solar", "float_voltage=13.6", "--radio", "virtual:", "--pin", 
 class Terminal:
     """The command at a terminal of its own; what a person types before it starts waits in the terminal."""
 
-    def __init__(self, home: Path, typed_before: bytes, errors: Path | None = None) -> None:
+    def __init__(self, home: Path, typed_before: bytes) -> None:
         config = home / "config" / "bluewatt"
         config.mkdir(parents=True)
         (config / "config.toml").write_text('allow_writes = ["float_voltage"]')
@@ -29,8 +28,7 @@ class Terminal:
         self._master, slave = pty.openpty()
         os.write(self._master, typed_before)
         command = [sys.executable, "-c", "from bluewatt.cli import main; raise SystemExit(main())", *CHANGE]
-        with errors.open("wb") if errors else nullcontext(slave) as told:
-            self._process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=told, env=environ)
+        self._process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environ)
         os.close(slave)
 
     def asked(self) -> bytes:
@@ -71,11 +69,3 @@ def test_what_is_typed_after_the_question_is_the_answer(tmp_path: Path) -> None:
     code, shown = terminal.answer(b"Yes\n")
     assert (code, "float_voltage: 13.5 → 13.6 V".encode() in shown) == (0, True)
     assert len(terminal.audit.read_bytes().splitlines()) == 2
-
-
-def test_nobody_answers_a_question_that_nobody_sees(tmp_path: Path) -> None:
-    terminal = Terminal(tmp_path, b"", errors=tmp_path / "errors")
-    code, shown = terminal.answer(b"yes\n")
-    assert (code, QUESTION in shown) == (4, False)
-    assert "nobody sees the question on standard error; add --yes" in (tmp_path / "errors").read_text("utf-8")
-    assert not terminal.audit.exists()

@@ -28,11 +28,9 @@ async def _given(plan: Plan) -> bool:
 
 
 async def _ask(device: Device, plan: Plan) -> bool:
-    """Show the plan and wait for an answer; Forbidden where no person is there to see the question and give one."""
+    """Show the plan and wait for an answer; Forbidden where no person is there to give one."""
     if not sys.stdin.isatty():
         raise Forbidden(f"{plan.control.name} was not changed: nobody is there to consent; add --yes")
-    if not sys.stderr.isatty():
-        raise Forbidden(f"{plan.control.name} was not changed: nobody sees the question on standard error; add --yes")
     click.echo(f"{device.name or device.address}: {plan.control.name}", err=True)
     click.echo(f"  {plain_text(plan.old)} → {plain_text(plan.new)} {plan.row.unit}".rstrip(), err=True)
     click.echo(f"  {plan.control.risk}", err=True)

@@ -95,7 +95,8 @@ class Gates:
         if raw is None or intent.register != row.row(self._link.family).id_text:
             raise Forbidden(f"the audit row {intent.id} of {row.name} is damaged: nothing can be taken back by it")
         plan = await self._plan(row, before, self._former(row, raw), undoes=intent.id)
-        if plan.raw != raw and not row.longest:  # a text may have been padded
+        padding = b"\0" if row.longest else b""  # a text may have been padded
+        if plan.raw.rstrip(padding) != raw.rstrip(padding):
             raise Forbidden(f"{row.name} of {self.name} is no longer what it was: it cannot be put back")
         return plan
 
@@ -152,7 +153,8 @@ class Gates:
         if row.words:
             return self._former_word(row, register, int(found.value))
         if row.longest:
-            return _checked_text(row, str(found.value))
+            # As it is on the device: `found` shows control characters in a way that can be printed.
+            return _checked_text(row, raw.rstrip(b"\0").decode("utf-8", "backslashreplace"))
         return Wish(found.value, found.value)
 
     def _former_word(self, row: Control, register: Register, number: int) -> Wish:

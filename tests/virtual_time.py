@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 TURN = 1e-6
@@ -54,3 +55,19 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
     def _thread_ended(self, future: asyncio.Future[Any]) -> None:
         self.threads -= 1
+
+
+def main() -> int:
+    """Run the command line with this loop in place of the usual one."""
+    from bluewatt.cli import main as command
+
+    def run(main: Coroutine[Any, Any, Any]) -> Any:
+        with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+            return runner.run(main)
+
+    asyncio.run = run  # type: ignore[assignment]
+    return command()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -252,7 +252,7 @@ class Tools:
         command += ["-Y", where] if where else []
         for name in names:
             command += ["-e", name]
-        out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         return [line.split("\t") for line in out.splitlines()]
 
     def convert(self, capture: bytes, form: str) -> bytes:
@@ -260,7 +260,7 @@ class Tools:
         source = self.keep(capture)
         target = source.with_suffix(".converted")
         command = [self.editcap, "-F", form, str(source), str(target)]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, check=True, capture_output=True)
         return target.read_bytes()
 
     def keep(self, capture: bytes) -> Path:

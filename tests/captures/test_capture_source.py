@@ -249,7 +249,7 @@ def test_standard_input_is_read(capture: Path, rows: list, way: str, piped: bool
     command = [sys.executable, "-c", READ_STANDARD_INPUT, way]
     with capture.open("rb") as file:
         given = {"input": file.read()} if piped else {"stdin": file}
-        done = subprocess.run(command, capture_output=True, timeout=60, check=True, **given)
+        done = subprocess.run(command, capture_output=True, check=True, **given)
     count = sum(row.payload is not None for row in rows)
     assert done.stdout.decode().split() == [str(count), "capture:-"]
 

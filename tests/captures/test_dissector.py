@@ -59,7 +59,7 @@ class Shark:
             path.write_bytes(capture)
         command = [self.tshark, "-n", "-X", f"lua_script:{self.script}", "-r", str(path), *options]
         environment = {"HOME": str(self.folder), "PATH": "/usr/bin:/bin"}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
         assert "Lua" not in done.stderr, done.stderr[:2000]
         assert "Lua Error" not in done.stdout, re.findall(r"Lua Error[^\n<]*", done.stdout)[:3]
         assert done.returncode == 0, done.stderr[:2000]

@@ -225,6 +225,23 @@ async def test_the_path_that_writes_through_the_front_door(
         assert (await commander.undo(yes)).plan.new == "on"
 
 
+@pytest.mark.parametrize(("documented", "kept"), [(False, False), (False, True), (True, True)])
+async def test_more_than_a_minute_with_and_without_keep_alive(
+    radio: VirtualRadio, central: Central, documented: bool, kept: bool
+) -> None:
+    side = ClientSide(keep_alive=10.0 if kept else None)
+    async with (
+        emulated(radio, Plan(family="smartshunt", pin=PIN)) as emulator,
+        link_to(central, emulator, documented=documented, side=side) as link,
+    ):
+        await asyncio.sleep(72)
+        if kept:
+            assert (await link.get("battery_voltage")).value
+        else:
+            with pytest.raises(LinkLost):
+                await link.get("battery_voltage")
+
+
 async def test_the_stream_tells_what_changes(radio: VirtualRadio, central: Central) -> None:
     async with (
         emulated(radio, Plan(family="smartshunt", pin=PIN), speed=20) as emulator,

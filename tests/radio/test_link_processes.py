@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
@@ -11,20 +10,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from bluewatt.app.connect import open_central
-from bluewatt.errors import LinkLost
 from bluewatt.services.emulator import FAMILIES
-from bluewatt.transports.ble_central import Wanted
-from bluewatt.transports.ble_channel import Clock
-from bluewatt.transports.ble_link import BleLink
-from bluewatt.wire.session_client import ClientSide
 
 pytestmark = pytest.mark.wall_clock  # the other side is another process
 
@@ -52,7 +44,7 @@ class Client:
         environ = self.environ | ({"BLUEWATT_PIN": pin} if pin else {})
         command = [*BLUEWATT, *arguments, "--radio", self.radio]
         return subprocess.run(
-            command, env=environ, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+            command, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
         )
 
     def ok(self, *arguments: str, pin: str | None = None) -> str:
@@ -82,7 +74,7 @@ def emulating(client: Client, *arguments: str) -> Iterator[subprocess.Popen[str]
             yield run
         finally:
             run.terminate()
-            run.wait(10)
+            run.wait()
             assert run.stdout
             run.stdout.close()
 
@@ -92,7 +84,6 @@ def _until_listening(client: Client, run: subprocess.Popen[str]) -> None:
     assert run.stdout
     line = run.stdout.readline()
     assert "PIN" in line, line
-    time.sleep(0.2)
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
@@ -212,14 +203,14 @@ def test_a_question_to_a_person_can_be_broken_off(client: Client) -> None:
         with subprocess.Popen(command, env=environ, stdin=terminal, stderr=terminal) as run:
             _until_asked(keyboard)
             run.send_signal(signal.SIGINT)
-            assert run.wait(60) != 0
+            assert run.wait() != 0
         assert not (client.home / "state" / "bluewatt" / "audit.jsonl").exists()
         with subprocess.Popen(
             command, env=environ, stdin=terminal, stderr=terminal, stdout=subprocess.PIPE, text=True
         ) as run:
             _until_asked(keyboard)
             os.write(keyboard, b"yes\n")
-            assert "Inverter only → Eco" in run.communicate(timeout=60)[0]
+            assert "Inverter only → Eco" in run.communicate()[0]
     os.close(keyboard)
     os.close(terminal)
 
@@ -235,7 +226,7 @@ def test_a_stream_ends_well_on_request_and_badly_when_the_device_leaves(client: 
             assert json.loads(stream.stdout.readline())["key"] == "battery_voltage"
             assert json.loads(stream.stdout.readline())["key"] == "battery_voltage"
             stream.terminate()
-            assert stream.wait(10) == 0
+            assert stream.wait() == 0
         with subprocess.Popen(
             command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as stream:
@@ -243,25 +234,8 @@ def test_a_stream_ends_well_on_request_and_badly_when_the_device_leaves(client: 
             assert stream.stderr
             assert json.loads(stream.stdout.readline())["key"] == "battery_voltage"
             emulator.terminate()
-            assert stream.wait(20) == 3
+            assert stream.wait() == 3
             assert "disconnected in the middle" in stream.stderr.read()
-
-
-@pytest.mark.parametrize(("documented", "kept"), [(False, False), (False, True), (True, True)])
-async def test_a_minute_with_and_without_keep_alive(client: Client, documented: bool, kept: bool) -> None:
-    """The emulator's time runs forty times as fast; so does the link's, or it would be late with its keep-alive."""
-    with emulating(client, "smartshunt", "--speed", "40"):
-        async with open_central(client.radio, bonds=client.home / "bonds.json") as central:
-            clock = Clock(lambda: time.monotonic() * 40, 40)
-            side = ClientSide(keep_alive=10.0 if kept else None)
-            wanted = Wanted.of("SmartShunt")
-            async with BleLink(central, wanted, pin=PIN, documented=documented, side=side, clock=clock) as link:
-                await asyncio.sleep(1.8)  # 72 seconds of the shunt
-                if kept:
-                    assert (await link.get("battery_voltage")).value
-                else:
-                    with pytest.raises(LinkLost):
-                        await link.get("battery_voltage")
 
 
 def test_nobody_there(client: Client) -> None:

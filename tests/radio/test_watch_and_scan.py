@@ -12,11 +12,13 @@ import pytest
 from bluewatt.services.simulator import Site, frames
 from bluewatt.transports.recording import encode_frame
 
-COMMAND = Path(sys.executable).with_name("bluewatt")
+ROOT = Path(__file__).resolve().parents[2]
+TIMELESS = (sys.executable, "-m", "tests.virtual_time")
+"""The command in a process of its own, where time is that of `tests/virtual_time.py`."""
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([*TIMELESS, *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import struct
-import time
 
 import pytest
 
@@ -297,11 +296,3 @@ def test_values_for_json() -> None:
         "state": "float",
         "list": ["01", None, 1.5],
     }
-
-
-def test_a_value_is_read_in_microseconds() -> None:
-    register, data = row(0xED8D), bytes.fromhex("e504")
-    started = time.perf_counter()
-    for _ in range(20_000):
-        decode_value(register, data)
-    assert time.perf_counter() - started < 1.0

@@ -12,9 +12,9 @@ from bench import Row, bench, rate
 from bench.samples import battery_monitor, solar_charger
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.transports.capture_frames import BLOCK, read_frames
-from bluewatt.wire.columns import BLOCK as COLUMN_BLOCK
-from bluewatt.wire.columns import read_columns
 from bluewatt.wire.containers import read_packets
+from bluewatt.wire.containers.columns import BLOCK as COLUMN_BLOCK
+from bluewatt.wire.containers.columns import read_columns
 
 COUNT = 200_000
 START = 0x00E03AB44A676000

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluewatt.errors import Malformed, WireError
-from bluewatt.wire.ad_structures import AddressTexts, Advertisement, parse_structures
-from bluewatt.wire.advertising import AdvertisementReader
+from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
+from bluewatt.wire.bluetooth.advertising_data import AddressTexts, Advertisement, parse_structures
+from bluewatt.wire.bluetooth.hci_reports import advertising_reports
+from bluewatt.wire.bluetooth.link_layer import advertising_report, unwrap_air
 from bluewatt.wire.containers import Kind, Packet, read_packets
-from bluewatt.wire.hci import advertising_reports
-from bluewatt.wire.linklayer import advertising_report, unwrap_air
 
 
 def packet(data: bytes, kind: int = Kind.EVENT, at: float = 1.0) -> Packet:

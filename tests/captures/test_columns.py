@@ -12,13 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluewatt.errors import CaptureError
-from bluewatt.wire.ad_structures import Advertisement
-from bluewatt.wire.advertising import AdvertisementReader
+from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
+from bluewatt.wire.bluetooth.advertising_data import Advertisement
 from bluewatt.wire.containers import open_container, read_packets
 
 np = pytest.importorskip("numpy", reason="the batch extra (numpy) is not installed")
 
-from bluewatt.wire.columns import NO_STRENGTH, WIDTH, Columns, concatenate, read_columns  # noqa: E402
+from bluewatt.wire.containers.columns import (  # noqa: E402
+    NO_STRENGTH,
+    WIDTH,
+    Columns,
+    concatenate,
+    read_columns,
+)
 
 Rows = list[tuple[float, int, int, bytes]]
 

@@ -21,9 +21,9 @@ from bluewatt.model.conversation_json import LineWriter
 from bluewatt.model.meaning import sentence
 from bluewatt.model.transcript import Transcript
 from bluewatt.tables.gatt import CHARACTERISTIC_HANDLES, Characteristic
-from bluewatt.wire.air_cipher import LinkCipher
+from bluewatt.wire.bluetooth.link_encryption import LinkCipher
+from bluewatt.wire.bluetooth.packets import Packet
 from bluewatt.wire.containers import Kind, read_packets
-from bluewatt.wire.containers.packets import Packet
 from bluewatt.wire.vreg import Value, parse_messages
 
 CAPTURE = "smartshunt_mtu23_sessions_00-09.btsnoop"

@@ -33,7 +33,7 @@ from bluewatt.services.keys import save_key
 from bluewatt.transports.mqtt_values import Topic
 from bluewatt.transports.peripheral_pairing import Bonds, Label, Passkey
 from bluewatt.transports.pins import parse_pin
-from bluewatt.wire.air_cipher import parse_long_term_key
+from bluewatt.wire.bluetooth.link_encryption import parse_long_term_key
 from bluewatt.wire.cipher import Key, ShortKey
 from bluewatt.wire.session_events import Role
 from bluewatt.wire.vesmart import Network

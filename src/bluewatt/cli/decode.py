@@ -123,7 +123,7 @@ def _secrets(
     """All that opens things; imported late, for an advertisement in hex digits needs none of it."""
     from bluewatt.cli.steps import Secrets
     from bluewatt.services.keys import gather_networks
-    from bluewatt.wire.air_cipher import parse_long_term_key
+    from bluewatt.wire.bluetooth.link_encryption import parse_long_term_key
 
     links = [parse_long_term_key(key) for key in long_term_keys]
     return Secrets(named, gather_networks(keys_file), reveal, links)

@@ -15,7 +15,7 @@ from bluewatt.errors import CaptureError
 from bluewatt.faces.value_columns import ValueWriter
 from bluewatt.model.conversation import Conversation, Line
 from bluewatt.transports.capture_frames import STANDARD_INPUT
-from bluewatt.wire.acl import HciLinks, is_report
+from bluewatt.wire.bluetooth.hci_connections import HciLinks, is_report
 
 
 def write_values(output: Path, files: Sequence[str], *, reveal: bool) -> int:

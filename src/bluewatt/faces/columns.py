@@ -31,7 +31,7 @@ from bluewatt.wire.advert import HEADER_LENGTH, decode_advertisement
 from bluewatt.wire.batch import Batch, Column, Indices, Status, decode_batch, value_type
 from bluewatt.wire.batch_keys import NO_KEY, add_loose_keys, key_indices
 from bluewatt.wire.cipher import Key
-from bluewatt.wire.columns import NO_STRENGTH, Columns, concatenate
+from bluewatt.wire.containers.columns import NO_STRENGTH, Columns, concatenate
 from bluewatt.wire.plan import CACHED_NAMES
 
 ROW_GROUP = 32768

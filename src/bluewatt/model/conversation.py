@@ -23,8 +23,17 @@ from bluewatt.tables.gatt import Characteristic
 from bluewatt.tables.gatt_handles import DEVICE_NAME, NO_PRODUCT
 from bluewatt.tables.products import family_of
 from bluewatt.tables.registers import by_key, meanings
-from bluewatt.wire.acl import ATT_CHANNEL, FAR, MOST_LINKS, NEAR, Connected, Data, Encrypted, LinkEvent
-from bluewatt.wire.att import CLIENT_OPCODES, MTU_AGREED, READ, REFUSED, Operation, Server
+from bluewatt.wire.bluetooth.att import CLIENT_OPCODES, MTU_AGREED, READ, REFUSED, Operation, Server
+from bluewatt.wire.bluetooth.hci_connections import (
+    ATT_CHANNEL,
+    FAR,
+    MOST_LINKS,
+    NEAR,
+    Connected,
+    Data,
+    Encrypted,
+    LinkEvent,
+)
 from bluewatt.wire.control import Control, Drop, Failure, Grant, Header, Limits, UnknownControl, parse_header
 from bluewatt.wire.observer import Observer
 from bluewatt.wire.printable import printable

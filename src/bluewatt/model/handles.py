@@ -19,7 +19,7 @@ from bluewatt.tables.gatt import (
     ControlOpcode,
 )
 from bluewatt.tables.gatt_handles import OTHER_HANDLES
-from bluewatt.wire.att import Server
+from bluewatt.wire.bluetooth.att import Server
 
 STEP = 3
 """From one value handle of the data service to the next: value, subscription, declaration."""

@@ -23,7 +23,7 @@ from bluewatt.tables.gatt import DEVICE_INFORMATION, PIN_CODE, PUK_CODE, Opcode,
 from bluewatt.tables.gatt_handles import DEVICE_NAME
 from bluewatt.tables.registers import lookup, registers
 from bluewatt.wire import control, vreg
-from bluewatt.wire.att import ERROR_WORDS, MTU_AGREED, REFUSED
+from bluewatt.wire.bluetooth.att import ERROR_WORDS, MTU_AGREED, REFUSED
 from bluewatt.wire.cbor import write_uint
 from bluewatt.wire.reassembly import ProtocolError
 from bluewatt.wire.shunt_gatt import BY_UUID

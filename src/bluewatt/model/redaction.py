@@ -24,14 +24,14 @@ from bluewatt.tables.gatt import Characteristic
 from bluewatt.tables.gatt_handles import DEVICE_NAME
 from bluewatt.tables.personal import NODE_LISTS, PERSONAL
 from bluewatt.tables.registers import Register, lookup
-from bluewatt.wire.acl import ATT_CHANNEL, FAR, NEAR, Connected, Data, Disconnected, HciLinks
 from bluewatt.wire.advert import HEADER_LENGTH, is_vesmart, parse_advertisement
-from bluewatt.wire.advertising import AdvertisementReader
-from bluewatt.wire.att import CLIENT_OPCODES, READ, READ_RESPONSE, VALUE_PARTS, Server
+from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
+from bluewatt.wire.bluetooth.att import CLIENT_OPCODES, READ, READ_RESPONSE, VALUE_PARTS, Server
+from bluewatt.wire.bluetooth.hci_connections import ATT_CHANNEL, FAR, NEAR, Connected, Data, Disconnected, HciLinks
+from bluewatt.wire.bluetooth.host_packets import att_packet, connection_event
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
 from bluewatt.wire.cipher import Key, apply
 from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records, record
-from bluewatt.wire.containers.host_packets import att_packet, connection_event
-from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
 from bluewatt.wire.values import decode_value, encode_value
 from bluewatt.wire.vreg import Message, SetValues, Unknown, Value, build_message, read_messages
 

@@ -19,8 +19,8 @@ from bluewatt.errors import CaptureError
 from bluewatt.model.reading import Frame
 from bluewatt.transports.gunzip import Gunzip
 from bluewatt.transports.recording import RecordingReader
-from bluewatt.wire.ad_structures import Advertisement
-from bluewatt.wire.advertising import AdvertisementReader
+from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
+from bluewatt.wire.bluetooth.advertising_data import Advertisement
 from bluewatt.wire.containers import LONGEST_HEADER, Packet, open_container
 from bluewatt.wire.containers.damage import Damage
 

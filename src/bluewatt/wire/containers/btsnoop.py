@@ -9,7 +9,8 @@ from __future__ import annotations
 import struct
 
 from bluewatt.errors import CaptureError, Malformed
-from bluewatt.wire.containers.packets import Link, Packet, unwrap_btsnoop
+from bluewatt.wire.bluetooth.packets import Packet
+from bluewatt.wire.containers.framing import Link, unwrap_btsnoop
 from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
 
 MAGIC = b"btsnoop\0"

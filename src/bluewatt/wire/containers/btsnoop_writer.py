@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bluewatt.tables.gatt import COMPANY_ID
-from bluewatt.wire.ad_structures import COMPLETE_NAME, MANUFACTURER_DATA, SCAN_RESPONSE
+from bluewatt.wire.bluetooth.advertising_data import COMPLETE_NAME, MANUFACTURER_DATA, SCAN_RESPONSE
+from bluewatt.wire.bluetooth.hci_reports import ADVERTISING_REPORT, LE_META
+from bluewatt.wire.bluetooth.host_packets import air_order
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, Kind
 from bluewatt.wire.containers.btsnoop import EPOCH, MAGIC, RECORD
-from bluewatt.wire.containers.host_packets import air_order
-from bluewatt.wire.containers.packets import FROM_CONTROLLER, Kind, Link
-from bluewatt.wire.hci import ADVERTISING_REPORT, LE_META
+from bluewatt.wire.containers.framing import Link
 
 FILE_START = MAGIC + (1).to_bytes(4, "big") + Link.BTSNOOP_H4.to_bytes(4, "big")
 """The file header: magic, version, datalink."""

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from bluewatt.errors import CaptureError
-from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
 
 BEGIN, END = "--- BEGIN:BTSNOOP_LOG_SUMMARY", "--- END:BTSNOOP_LOG_SUMMARY"
 """The lines before and behind the base64 text."""

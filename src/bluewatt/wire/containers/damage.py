@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from bluewatt.errors import CaptureError
-from bluewatt.wire.containers.packets import Packet
+from bluewatt.wire.bluetooth.packets import Packet
 
 REACH = 1024
 """Bytes before and behind a damaged place in which packets are not taken as checked (our own choice)."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import struct
 
-from bluewatt.wire.containers.packets import PACKET_LENGTHS, Packet, packet_length
+from bluewatt.wire.bluetooth.packets import Packet
+from bluewatt.wire.containers.framing import PACKET_LENGTHS, packet_length
 from bluewatt.wire.containers.stream import PacketReader
 
 RECORD = struct.Struct("<HBBII")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from bluewatt.wire.att import (
+from bluewatt.wire.bluetooth.att import (
     MTU_REQUEST,
     MTU_RESPONSE,
     NOTIFICATION,
@@ -17,9 +17,9 @@ from bluewatt.wire.att import (
     WRITE_COMMAND,
     WRITE_REQUEST,
 )
+from bluewatt.wire.bluetooth.host_packets import att_packet, connection_event, disconnection_event, discovery
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind
 from bluewatt.wire.containers.btsnoop_writer import record
-from bluewatt.wire.containers.host_packets import att_packet, connection_event, disconnection_event, discovery
-from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind
 
 _WRITE_RESPONSE = 0x13
 

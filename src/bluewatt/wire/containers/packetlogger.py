@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 
-from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet, packet_length
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
+from bluewatt.wire.containers.framing import packet_length
 from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
 
 RECORD_HEADER = 13

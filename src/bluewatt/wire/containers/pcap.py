@@ -9,7 +9,8 @@ from __future__ import annotations
 import struct
 
 from bluewatt.errors import CaptureError, Malformed
-from bluewatt.wire.containers.packets import AIR_KINDS, Link, Packet, unwrap
+from bluewatt.wire.bluetooth.packets import Packet
+from bluewatt.wire.containers.framing import AIR_KINDS, Link, unwrap
 from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
 
 MAGICS: dict[bytes, tuple[str, float]] = {

@@ -10,7 +10,8 @@ import struct
 from typing import Literal, NamedTuple
 
 from bluewatt.errors import CaptureError, Malformed
-from bluewatt.wire.containers.packets import Link, Packet, unwrap
+from bluewatt.wire.bluetooth.packets import Packet
+from bluewatt.wire.containers.framing import Link, unwrap
 from bluewatt.wire.containers.pcap import LINKS
 from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
 

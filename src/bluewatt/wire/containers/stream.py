@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from bluewatt.errors import CaptureError
-from bluewatt.wire.containers.packets import Packet
+from bluewatt.wire.bluetooth.packets import Packet
 
 MAX_PACKET = 0x40000
 """The largest packet believed, in bytes: tcpdump's largest snapshot length."""

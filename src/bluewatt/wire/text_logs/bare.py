@@ -7,7 +7,7 @@ writes are. All of this is guessed, and said to be.
 from __future__ import annotations
 
 from bluewatt.tables.gatt import DATA_SERVICE, Characteristic
-from bluewatt.wire.att import NOTIFIED
+from bluewatt.wire.bluetooth.att import NOTIFIED
 from bluewatt.wire.text_logs.guessing import PLACE, SENDER, first_message, is_control, is_whole, kind_of
 from bluewatt.wire.text_logs.host_log import HostLog
 from bluewatt.wire.vreg import ends_inside

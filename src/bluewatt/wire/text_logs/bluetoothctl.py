@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from bluewatt.wire.att import NOTIFIED, READ, WRITE_WITHOUT_RESPONSE
+from bluewatt.wire.bluetooth.att import NOTIFIED, READ, WRITE_WITHOUT_RESPONSE
 from bluewatt.wire.text_logs.host_log import HostLog, Mark
 from bluewatt.wire.text_logs.words import ADDRESS, UUID, dumped_bytes, full_uuid, hex_bytes
 

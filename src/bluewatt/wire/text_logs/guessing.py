@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from bluewatt.tables.gatt import ControlOpcode, Opcode
-from bluewatt.wire.att import NOTIFIED, READ, WRITE_WITHOUT_RESPONSE
+from bluewatt.wire.bluetooth.att import NOTIFIED, READ, WRITE_WITHOUT_RESPONSE
 from bluewatt.wire.vreg import Unknown, ends_inside, read_messages
 
 SENDER: Final = "who sent bytes: by what they say"

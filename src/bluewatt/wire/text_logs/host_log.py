@@ -13,8 +13,8 @@ from typing import Final
 
 from bluewatt.errors import CaptureError
 from bluewatt.tables.gatt import COMPANY_ID
-from bluewatt.wire.ad_structures import MANUFACTURER_DATA
-from bluewatt.wire.att import (
+from bluewatt.wire.bluetooth.advertising_data import MANUFACTURER_DATA
+from bluewatt.wire.bluetooth.att import (
     CLIENT_OPCODES,
     ERROR,
     INDICATED,
@@ -34,14 +34,9 @@ from bluewatt.wire.att import (
     WRITE_REQUEST,
     WRITE_WITHOUT_RESPONSE,
 )
+from bluewatt.wire.bluetooth.host_packets import att_packet, connection_event, disconnection_event, discovery
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
 from bluewatt.wire.containers.btsnoop_writer import advertising_report
-from bluewatt.wire.containers.host_packets import (
-    att_packet,
-    connection_event,
-    disconnection_event,
-    discovery,
-)
-from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
 
 LONGEST_VALUE: Final = 512
 """Bytes an attribute can hold (Bluetooth Core, volume 3, part F, section 3.2.9)."""
@@ -138,7 +133,7 @@ class HostLog:
         self.attribute(bytes([MTU_RESPONSE]) + size)
 
     def told(self, what: str, data: bytes, *, handle: int | None = None, uuid: str = "", link: str = "") -> None:
-        """A value was written, read or notified: `what` is a word of `bluewatt.wire.att.KINDS`."""
+        """A value was written, read or notified: `what` is a word of `bluewatt.wire.bluetooth.att.KINDS`."""
         if len(data) > LONGEST_VALUE:
             self.problem(f"a value of {len(data)} bytes: no characteristic holds more than {LONGEST_VALUE}")
             return

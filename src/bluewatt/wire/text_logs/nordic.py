@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from bluewatt.wire.att import INDICATED, NOTIFIED, READ, WRITE, WRITE_WITHOUT_RESPONSE
+from bluewatt.wire.bluetooth.att import INDICATED, NOTIFIED, READ, WRITE, WRITE_WITHOUT_RESPONSE
 from bluewatt.wire.text_logs.host_log import HostLog
 from bluewatt.wire.text_logs.words import ADDRESS, full_uuid, hex_bytes
 

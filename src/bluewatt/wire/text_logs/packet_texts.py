@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from bluewatt.wire.att import (
+from bluewatt.wire.bluetooth.att import (
     BLOB_REQUEST,
     BLOB_RESPONSE,
     ERROR,
@@ -30,7 +30,7 @@ from bluewatt.wire.att import (
     WRITE_COMMAND,
     WRITE_REQUEST,
 )
-from bluewatt.wire.containers.packets import FROM_CONTROLLER, TO_CONTROLLER
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER
 from bluewatt.wire.text_logs.host_log import HostLog, Mark
 from bluewatt.wire.text_logs.times import NO_ORIGIN, Times
 from bluewatt.wire.text_logs.words import ADDRESS, UUID, dumped_bytes, full_uuid, hex_bytes

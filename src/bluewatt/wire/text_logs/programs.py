@@ -16,7 +16,7 @@ import re
 from typing import Final
 
 from bluewatt.tables.gatt import Characteristic
-from bluewatt.wire.att import INDICATED, NOTIFIED, READ, WRITE_WITHOUT_RESPONSE
+from bluewatt.wire.bluetooth.att import INDICATED, NOTIFIED, READ, WRITE_WITHOUT_RESPONSE
 from bluewatt.wire.text_logs.guessing import SENDER, kind_of
 from bluewatt.wire.text_logs.host_log import HostLog
 from bluewatt.wire.text_logs.words import (

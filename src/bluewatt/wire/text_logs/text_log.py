@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from bluewatt.wire.containers.packets import Packet
+from bluewatt.wire.bluetooth.packets import Packet
 from bluewatt.wire.text_logs.bluetoothctl import BluetoothctlLog
 from bluewatt.wire.text_logs.gatttool import GatttoolLog
 from bluewatt.wire.text_logs.host_log import HostLog

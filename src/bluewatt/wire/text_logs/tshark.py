@@ -16,7 +16,7 @@ import re
 from typing import Final
 
 from bluewatt.tables.gatt_handles import DEVICE_NAME
-from bluewatt.wire.att import (
+from bluewatt.wire.bluetooth.att import (
     BLOB_REQUEST,
     BLOB_RESPONSE,
     CLIENT_OPCODES,

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from bluewatt.errors import CaptureError, Malformed
-from bluewatt.wire.acl import (
+from bluewatt.wire.bluetooth.advertising_data import AddressTexts
+from bluewatt.wire.bluetooth.att import CLIENT_OPCODES
+from bluewatt.wire.bluetooth.hci_connections import (
     ATT_CHANNEL,
     FAR,
     MOST_LINKS,
@@ -23,11 +25,9 @@ from bluewatt.wire.acl import (
     LinkEvent,
     Reassembly,
 )
-from bluewatt.wire.ad_structures import AddressTexts
-from bluewatt.wire.air_cipher import LinkCipher
-from bluewatt.wire.att import CLIENT_OPCODES
-from bluewatt.wire.containers.packets import Packet
-from bluewatt.wire.linklayer import ADVERTISING_ACCESS_ADDRESS, Heard, unwrap_air
+from bluewatt.wire.bluetooth.link_encryption import LinkCipher
+from bluewatt.wire.bluetooth.link_layer import ADVERTISING_ACCESS_ADDRESS, Heard, unwrap_air
+from bluewatt.wire.bluetooth.packets import Packet
 
 _CONNECT, _CONNECT_LENGTH = 5, 34
 _CONTINUED, _FIRST, _CONTROL = 1, 2, 3

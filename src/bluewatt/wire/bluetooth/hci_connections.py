@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from bluewatt.errors import CaptureError
-from bluewatt.wire.ad_structures import AddressTexts
-from bluewatt.wire.containers.packets import TO_CONTROLLER, Kind, Packet
+from bluewatt.wire.bluetooth.advertising_data import AddressTexts
+from bluewatt.wire.bluetooth.packets import TO_CONTROLLER, Kind, Packet
 
 NEAR, FAR = 0, 1
 """The two sides of a connection: the recording host (for a sniffer: the central), and its peer."""

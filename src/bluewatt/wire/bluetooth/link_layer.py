@@ -12,8 +12,8 @@ import struct
 from typing import Final, NamedTuple
 
 from bluewatt.errors import Malformed
-from bluewatt.wire.containers.packets import Kind
-from bluewatt.wire.hci import Report
+from bluewatt.wire.bluetooth.hci_reports import Report
+from bluewatt.wire.bluetooth.packets import Kind
 
 ADVERTISING_ACCESS_ADDRESS: Final = 0x8E89BED6
 """The access address of every packet on an advertising channel."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from bluewatt.wire.att import READ_TYPE_REQUEST, READ_TYPE_RESPONSE
-from bluewatt.wire.containers.packets import FROM_CONTROLLER
+from bluewatt.wire.bluetooth.att import READ_TYPE_REQUEST, READ_TYPE_RESPONSE
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER
 
 ENDED_BY_US: Final = 0x16
 """The reason of a disconnection that the host itself asked for (Bluetooth Core, volume 1, part F)."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bluewatt.errors import CaptureError, Malformed
-from bluewatt.wire.ad_structures import SIGNED, VICTRON_MARK, AddressTexts, Advertisement, parse_structures
-from bluewatt.wire.containers.packets import Kind, Packet
-from bluewatt.wire.hci import ADVERTISING_REPORT, LE_META, Report, advertising_reports
-from bluewatt.wire.linklayer import advertising_report, unwrap_air
+from bluewatt.wire.bluetooth.advertising_data import SIGNED, VICTRON_MARK, AddressTexts, Advertisement, parse_structures
+from bluewatt.wire.bluetooth.hci_reports import ADVERTISING_REPORT, LE_META, Report, advertising_reports
+from bluewatt.wire.bluetooth.link_layer import advertising_report, unwrap_air
+from bluewatt.wire.bluetooth.packets import Kind, Packet
 
 _EVENT, _AIR = int(Kind.EVENT), int(Kind.AIR)
 

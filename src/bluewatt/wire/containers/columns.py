@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 
 from bluewatt.errors import CaptureError
 from bluewatt.tables.gatt import COMPANY_ID
-from bluewatt.wire.ad_structures import MANUFACTURER_DATA, Advertisement
-from bluewatt.wire.advertising import AdvertisementReader
+from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
+from bluewatt.wire.bluetooth.advertising_data import MANUFACTURER_DATA, Advertisement
+from bluewatt.wire.bluetooth.hci_reports import ADVERTISING_REPORT, LE_META
+from bluewatt.wire.bluetooth.packets import Kind, Packet
 from bluewatt.wire.containers import LONGEST_HEADER, open_container
 from bluewatt.wire.containers.btsnoop import EPOCH, BtsnoopReader
-from bluewatt.wire.containers.packets import Kind, Link, Packet
+from bluewatt.wire.containers.framing import Link
 from bluewatt.wire.containers.pcap import PcapReader
 from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
-from bluewatt.wire.hci import ADVERTISING_REPORT, LE_META
 
 WIDTH = 31
 """Width of the payload matrix in bytes; longer payloads are cut (no record is longer)."""

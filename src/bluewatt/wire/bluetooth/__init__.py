@@ -1,0 +1,1 @@
+"""Bluetooth packets as a capture holds them: HCI, link layer, attribute protocol."""

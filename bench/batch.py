@@ -33,7 +33,7 @@ def batch() -> Iterator[Row]:
     try:
         import numpy as np
 
-        from bluewatt.wire.batch import decode_batch, payload_matrix
+        from bluewatt.wire.instant_readout.batch import decode_batch, payload_matrix
     except ImportError as missing:
         raise Unmeasurable("the batch extra is not installed") from missing
     theirs = their_decoder()

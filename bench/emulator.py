@@ -27,7 +27,7 @@ else:
     MISSING = None
 
 from bluewatt.services.simulator import DEFAULT_START
-from bluewatt.wire.shunt_gatt import BY_METRIC
+from bluewatt.wire.smartshunt import BY_METRIC
 
 COMMAND = Path(sys.executable).with_name("bluewatt")
 DATA = 3

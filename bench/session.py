@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from bench import Row, bench
 from bluewatt.tables.gatt import Characteristic
-from bluewatt.wire.control import Grant, build_control
-from bluewatt.wire.session import Session
-from bluewatt.wire.session_client import ClientSide
-from bluewatt.wire.session_device import DeviceSide
-from bluewatt.wire.vreg import GetValues, Value, build_message
+from bluewatt.wire.victronconnect.client import ClientSide
+from bluewatt.wire.victronconnect.control import Grant, build_control
+from bluewatt.wire.victronconnect.device import DeviceSide
+from bluewatt.wire.victronconnect.grammar import build_message
+from bluewatt.wire.victronconnect.messages import GetValues, Value
+from bluewatt.wire.victronconnect.session import Session
 
 MESSAGES = 20_000
 ROUNDS = 3

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bluewatt.tables.gatt import Characteristic, ResultCode
-from bluewatt.wire.session import Session
-from bluewatt.wire.session_client import ClientSide
-from bluewatt.wire.session_device import NEW, DeviceSide
-from bluewatt.wire.vreg import GetDevices, GetValues, SetValues, Subscribe, Value
+from bluewatt.wire.victronconnect.client import ClientSide
+from bluewatt.wire.victronconnect.device import NEW, DeviceSide
+from bluewatt.wire.victronconnect.messages import GetDevices, GetValues, SetValues, Subscribe, Value
+from bluewatt.wire.victronconnect.session import Session
 
 CLIENT, DEVICE = 0, 1
 HANDLES = {Characteristic.CONTROL: 0x31, Characteristic.LAST: 0x34, Characteristic.BULK: 0x37}

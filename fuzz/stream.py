@@ -28,7 +28,7 @@ from bluewatt.model.verdict import KeyState
 from bluewatt.schema import Record
 from bluewatt.services.simulator.device import SimulatedDevice
 from bluewatt.services.simulator.site import Site, frames
-from bluewatt.wire.advert import parse_advertisement
+from bluewatt.wire.instant_readout.advertisement import parse_advertisement
 from fuzz.events import Eventful
 
 DEVICES = 30

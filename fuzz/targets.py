@@ -23,7 +23,6 @@ from bluewatt.model.transcript import Transcript
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.shunt_gatt import CHARACTERISTICS
 from bluewatt.transports.untar import Untar
-from bluewatt.wire import vreg
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
 from bluewatt.wire.bluetooth.air_connections import AirLinks
 from bluewatt.wire.bluetooth.att import Server
@@ -31,10 +30,11 @@ from bluewatt.wire.bluetooth.hci_reports import advertising_reports
 from bluewatt.wire.bluetooth.link_layer import advertising_report, unwrap_air
 from bluewatt.wire.containers import Kind, read_packets
 from bluewatt.wire.containers.btsnooz import find_logs, read_log
-from bluewatt.wire.control import parse_control, parse_header
-from bluewatt.wire.shunt_gatt import decode_characteristic
-from bluewatt.wire.vesmart import Network, build_broadcast, parse_broadcast, parse_content, seal
-from bluewatt.wire.vreg import build_message, parse_messages
+from bluewatt.wire.smartshunt import decode_characteristic
+from bluewatt.wire.vesmart.broadcast import Network, build_broadcast, parse_broadcast, parse_content, seal
+from bluewatt.wire.victronconnect import messages as vreg
+from bluewatt.wire.victronconnect.control import parse_control, parse_header
+from bluewatt.wire.victronconnect.grammar import build_message, parse_messages
 
 KEY = bytes(range(16))
 TYPES = [cls.record_type for cls in record_classes()]

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from bluewatt.model.reading import Reading as Reading
     from bluewatt.model.reading import Undecoded as Undecoded
     from bluewatt.schema import Record as Record
-    from bluewatt.wire.advert import Advertisement as Advertisement
-    from bluewatt.wire.advert import build_advertisement as build_advertisement
-    from bluewatt.wire.advert import decode_advertisement as decode_advertisement
-    from bluewatt.wire.advert import parse_advertisement as parse_advertisement
-    from bluewatt.wire.cipher import Key as Key
-    from bluewatt.wire.records import decode_record as decode_record
-    from bluewatt.wire.records import encode_record as encode_record
-    from bluewatt.wire.vreg import Message as Message
-    from bluewatt.wire.vreg import build_message as build_message
-    from bluewatt.wire.vreg import parse_messages as parse_messages
+    from bluewatt.wire.instant_readout.advertisement import Advertisement as Advertisement
+    from bluewatt.wire.instant_readout.advertisement import build_advertisement as build_advertisement
+    from bluewatt.wire.instant_readout.advertisement import decode_advertisement as decode_advertisement
+    from bluewatt.wire.instant_readout.advertisement import parse_advertisement as parse_advertisement
+    from bluewatt.wire.instant_readout.cipher import Key as Key
+    from bluewatt.wire.instant_readout.records import decode_record as decode_record
+    from bluewatt.wire.instant_readout.records import encode_record as encode_record
+    from bluewatt.wire.victronconnect.grammar import build_message as build_message
+    from bluewatt.wire.victronconnect.grammar import parse_messages as parse_messages
+    from bluewatt.wire.victronconnect.messages import Message as Message
 
 _ROOMS = {
     "BluewattError": "errors",
@@ -38,18 +38,18 @@ _ROOMS = {
     "Reading": "model.reading",
     "Record": "schema",
     "Undecoded": "model.reading",
-    "Advertisement": "wire.advert",
-    "build_advertisement": "wire.advert",
-    "decode_advertisement": "wire.advert",
-    "parse_advertisement": "wire.advert",
-    "Key": "wire.cipher",
-    "Message": "wire.vreg",
-    "build_message": "wire.vreg",
-    "parse_messages": "wire.vreg",
+    "Advertisement": "wire.instant_readout.advertisement",
+    "build_advertisement": "wire.instant_readout.advertisement",
+    "decode_advertisement": "wire.instant_readout.advertisement",
+    "parse_advertisement": "wire.instant_readout.advertisement",
+    "Key": "wire.instant_readout.cipher",
+    "Message": "wire.victronconnect.grammar",
+    "build_message": "wire.victronconnect.grammar",
+    "parse_messages": "wire.victronconnect.grammar",
     "connect": "app.connect",
     "open_source": "app",
-    "decode_record": "wire.records",
-    "encode_record": "wire.records",
+    "decode_record": "wire.instant_readout.records",
+    "encode_record": "wire.instant_readout.records",
 }
 
 __all__ = ["__version__", *_ROOMS]

@@ -97,7 +97,7 @@ import bluewatt, bluewatt.cli
 for floor in ("tables", "wire", "model"):
     package = importlib.import_module(f"bluewatt.{floor}")
     for module in pkgutil.walk_packages(package.__path__, f"bluewatt.{floor}."):
-        if not module.name.startswith(("bluewatt.wire.batch", "bluewatt.wire.containers.columns")):
+        if not module.name.startswith(("bluewatt.wire.instant_readout.batch", "bluewatt.wire.containers.columns")):
             importlib.import_module(module.name)
 for name in bluewatt.__all__:
     getattr(bluewatt, name)

@@ -22,7 +22,7 @@ SENDS = {
     ("services/commander.py", "self._writer.write"): "the one write",
     ("transports/ble_writer.py", "self.channel.write"): "the writer itself",
     ("safe_write.py", "os.write"): "a file",
-    ("wire/session_device.py", "self.registers.set"): "the emulator, which is written to",
+    ("wire/victronconnect/device.py", "self.registers.set"): "the emulator, which is written to",
     ("services/emulator/device.py", "values.write"): "the emulator",
     ("services/emulator/device.py", "self.values.write"): "the emulator",
     ("services/emulator/store.py", "self._outlook.write"): "the emulator",
@@ -31,7 +31,7 @@ SENDS = {
 """Calls of a `write` or `set` that take a register and its content, and why each may."""
 
 MESSAGES = {
-    "wire/vreg.py", "wire/session_client.py",                 # the message itself, and the keep-alive of the session
+    "wire/victronconnect/grammar.py", "wire/victronconnect/client.py",  # the message itself, the session's keep-alive
     "transports/ble_vreg.py", "services/write_gates.py",      # the channel under the writer, and the bytes a plan shows
 }  # fmt: skip
 """Who may build a message that sets values."""
@@ -95,7 +95,7 @@ def test_every_exception_is_used(root: Path) -> None:
         if isinstance(node, ast.Call)
     }  # fmt: skip
     assert set(SENDS) <= calls
-    assert {file for file, call in calls if call == "SetValues"} >= MESSAGES - {"wire/vreg.py"}
+    assert {file for file, call in calls if call == "SetValues"} >= MESSAGES - {"wire/victronconnect/grammar.py"}
     named = {(file, name) for file, tree in files.items() for node in ast.walk(tree) for name in names(node)}
     assert {(file, name) for name, places in WRITERS.items() for file in places} <= named
 

@@ -24,7 +24,8 @@ from bluewatt.tables.gatt import CHARACTERISTIC_HANDLES, Characteristic
 from bluewatt.wire.bluetooth.link_encryption import LinkCipher
 from bluewatt.wire.bluetooth.packets import Packet
 from bluewatt.wire.containers import Kind, read_packets
-from bluewatt.wire.vreg import Value, parse_messages
+from bluewatt.wire.victronconnect.grammar import parse_messages
+from bluewatt.wire.victronconnect.messages import Value
 
 CAPTURE = "smartshunt_mtu23_sessions_00-09.btsnoop"
 Captured = pytest.CaptureFixture[str]

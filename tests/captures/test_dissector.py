@@ -28,13 +28,14 @@ from bluewatt.tables.products import products
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.registers import SIZES, registers
 from bluewatt.tables.shunt_gatt import CHARACTERISTICS
-from bluewatt.wire import control, vreg
-from bluewatt.wire.advert import decode_advertisement
-from bluewatt.wire.cipher import apply
-from bluewatt.wire.compounds import Version
 from bluewatt.wire.containers import read_packets
-from bluewatt.wire.reassembly import cut
-from bluewatt.wire.shunt_gatt import decode_characteristic
+from bluewatt.wire.instant_readout.advertisement import decode_advertisement
+from bluewatt.wire.instant_readout.cipher import apply
+from bluewatt.wire.registers.compounds import Version
+from bluewatt.wire.smartshunt import decode_characteristic
+from bluewatt.wire.victronconnect import control, grammar
+from bluewatt.wire.victronconnect import messages as vreg
+from bluewatt.wire.victronconnect.reassembly import cut
 
 CAPTURE = "smartshunt_mtu23_sessions_00-09.btsnoop"
 COMPANY = COMPANY_ID.to_bytes(2, "little")
@@ -467,7 +468,7 @@ def register_values(family: str, chance: random.Random) -> Iterator[bytes]:
         holds_text = row.type == "str" or row.layout == "pin_code"
         for value in map(printable, values) if holds_text else values:
             if not (row.type == "f32" and value in (b"\xff\xff\xff\x7f",)):
-                yield vreg.build_message(vreg.Value(3, row.id, value))
+                yield grammar.build_message(vreg.Value(3, row.id, value))
 
 
 FAMILIES = ("smartshunt", "mppt", "charger", "multi", "lynx")
@@ -492,12 +493,12 @@ def test_every_kind_of_message_in_both_dialects(shark: Shark) -> None:
         vreg.GetValuesAlternate(0, (0xEC66, 0xEC65), True), vreg.SetValuesAlternate(0, ((0x0200, b"\4"),)),
         vreg.Response(0xEC65, -6, 2), vreg.Unknown(-8, b"\x27\x03"),
     ]  # fmt: skip
-    data = [vreg.build_message(message) for message in messages]
+    data = [grammar.build_message(message) for message in messages]
     assert compare(notified([*data, b"".join(data[:10])]), shark)[0] == len(data) + 10
     paths = [vreg.GetPathList(0), vreg.GetPathValues(0, (1, 2)), vreg.SetPathValues(0, ((1, b"\x19\1\1"),), True),
              vreg.PathList(0, b"\0\1"), vreg.NewPath(0, 1, "Ä/b"), vreg.PathValue(0, 1, b"\xf6"),
              vreg.PathValueResponse(0, 1, 0)]  # fmt: skip
-    shown_paths = shark.tree(notified([vreg.build_message(message) for message in paths]))
+    shown_paths = shark.tree(notified([grammar.build_message(message) for message in paths]))
     opcodes = [int(shown(dict(leaves(item))["opcode"])) for root in shown_paths for item in root.iter("field")
                if item.get("name") == "victron.message"]  # fmt: skip
     assert opcodes == [message.opcode for message in paths]
@@ -505,7 +506,7 @@ def test_every_kind_of_message_in_both_dialects(shark: Shark) -> None:
 
 def test_damaged_messages_keep_their_good_beginning(shark: Shark) -> None:
     chance = random.Random(17)
-    whole = [vreg.build_message(message) for message in (
+    whole = [grammar.build_message(message) for message in (
         vreg.Value(3, 0xED8D, b"\x2f\5"), vreg.GetValues(0, (1, 2, 3)), vreg.SetValues(0, ((0x93, b"\x10\x27"),), True),
         vreg.NewPath(0, 1, "x/y"), vreg.PathValue(0, 1, b"\x82\x01\xbf\x61a\x01\xff"),
         vreg.DeviceList(((0, 1),)))]  # fmt: skip
@@ -570,7 +571,7 @@ def test_what_is_never_completed_is_marked_on_the_second_pass(shark: Shark) -> N
 
 
 def test_handles_by_preference_and_a_key_seen_in_the_capture(shark: Shark) -> None:
-    value = vreg.build_message(vreg.Value(0, talks.KEY_REGISTER, KEY))
+    value = grammar.build_message(vreg.Value(0, talks.KEY_REGISTER, KEY))
     packet = talks.Spoken(talks.DEVICE, b"\x1b\x44\x00" + value)
     rows = [(talks.DEVICE, talks.connected(0x40)), *talks.acl(packet, 0x40)]
     assert shark.tree(talks.btsnoop(rows)) == []

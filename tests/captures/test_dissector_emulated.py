@@ -9,10 +9,10 @@ import pytest
 from bench import talks
 from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Memory, SimulatedValues
 from bluewatt.services.simulator import DEFAULT_START, Site
-from bluewatt.wire.session import Session
-from bluewatt.wire.session_client import ClientSide
-from bluewatt.wire.session_device import DeviceSide
-from bluewatt.wire.vreg import GetDevices, GetValues, SetValues, Subscribe
+from bluewatt.wire.victronconnect.client import ClientSide
+from bluewatt.wire.victronconnect.device import DeviceSide
+from bluewatt.wire.victronconnect.messages import GetDevices, GetValues, SetValues, Subscribe
+from bluewatt.wire.victronconnect.session import Session
 from tests.captures.test_dissector import Shark, compare, experts, leaves, report, shark
 
 __all__ = ["shark"]

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from bluewatt.faces.docgen.wireshark import dissector
 from bluewatt.tables.enums import AlarmReason, AuxMode
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
-from bluewatt.wire import vreg
-from bluewatt.wire.advert import build_advertisement
+from bluewatt.wire.instant_readout.advertisement import build_advertisement
+from bluewatt.wire.victronconnect import grammar
+from bluewatt.wire.victronconnect import messages as vreg
 
 WORLD = """
 local function made(kind) return function(name) return { kind = kind, name = name } end end
@@ -98,7 +99,7 @@ def test_messages_are_read(tmp_path: Path) -> None:
         vreg.SetValues(0, ((0x93, b"\x10\x27"),), True),
         vreg.Value(3, 1, b""),
     ]
-    data = escaped(b"".join(map(vreg.build_message, messages)) + b"\x08\x03")
+    data = escaped(b"".join(map(grammar.build_message, messages)) + b"\x08\x03")
     tail = f"""
     local found, fault = V.messages({data})
     for _, message in ipairs(found) do print(message.opcode, message.instance.value, message.from, message.to) end

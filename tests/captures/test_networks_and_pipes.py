@@ -15,7 +15,7 @@ import pytest
 from bench import command_cost, talks
 from bluewatt.cli import main
 from bluewatt.services.keys import load_networks
-from bluewatt.wire.vesmart import Content, Network, RegisterValue, build_broadcast, build_content, seal
+from bluewatt.wire.vesmart.broadcast import Content, Network, RegisterValue, build_broadcast, build_content, seal
 
 COMMAND = Path(sys.executable).with_name("bluewatt")
 Captured = pytest.CaptureFixture[str]

@@ -11,14 +11,15 @@ from typing import NamedTuple
 import pytest
 
 from bluewatt.tables.gatt import CHARACTERISTIC_HANDLES, Characteristic, ResultCode
-from bluewatt.wire.control import Control, Failure, Grant, Limits, parse_control
-from bluewatt.wire.observer import Observer
-from bluewatt.wire.reassembly import Inbox, ProtocolError, Write
-from bluewatt.wire.session import Session
-from bluewatt.wire.session_client import ClientSide
-from bluewatt.wire.session_device import OLD, DeviceSide
-from bluewatt.wire.session_events import Event, Role, Unanswered
-from bluewatt.wire.vreg import DeviceList, GetDevices, GetValues, Message, Value, ValueResponse, build_message
+from bluewatt.wire.victronconnect.client import ClientSide
+from bluewatt.wire.victronconnect.control import Control, Failure, Grant, Limits, parse_control
+from bluewatt.wire.victronconnect.device import OLD, DeviceSide
+from bluewatt.wire.victronconnect.events import Event, Role, Unanswered
+from bluewatt.wire.victronconnect.grammar import build_message
+from bluewatt.wire.victronconnect.messages import DeviceList, GetDevices, GetValues, Message, Value, ValueResponse
+from bluewatt.wire.victronconnect.observer import Observer
+from bluewatt.wire.victronconnect.reassembly import Inbox, ProtocolError, Write
+from bluewatt.wire.victronconnect.session import Session
 
 HANDLES = CHARACTERISTIC_HANDLES["smartshunt"]
 SENDERS = {0x52: Role.CLIENT, 0x12: Role.CLIENT, 0x1B: Role.DEVICE}

@@ -29,7 +29,7 @@ from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.transports.capture_frames import read_frames
 from bluewatt.wire.containers.btsnoop_writer import FILE_START
 from bluewatt.wire.containers.link_trace import LinkTrace
-from bluewatt.wire.session_events import Role
+from bluewatt.wire.victronconnect.events import Role
 
 CAPTURE = "smartshunt_mtu23_sessions_00-09.btsnoop"
 ADDRESS = b"\x55\x44\x33\x22\x11\xc0"

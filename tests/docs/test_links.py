@@ -69,7 +69,7 @@ def test_every_page_can_be_reached_from_the_index() -> None:
 
 
 def test_files_named_in_the_text_exist() -> None:
-    """`wire/session.py` and the like: files of the project, named from its root or from the package."""
+    """`wire/victronconnect/session.py` and the like: files of the project, named from its root or from the package."""
     named = {(page, name) for page, text in PAGES.items() for name in re.findall(FILE, CODE_BLOCK.sub("", text))}
     assert len(named) > 10
     places = (ROOT, ROOT / "src" / "bluewatt")

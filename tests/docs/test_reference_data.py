@@ -18,7 +18,7 @@ from bluewatt.faces.docgen.data import DATA
 from bluewatt.faces.docgen.lookup import look_up
 from bluewatt.schema import Record
 from bluewatt.tables.records import record_class
-from bluewatt.wire.records import decode_record
+from bluewatt.wire.instant_readout.records import decode_record
 
 CC = shutil.which("cc") or shutil.which("gcc")
 needs_compiler = pytest.mark.skipif(CC is None, reason="no C compiler: apt-get install gcc")

@@ -17,9 +17,9 @@ from bluewatt.errors import BluewattError
 from bluewatt.schema import Record
 from bluewatt.tables.advert import ProductOnly
 from bluewatt.tables.records import record_classes
-from bluewatt.wire.advert import parse_advertisement
-from bluewatt.wire.batch import Batch, Column, Status, decode_batch, payload_matrix
-from bluewatt.wire.batch_keys import NO_KEY
+from bluewatt.wire.instant_readout.advertisement import parse_advertisement
+from bluewatt.wire.instant_readout.batch import Batch, Column, Status, decode_batch, payload_matrix
+from bluewatt.wire.instant_readout.batch_keys import NO_KEY
 
 TYPES = [cls.record_type for cls in record_classes() if cls.record_type is not None]
 KEYS = [bytes([first]) + bytes(range(first, first + 15)) for first in (0x00, 0x10, 0x3C, 0xAF)]

@@ -10,7 +10,7 @@ from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Memory, Simulat
 from bluewatt.services.simulator import DEFAULT_START, Site
 from bluewatt.tables.gatt import DATA_SERVICE, Characteristic
 from bluewatt.transports.peripheral_link import Link
-from bluewatt.wire.advert import decode_advertisement
+from bluewatt.wire.instant_readout.advertisement import decode_advertisement
 from tests import central
 
 SITE = Site(3, devices=6, start=DEFAULT_START)

@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 
 from bluewatt.errors import Malformed
 from bluewatt.tables.gatt import Characteristic, ResultCode
-from bluewatt.wire import vreg
-from bluewatt.wire.control import Failure, Grant, build_control, parse_control, parse_header
-from bluewatt.wire.observer import Observer
-from bluewatt.wire.reassembly import LONGEST_MESSAGE, Inbox, ProtocolError, Write, cut
-from bluewatt.wire.session import Session
-from bluewatt.wire.session_client import ClientSide
-from bluewatt.wire.session_device import CHARGER, NEW, OLD, DeviceSide, Personality
-from bluewatt.wire.session_events import Event, Expired, Role
-from bluewatt.wire.vreg import GetDevices, GetValues, Message, SetValues, Subscribe, Value
+from bluewatt.wire.victronconnect import grammar
+from bluewatt.wire.victronconnect import messages as vreg
+from bluewatt.wire.victronconnect.client import ClientSide
+from bluewatt.wire.victronconnect.control import Failure, Grant, build_control, parse_control, parse_header
+from bluewatt.wire.victronconnect.device import CHARGER, NEW, OLD, DeviceSide, Personality
+from bluewatt.wire.victronconnect.events import Event, Expired, Role
+from bluewatt.wire.victronconnect.messages import GetDevices, GetValues, Message, SetValues, Subscribe, Value
+from bluewatt.wire.victronconnect.observer import Observer
+from bluewatt.wire.victronconnect.reassembly import LONGEST_MESSAGE, Inbox, ProtocolError, Write, cut
+from bluewatt.wire.victronconnect.session import Session
 
 # ── strategies ───────────────────────────────────────────────────────────────
 
@@ -60,7 +61,7 @@ control_frames = st.sampled_from([bytes.fromhex(h) for h in ("f900", "f901", "f9
 chunks = st.one_of(
     st.tuples(characteristics, st.binary(max_size=60)),
     st.tuples(st.just(Characteristic.CONTROL), control_frames),
-    st.tuples(st.just(Characteristic.LAST), messages.map(vreg.build_message)),
+    st.tuples(st.just(Characteristic.LAST), messages.map(grammar.build_message)),
 )
 mtus = st.integers(23, 517)
 
@@ -69,14 +70,14 @@ mtus = st.integers(23, 517)
 
 @given(st.lists(messages, max_size=6))
 def test_messages_read_back_as_they_were_built(sent: list[Message]) -> None:
-    assert vreg.parse_messages(b"".join(map(vreg.build_message, sent))) == sent
+    assert grammar.parse_messages(b"".join(map(grammar.build_message, sent))) == sent
 
 
 @given(messages)
 def test_every_cut_of_a_message_is_malformed_or_shorter_messages(message: Message) -> None:
-    whole = vreg.build_message(message)
+    whole = grammar.build_message(message)
     for size in range(1, len(whole)):
-        found, fault = vreg.read_messages(whole[:size])
+        found, fault = grammar.read_messages(whole[:size])
         # Only the array behind a Subscribe may be missing.
         assert fault is not None or all(isinstance(record, Subscribe) for record in found)
         assert fault is None or found == []
@@ -84,11 +85,11 @@ def test_every_cut_of_a_message_is_malformed_or_shorter_messages(message: Messag
 
 @given(st.binary(max_size=120))
 def test_random_bytes_raise_nothing_but_malformed(data: bytes) -> None:
-    found, fault = vreg.read_messages(data)
-    assert vreg.parse_messages(b"".join(map(vreg.build_message, found))) == found
+    found, fault = grammar.read_messages(data)
+    assert grammar.parse_messages(b"".join(map(grammar.build_message, found))) == found
     if fault is not None:
         with pytest.raises(Malformed) as caught:
-            vreg.parse_messages(data)
+            grammar.parse_messages(data)
         assert caught.value.good == tuple(found)
 
 
@@ -104,7 +105,7 @@ def test_random_control_bytes_raise_nothing(data: bytes) -> None:
 
 @given(st.lists(messages, max_size=6), st.integers(20, 514))
 def test_any_chunk_size_puts_together_what_it_cut(sent: list[Message], size: int) -> None:
-    whole = b"".join(map(vreg.build_message, sent))
+    whole = b"".join(map(grammar.build_message, sent))
     inbox = Inbox()
     *bulk, last = cut(whole, size)
     for write in bulk:
@@ -117,7 +118,7 @@ def test_any_chunk_size_puts_together_what_it_cut(sent: list[Message], size: int
 
 @given(st.lists(messages, min_size=1, max_size=6), st.data())
 def test_cuts_fall_anywhere(sent: list[Message], data: st.DataObject) -> None:
-    whole = b"".join(map(vreg.build_message, sent))
+    whole = b"".join(map(grammar.build_message, sent))
     cuts = sorted(data.draw(st.sets(st.integers(0, len(whole)), max_size=8)))
     pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     session = client()
@@ -298,7 +299,7 @@ class Pair:
 
 
 def _header_of(personality: Personality) -> bytes:
-    from bluewatt.wire.control import build_header
+    from bluewatt.wire.victronconnect.control import build_header
 
     return build_header(personality.header)
 
@@ -359,12 +360,12 @@ def test_a_bad_link_never_hangs_and_never_makes_up_a_value(
     expected: list[Message] = []
     for whole in pair.wholes:
         try:
-            expected += vreg.parse_messages(whole)
+            expected += grammar.parse_messages(whole)
         except Malformed:
             continue
     assert [event for event in pair.heard if isinstance(event, Message)] == expected
     errors = sum(isinstance(event, ProtocolError) for event in pair.heard)
-    assert errors == sum(1 for whole in pair.wholes if vreg.read_messages(whole)[1] is not None)
+    assert errors == sum(1 for whole in pair.wholes if grammar.read_messages(whole)[1] is not None)
 
 
 # The keep-alive shared a message of two chunks with reads: with one chunk lost each time, the device heard none.
@@ -432,7 +433,7 @@ def test_credit_never_runs_dry_for_a_client_that_listens(count: int) -> None:
 def test_without_credit_the_newest_value_of_each_register_waits(registers: int, rounds: int) -> None:
     session = device()
     session.open(0.0)
-    session.receive(Characteristic.LAST, vreg.build_message(Subscribe(0)), 0.0)
+    session.receive(Characteristic.LAST, grammar.build_message(Subscribe(0)), 0.0)
     session.receive(Characteristic.CONTROL, build_control(Grant(1)), 0.0)
     session.take_writes()
     for turn in range(rounds):

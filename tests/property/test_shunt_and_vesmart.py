@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from bluewatt.errors import KeyProblem, Malformed, Unencodable, UnknownType, WireError
 from bluewatt.tables.shunt_gatt import CHARACTERISTICS, KEEP_ALIVE, Characteristic
-from bluewatt.wire.shunt_gatt import KeepAlive, decode_characteristic, encode_characteristic
-from bluewatt.wire.vesmart import (
+from bluewatt.wire.smartshunt import KeepAlive, decode_characteristic, encode_characteristic
+from bluewatt.wire.vesmart.broadcast import (
     Content,
     Network,
     RegisterValue,
@@ -24,7 +24,7 @@ from bluewatt.wire.vesmart import (
     serial_text,
     unseal,
 )
-from bluewatt.wire.vesmart_network import ContentHeard, NetworkReceiver, NetworkSender
+from bluewatt.wire.vesmart.network import ContentHeard, NetworkReceiver, NetworkSender
 
 uint32 = st.integers(0, 2**32 - 1)
 uint16 = st.integers(0, 2**16 - 1)

@@ -16,7 +16,7 @@ from bluewatt.model.verdict import KeyState
 from bluewatt.schema import Record, Row
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.records.smart_bms import SmartBms
-from bluewatt.wire.cipher import Key
+from bluewatt.wire.instant_readout.cipher import Key
 
 ADDRESS = "C0:00:00:00:00:01"
 KEY = Key(bytes(range(0xA0, 0xB0)))

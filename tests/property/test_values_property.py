@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from bluewatt.errors import Malformed, Unencodable
 from bluewatt.tables.compounds import LAYOUTS
 from bluewatt.tables.registers import SIZES, Register, registers
-from bluewatt.wire.compounds import decode_compound, encode_compound
-from bluewatt.wire.values import decode_value, encode_value, plain
+from bluewatt.wire.registers.compounds import decode_compound, encode_compound
+from bluewatt.wire.registers.values import decode_value, encode_value, plain
 
 ROWS = list(registers())
 SIZED = [row for row in ROWS if row.size]

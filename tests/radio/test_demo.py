@@ -21,7 +21,7 @@ from bluewatt.model.jsonlines import json_value
 from bluewatt.schema import Record
 from bluewatt.services.simulator import DEFAULT_START, SimulatedDevice, Site
 from bluewatt.transports.virtual_air import DEFAULT_RSSI
-from bluewatt.wire.advert import decode_advertisement, parse_advertisement
+from bluewatt.wire.instant_readout.advertisement import decode_advertisement, parse_advertisement
 
 COMMAND = Path(sys.executable).with_name("bluewatt")
 TIMELESS = (sys.executable, "-m", "tests.virtual_time")

@@ -20,7 +20,7 @@ from bluewatt.cli import main
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.transports.peripheral_radio import AdapterAir
 from bluewatt.transports.virtual_bleak import VirtualAdapter
-from bluewatt.wire.advert import decode_advertisement
+from bluewatt.wire.instant_readout.advertisement import decode_advertisement
 
 pytestmark = pytest.mark.wall_clock  # the other side is another process
 

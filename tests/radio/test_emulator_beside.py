@@ -29,10 +29,10 @@ from bluewatt.tables.registers import by_key
 from bluewatt.tables.shunt_gatt import CHARACTERISTICS, MEASUREMENTS
 from bluewatt.transports.mqtt_values import Topic, messages
 from bluewatt.transports.virtual_bleak import VirtualAdapter
-from bluewatt.wire.advert import decode_advertisement
-from bluewatt.wire.shunt_gatt import BY_METRIC, decode_characteristic
-from bluewatt.wire.vesmart import Network, is_vesmart
-from bluewatt.wire.vesmart_network import ContentHeard, NetworkReceiver
+from bluewatt.wire.instant_readout.advertisement import decode_advertisement
+from bluewatt.wire.smartshunt import BY_METRIC, decode_characteristic
+from bluewatt.wire.vesmart.broadcast import Network, is_vesmart
+from bluewatt.wire.vesmart.network import ContentHeard, NetworkReceiver
 
 NETWORK = Network.of("d3a0", "11" * 16)
 VOLTAGE = BY_METRIC["battery_voltage"].uuid

@@ -17,8 +17,8 @@ from bluewatt.tables.gatt import COMPANY_ID, DATA_SERVICE, SECOND_DATA_SERVICE
 from bluewatt.tables.registers import by_key, lookup
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
-from bluewatt.wire.advert import decode_advertisement, parse_advertisement
-from bluewatt.wire.values import decode_value, encode_value
+from bluewatt.wire.instant_readout.advertisement import decode_advertisement, parse_advertisement
+from bluewatt.wire.registers.values import decode_value, encode_value
 from tests.central import PATIENCE
 
 COMMANDS = {"synchronize", "inverter_nvm_command", "pin_code"}

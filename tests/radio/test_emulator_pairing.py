@@ -24,7 +24,7 @@ from bluewatt.tables.gatt import (
 from bluewatt.tables.shunt_gatt import CHARACTERISTICS
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
-from bluewatt.wire.device_info import parse_device_information
+from bluewatt.wire.victronconnect.device_information import parse_device_information
 from tests.central import PATIENCE
 
 SHUNT = Plan(family="smartshunt", pin="004711")

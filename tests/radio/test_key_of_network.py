@@ -17,7 +17,7 @@ from bluewatt.tables.gatt import ResultCode
 from bluewatt.transports.ble_central import Central
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
-from bluewatt.wire.vesmart import Network
+from bluewatt.wire.vesmart.broadcast import Network
 from tests.radio.conftest import Talking
 
 NETWORK = Network.of("7C04", bytes(range(50, 66)), "Aurora")

@@ -23,7 +23,7 @@ from bluewatt.transports.ble_link import BleLink
 from bluewatt.transports.ble_writer import BleWriter
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
-from bluewatt.wire.session_client import ClientSide
+from bluewatt.wire.victronconnect.client import ClientSide
 
 PIN = "004711"
 TODAY = date(2026, 11, 20)

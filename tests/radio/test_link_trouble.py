@@ -21,9 +21,9 @@ from bluewatt.transports.monotonic import monotonic
 from bluewatt.transports.pins import parse_pin
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
-from bluewatt.wire.control import Header
-from bluewatt.wire.session_client import ClientSide
-from bluewatt.wire.session_device import Personality
+from bluewatt.wire.victronconnect.client import ClientSide
+from bluewatt.wire.victronconnect.control import Header
+from bluewatt.wire.victronconnect.device import Personality
 from tests.radio.test_link import TODAY
 
 PIN = "004711"

@@ -27,7 +27,7 @@ from bluewatt.transports.ble_link import BleLink
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
 from bluewatt.transports.virtual_hardware import HardwareRadio
-from bluewatt.wire.vesmart import Network
+from bluewatt.wire.vesmart.broadcast import Network
 from tests.radio.conftest import Emulating
 
 GONE = "is gone: it was unplugged, or the program that serves it ended"

@@ -21,10 +21,10 @@ from bluewatt.tables.records import record_classes
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.tables.records.smart_bms import SmartBms
 from bluewatt.tables.records.smart_lithium import SmartLithium
-from bluewatt.wire.advert import open_advertisement, open_at_once, parse_advertisement
-from bluewatt.wire.batch import Batch, Column, Status, decode_batch, payload_matrix, value_type
-from bluewatt.wire.batch_keys import NO_KEY, add_loose_keys, key_indices
-from bluewatt.wire.cipher import Key
+from bluewatt.wire.instant_readout.advertisement import open_advertisement, open_at_once, parse_advertisement
+from bluewatt.wire.instant_readout.batch import Batch, Column, Status, decode_batch, payload_matrix, value_type
+from bluewatt.wire.instant_readout.batch_keys import NO_KEY, add_loose_keys, key_indices
+from bluewatt.wire.instant_readout.cipher import Key
 
 KEY = bytes(range(7, 23))
 OTHER = bytes(range(90, 106))

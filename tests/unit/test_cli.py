@@ -20,7 +20,7 @@ from bluewatt.errors import EXIT_CODES, BluewattError, DeviceNotFound, ExitCode,
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.tables.records.solarsense import Solarsense
 from bluewatt.transports.recording import encode_frame
-from bluewatt.wire.advert import build_advertisement
+from bluewatt.wire.instant_readout.advertisement import build_advertisement
 
 COMMAND = Path(sys.executable).with_name("bluewatt")
 Captured = pytest.CaptureFixture[str]

@@ -22,7 +22,7 @@ from bluewatt.tables.enums import AlarmReason, AuxMode
 from bluewatt.tables.records.ac_charger import AcCharger
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.transports.recording import encode_frame
-from bluewatt.wire.cipher import Key
+from bluewatt.wire.instant_readout.cipher import Key
 
 COMMAND = Path(sys.executable).with_name("bluewatt")
 Captured = pytest.CaptureFixture[str]

@@ -24,7 +24,7 @@ from bluewatt.tables.records.gx_device import GxDevice
 from bluewatt.tables.records.multi_rs import MultiRs
 from bluewatt.tables.records.solarsense import Solarsense
 from bluewatt.transports.recording import encode_frame
-from bluewatt.wire.cipher import Key
+from bluewatt.wire.instant_readout.cipher import Key
 
 COMMAND = str(Path(sys.executable).with_name("bluewatt"))
 KEY = Key(bytes.fromhex("00112233445566778899aabbccddeeff"))

@@ -23,8 +23,8 @@ from bluewatt.schema import Code, Record
 from bluewatt.tables.advert import ProductOnly
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
-from bluewatt.wire.batch import Status
 from bluewatt.wire.containers.columns import NO_STRENGTH, WIDTH, Columns
+from bluewatt.wire.instant_readout.batch import Status
 
 KEY = bytes(range(7, 23))
 ADDRESS = 0xC0AA00000001

@@ -11,7 +11,7 @@ from bluewatt.errors import ConfigError
 from bluewatt.folders import state_folder
 from bluewatt.tables.controls import CONTROLS, MODES, Control, control, controls_of
 from bluewatt.tables.gatt import KEEP_ALIVE_REGISTER
-from bluewatt.wire.values import encode_value
+from bluewatt.wire.registers.values import encode_value
 
 DANGEROUS = {0x0004, 0x1030, 0xEC5C, 0xEC5F, 0xEC65, KEEP_ALIVE_REGISTER}
 

@@ -9,9 +9,9 @@ import pytest
 
 from bluewatt.cli import main
 from bluewatt.tables.gatt import PIN_CODE
-from bluewatt.wire.cipher import Key
+from bluewatt.wire.instant_readout.cipher import Key
 from bluewatt.wire.text_logs.words import full_uuid
-from bluewatt.wire.vesmart import Content, Network, RegisterValue, build_broadcast, build_content, seal
+from bluewatt.wire.vesmart.broadcast import Content, Network, RegisterValue, build_broadcast, build_content, seal
 
 Captured = pytest.CaptureFixture[str]
 

@@ -21,10 +21,10 @@ from bluewatt.tables.records.ac_charger import AcCharger
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.tables.registers import by_key
 from bluewatt.tables.vesmart import RESTART_SKIP
-from bluewatt.wire.advert import decode_advertisement
-from bluewatt.wire.records import encode_record
-from bluewatt.wire.vesmart import Network, parse_broadcast
-from bluewatt.wire.vesmart_network import ContentHeard, NetworkReceiver
+from bluewatt.wire.instant_readout.advertisement import decode_advertisement
+from bluewatt.wire.instant_readout.records import encode_record
+from bluewatt.wire.vesmart.broadcast import Network, parse_broadcast
+from bluewatt.wire.vesmart.network import ContentHeard, NetworkReceiver
 
 NETWORK = Network.of("d3a0", "11" * 16)
 

@@ -19,8 +19,8 @@ from bluewatt.services.key_import import read_key_list
 from bluewatt.services.keys import load_keys
 from bluewatt.tables.advert import ProductOnly
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
-from bluewatt.wire.advert import build_advertisement
-from bluewatt.wire.cipher import Key
+from bluewatt.wire.instant_readout.advertisement import build_advertisement
+from bluewatt.wire.instant_readout.cipher import Key
 
 ADDRESS = "C2:00:00:00:00:07"
 KEY = bytes(range(16))

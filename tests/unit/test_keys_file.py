@@ -27,8 +27,8 @@ from bluewatt.services.keys import (
     save_key,
     save_network,
 )  # fmt: skip
-from bluewatt.wire.cipher import Key, parse_key
-from bluewatt.wire.vesmart import Network
+from bluewatt.wire.instant_readout.cipher import Key, parse_key
+from bluewatt.wire.vesmart.broadcast import Network
 
 ADDRESS, OTHER = "AA:BB:CC:DD:EE:FF", "11:22:33:44:55:66"
 HEX = "00112233445566778899aabbccddeeff"

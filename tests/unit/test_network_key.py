@@ -19,8 +19,8 @@ from bluewatt.services.key_fetch import Change
 from bluewatt.services.key_import import read_key_list
 from bluewatt.services.keys import load_keys, load_networks, save_key, save_network
 from bluewatt.services.network_key import Refused, compare_network, fetch_network, prove_network
-from bluewatt.wire.cipher import Key
-from bluewatt.wire.vesmart import Network, build_broadcast, seal, serial_number, serial_text
+from bluewatt.wire.instant_readout.cipher import Key
+from bluewatt.wire.vesmart.broadcast import Network, build_broadcast, seal, serial_number, serial_text
 
 ADDRESS = "C2:00:00:00:00:07"
 KEY = Key(bytes(range(16)))

@@ -21,7 +21,7 @@ from bluewatt.tables.records.dc_energy_meter import DcEnergyMeter
 from bluewatt.tables.records.smart_bms import SmartBms
 from bluewatt.tables.records.solar_charger import SolarCharger
 from bluewatt.tables.records.vendor_test import VendorTest
-from bluewatt.wire.cipher import Key
+from bluewatt.wire.instant_readout.cipher import Key
 
 ADDRESS = "C0:00:00:00:00:01"
 KEY = Key(bytes(range(0xA0, 0xB0)))

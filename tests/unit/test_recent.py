@@ -17,7 +17,7 @@ from bluewatt.model.roster import Roster
 from bluewatt.model.verdict import KeyState
 from bluewatt.tables.enums import ChargerError, DeviceState
 from bluewatt.tables.records.solar_charger import SolarCharger
-from bluewatt.wire.cipher import Key
+from bluewatt.wire.instant_readout.cipher import Key
 
 FORGED = 200_000
 MINE, KEYLESS = "C0:00:00:00:00:01", "C0:00:00:00:00:02"

@@ -16,7 +16,7 @@ from bluewatt.tables.records.dc_energy_meter import DcEnergyMeter
 from bluewatt.tables.records.smart_lithium import SmartLithium
 from bluewatt.tables.records.solar_charger import SolarCharger
 from bluewatt.tables.records.solarsense import Solarsense
-from bluewatt.wire.cipher import Key, apply, key_stream
+from bluewatt.wire.instant_readout.cipher import Key, apply, key_stream
 
 KEY = "0df4d0395b7d1a876c0c33ecb9e70dcd"
 

@@ -34,10 +34,10 @@ from bluewatt.transports.mqtt_values import Topic
 from bluewatt.transports.peripheral_pairing import Bonds, Label, Passkey
 from bluewatt.transports.pins import parse_pin
 from bluewatt.wire.bluetooth.link_encryption import parse_long_term_key
-from bluewatt.wire.cipher import Key, ShortKey
-from bluewatt.wire.session_events import Role
-from bluewatt.wire.vesmart import Network
-from bluewatt.wire.vreg import SetValues
+from bluewatt.wire.instant_readout.cipher import Key, ShortKey
+from bluewatt.wire.vesmart.broadcast import Network
+from bluewatt.wire.victronconnect.events import Role
+from bluewatt.wire.victronconnect.messages import SetValues
 
 PIN, PASSWORD = "739154", "s3same-Opens"
 KEY, LTK = bytes(range(0x81, 0x91)), bytes(range(0xA1, 0xB1))

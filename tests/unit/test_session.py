@@ -8,13 +8,21 @@ import pytest
 
 from bluewatt.errors import Malformed, Unencodable
 from bluewatt.tables.gatt import Characteristic, ResultCode
-from bluewatt.wire.control import Drop, Failure, Grant, Header, Limits, UnknownControl, build_control, parse_control
-from bluewatt.wire.reassembly import Inbox, ProtocolError, Write
-from bluewatt.wire.session import Session
-from bluewatt.wire.session_client import ClientSide
-from bluewatt.wire.session_device import CHARGER, INVERTER, NEW, OLD, DeviceSide, Personality, Withheld
-from bluewatt.wire.session_events import DialectChanged, Event, Expired, Role, Stalled, Unanswered
-from bluewatt.wire.vreg import (
+from bluewatt.wire.victronconnect.client import ClientSide
+from bluewatt.wire.victronconnect.control import (
+    Drop,
+    Failure,
+    Grant,
+    Header,
+    Limits,
+    UnknownControl,
+    build_control,
+    parse_control,
+)
+from bluewatt.wire.victronconnect.device import CHARGER, INVERTER, NEW, OLD, DeviceSide, Personality, Withheld
+from bluewatt.wire.victronconnect.events import DialectChanged, Event, Expired, Role, Stalled, Unanswered
+from bluewatt.wire.victronconnect.grammar import build_message
+from bluewatt.wire.victronconnect.messages import (
     DeviceList,
     GetDevices,
     GetPathList,
@@ -28,8 +36,9 @@ from bluewatt.wire.vreg import (
     Unsubscribe,
     Value,
     ValueResponse,
-    build_message,
 )
+from bluewatt.wire.victronconnect.reassembly import Inbox, ProtocolError, Write
+from bluewatt.wire.victronconnect.session import Session
 
 CONTROL, LAST, BULK = Characteristic.CONTROL, Characteristic.LAST, Characteristic.BULK
 KEEP_ALIVE = SetValues(0, ((0x93, b"\x10\x27"),))

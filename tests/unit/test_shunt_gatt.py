@@ -11,7 +11,7 @@ from bluewatt.errors import Malformed, Unencodable, UnknownType
 from bluewatt.tables.gatt import SHUNT_SERVICE
 from bluewatt.tables.metrics_registers import any_metric
 from bluewatt.tables.shunt_gatt import CHARACTERISTICS, KEEP_ALIVE, KEEP_ALIVE_GRACE, MEASUREMENTS
-from bluewatt.wire.shunt_gatt import (
+from bluewatt.wire.smartshunt import (
     BY_METRIC,
     BY_UUID,
     KeepAlive,

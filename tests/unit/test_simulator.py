@@ -22,10 +22,10 @@ from bluewatt.tables.records.smart_bms import SmartBms
 from bluewatt.tables.records.solar_charger import SolarCharger
 from bluewatt.tables.records.solarsense import Solarsense
 from bluewatt.tables.registers import by_key, by_name
-from bluewatt.wire.advert import decode_advertisement, parse_advertisement
-from bluewatt.wire.records import decode_record, encode_record
-from bluewatt.wire.values import decode_value
-from bluewatt.wire.vesmart import parse_broadcast, parse_content, unseal
+from bluewatt.wire.instant_readout.advertisement import decode_advertisement, parse_advertisement
+from bluewatt.wire.instant_readout.records import decode_record, encode_record
+from bluewatt.wire.registers.values import decode_value
+from bluewatt.wire.vesmart.broadcast import parse_broadcast, parse_content, unseal
 
 MINUTE = 60.0
 

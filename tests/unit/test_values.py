@@ -10,8 +10,8 @@ import pytest
 from bluewatt.errors import Malformed, Unencodable
 from bluewatt.schema import Code, Flags, Groups
 from bluewatt.tables.registers import Register, lookup
-from bluewatt.wire.compounds import Version, decode_compound, encode_compound
-from bluewatt.wire.values import decode_samples, decode_value, encode_value, plain
+from bluewatt.wire.registers.compounds import Version, decode_compound, encode_compound
+from bluewatt.wire.registers.values import decode_samples, decode_value, encode_value, plain
 
 
 def row(number: int, family: str | None = None) -> Register:

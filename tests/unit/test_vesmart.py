@@ -8,8 +8,8 @@ import pytest
 
 from bluewatt.errors import KeyMismatch, KeyMissing, KeyProblem, Malformed, Unencodable, UnknownType
 from bluewatt.tables.vesmart import OVERFLOW_PERIOD, RESTART_SKIP
-from bluewatt.wire.advert import is_vesmart
-from bluewatt.wire.vesmart import (
+from bluewatt.wire.instant_readout.advertisement import is_vesmart
+from bluewatt.wire.vesmart.broadcast import (
     Content,
     Network,
     RegisterValue,
@@ -22,7 +22,7 @@ from bluewatt.wire.vesmart import (
     serial_text,
     unseal,
 )
-from bluewatt.wire.vesmart_network import (
+from bluewatt.wire.vesmart.network import (
     MOST_WAITING,
     REMEMBERED_COUNTERS,
     ContentHeard,

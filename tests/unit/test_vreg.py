@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bluewatt.errors import Malformed, Unencodable
-from bluewatt.wire import cbor, control, device_info
-from bluewatt.wire.vreg import (
+from bluewatt.wire.victronconnect import cbor, control, device_information
+from bluewatt.wire.victronconnect.grammar import build_message, parse_messages
+from bluewatt.wire.victronconnect.messages import (
     DeviceList,
     GetPathList,
     GetPathValues,
@@ -25,8 +26,6 @@ from bluewatt.wire.vreg import (
     Unknown,
     Unsubscribe,
     Value,
-    build_message,
-    parse_messages,
 )
 
 BOTH_WAYS = {
@@ -192,11 +191,11 @@ def test_a_header_without_a_usable_chunk_size_means_twenty() -> None:
 
 def test_device_information_and_nonces_of_the_wrong_length() -> None:
     with pytest.raises(Malformed):
-        device_info.parse_device_information(bytes(17))
+        device_information.parse_device_information(bytes(17))
     with pytest.raises(Malformed):
-        device_info.puk_answer(bytes(7))
+        device_information.puk_answer(bytes(7))
     with pytest.raises(Malformed):
-        device_info.pin_answer(bytes(9), 0)
+        device_information.pin_answer(bytes(9), 0)
     with pytest.raises(Unencodable):
-        device_info.pin_answer(bytes(8), 1_000_000)
-    assert device_info.pin_answer(bytes(8), 123456).hex() == "000000000000000040e20100"
+        device_information.pin_answer(bytes(8), 1_000_000)
+    assert device_information.pin_answer(bytes(8), 123456).hex() == "000000000000000040e20100"

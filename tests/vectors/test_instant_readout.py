@@ -16,7 +16,7 @@ import bluewatt
 from bluewatt.errors import KeyMismatch
 from bluewatt.schema import Proof
 from bluewatt.tables.records import record_class, record_classes
-from bluewatt.wire.advert import parse_advertisement
+from bluewatt.wire.instant_readout.advertisement import parse_advertisement
 
 OURS = Path(__file__).parent / "data" / "instant_readout.jsonl"
 VECTORS: list[dict[str, Any]] = [json.loads(line) for line in OURS.read_text("utf-8").splitlines()]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bluewatt.tables.registers import Register, lookup
-from bluewatt.wire.values import decode_samples, decode_value, encode_value, plain
+from bluewatt.wire.registers.values import decode_samples, decode_value, encode_value, plain
 
 FAMILY_OF_SOURCE = {
     "birdie1/victron": "smartshunt",

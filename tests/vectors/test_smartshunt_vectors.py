@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bluewatt.wire.shunt_gatt import characteristic, decode_characteristic, encode_characteristic
+from bluewatt.wire.smartshunt import characteristic, decode_characteristic, encode_characteristic
 
 METRICS = {
     "consumed_ah": ("consumed_charge", "Ah"),

@@ -14,7 +14,7 @@ import pytest
 
 from bluewatt.errors import KeyProblem
 from bluewatt.model.networks import explain_shared
-from bluewatt.wire.vesmart import (
+from bluewatt.wire.vesmart.broadcast import (
     Network,
     RegisterValue,
     build_broadcast,
@@ -26,7 +26,7 @@ from bluewatt.wire.vesmart import (
     serial_text,
     unseal,
 )
-from bluewatt.wire.vesmart_network import ContentHeard, Heard, NetworkReceiver, OverflowHeard
+from bluewatt.wire.vesmart.network import ContentHeard, Heard, NetworkReceiver, OverflowHeard
 
 COMPOUND = (0x0100,)
 """Registers with fields of their own, of which the vectors give one in words."""

@@ -13,8 +13,9 @@ import pytest
 
 from bluewatt.errors import Malformed
 from bluewatt.tables.gatt import DEVICE_INFORMATION, PUK_CODE, Characteristic
-from bluewatt.wire import control, device_info, vreg
-from bluewatt.wire.reassembly import Inbox, cut
+from bluewatt.wire.victronconnect import control, device_information, grammar
+from bluewatt.wire.victronconnect import messages as vreg
+from bluewatt.wire.victronconnect.reassembly import Inbox, cut
 
 Vector = dict[str, Any]
 BY_SHORT_NAME = {member.value[:8]: member for member in Characteristic}
@@ -59,7 +60,7 @@ def without_dialect(message: vreg.Message) -> vreg.Message:
 def test_each_message_vector_reads_to_what_it_says(vectors: list[Vector]) -> None:
     seen: Counter[int] = Counter()
     for vector in of_kind(vectors, is_messages=True):
-        messages = vreg.parse_messages(bytes.fromhex(vector["hex"]))
+        messages = grammar.parse_messages(bytes.fromhex(vector["hex"]))
         expected = [EXPECT[decoded["opcode"]](decoded) for decoded in vector["decoded"]]
         assert [without_dialect(message) for message in messages] == expected, vector["id"]
         assert [message.opcode for message in messages] == [decoded["opcode"] for decoded in vector["decoded"]]
@@ -71,7 +72,7 @@ def test_each_message_vector_builds_back_to_its_bytes(vectors: list[Vector]) -> 
     rows = of_kind(vectors, is_messages=True)
     for vector in rows:
         raw = bytes.fromhex(vector["hex"])
-        assert b"".join(map(vreg.build_message, vreg.parse_messages(raw))) == raw, vector["id"]
+        assert b"".join(map(grammar.build_message, grammar.parse_messages(raw))) == raw, vector["id"]
     assert len(rows) == 175
 
 
@@ -83,7 +84,7 @@ def test_chunked_vectors_are_put_together_and_cut_alike(vectors: list[Vector]) -
         chunks = [(BY_SHORT_NAME[c["characteristic"]], bytes.fromhex(c["hex"])) for c in vector["chunks"]]
         received = [inbox.receive(characteristic, data) for characteristic, data in chunks]
         assert received[:-1] == [None] * (len(chunks) - 1), vector["id"]
-        assert received[-1] == vreg.parse_messages(bytes.fromhex(vector["hex"])), vector["id"]
+        assert received[-1] == grammar.parse_messages(bytes.fromhex(vector["hex"])), vector["id"]
         if len(chunks) > 1:
             again = [(w.characteristic, w.data) for w in cut(bytes.fromhex(vector["hex"]), len(chunks[0][1]))]
             assert again == chunks, vector["id"]
@@ -95,7 +96,7 @@ def test_a_cut_record_is_malformed_and_waits_for_its_last_chunk(vectors: list[Ve
     for vector in incomplete:
         raw, decoded = bytes.fromhex(vector["hex"]), vector["decoded"]
         with pytest.raises(Malformed, match=f"{decoded['announced_length']} bytes ends after") as caught:
-            vreg.parse_messages(raw)
+            grammar.parse_messages(raw)
         assert caught.value.good == ()
         inbox = Inbox()
         for chunk in vector["chunks"]:
@@ -136,8 +137,8 @@ def test_device_information(vectors: list[Vector]) -> None:
     rows = [v for v in vectors if v["characteristic"] == DEVICE_INFORMATION[:8]]
     for vector in rows:
         raw, decoded = bytes.fromhex(vector["hex"]), vector["decoded"]
-        information = device_info.parse_device_information(raw)
-        assert information == device_info.DeviceInformation(
+        information = device_information.parse_device_information(raw)
+        assert information == device_information.DeviceInformation(
             bootloader_version=number(decoded["bootloader_version_raw"]),
             firmware_version=number(decoded["ble_firmware_raw"]),
             radio_stack=number(decoded["softdevice_id"]),
@@ -147,14 +148,14 @@ def test_device_information(vectors: list[Vector]) -> None:
             tail=bytes.fromhex(decoded["tail"]),
         ), vector["id"]
         assert information.firmware == decoded["ble_firmware"]
-        assert device_info.build_device_information(information) == raw
+        assert device_information.build_device_information(information) == raw
     assert len(rows) == 2
 
 
 def test_nonce_answers(vectors: list[Vector]) -> None:
     rows = [v for v in vectors if v["characteristic"] == PUK_CODE[:8]]
     for vector in rows:
-        answer = device_info.puk_answer(bytes.fromhex(vector["hex"]))
+        answer = device_information.puk_answer(bytes.fromhex(vector["hex"]))
         assert answer.hex() == vector["decoded"]["puk_write"], vector["id"]
         assert int.from_bytes(answer, "little") == number(vector["decoded"]["crc32"])
     assert len(rows) == 2

@@ -28,7 +28,7 @@ from bluewatt.transports.hosted_kinds import KINDS
 
 if TYPE_CHECKING:
     from bluewatt.transports.ble_scan import ScanCounters
-    from bluewatt.wire.vesmart import Network
+    from bluewatt.wire.vesmart.broadcast import Network
 
 SOURCES: dict[str, str] = {
     "ble": "bluewatt.app:ble_source",

@@ -33,7 +33,7 @@ from bluewatt.transports.lines import lines
 from bluewatt.transports.peripheral import Peripheral
 from bluewatt.transports.peripheral_radio import Broadcaster, open_air
 from bluewatt.transports.virtual import VirtualRadio
-from bluewatt.wire.vesmart import Network
+from bluewatt.wire.vesmart.broadcast import Network
 
 PERIOD = 1.0
 """Seconds of the device's time between two records (measured on real devices)."""

@@ -20,8 +20,9 @@ from bluewatt.model.meaning import (
 from bluewatt.model.registers import HIDDEN
 from bluewatt.model.transcript import Step
 from bluewatt.tables.registers import Register
-from bluewatt.wire import cbor, vreg
-from bluewatt.wire.control import Header
+from bluewatt.wire.victronconnect import cbor, grammar
+from bluewatt.wire.victronconnect import messages as vreg
+from bluewatt.wire.victronconnect.control import Header
 
 _WIDEST = 47
 _LABELS: dict[type, tuple[str, ...]] = {
@@ -115,10 +116,10 @@ def _rows(line: Line) -> Iterator[Row]:
 
 def _message_rows(line: Line) -> Iterator[Row]:
     """The items of one record; of the others that came with it, only that they are there."""
-    messages, _ = vreg.read_messages(line.raw)
+    messages, _ = grammar.read_messages(line.raw)
     at = 0
     for part, message in enumerate(messages):
-        built = vreg.build_message(message)
+        built = grammar.build_message(message)
         if line.raw[at : at + len(built)] != built:
             yield at, line.raw[at:], "written in a longer way than needed"
             return

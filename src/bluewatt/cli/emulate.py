@@ -17,7 +17,7 @@ from bluewatt.cli.option_rules import RuledCommand, excludes, needs
 from bluewatt.cli.options import POSITIVE, SECRET, FiniteRange
 from bluewatt.errors import ConfigError
 from bluewatt.folders import state_folder
-from bluewatt.wire.vesmart import Network
+from bluewatt.wire.vesmart.broadcast import Network
 
 if TYPE_CHECKING:
     from bluewatt.app.emulate import Emulator, Running

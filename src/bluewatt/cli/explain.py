@@ -19,9 +19,9 @@ from bluewatt.model.unfamiliar import unfamiliar
 from bluewatt.schema import Record, Row
 from bluewatt.tables.products import product_name
 from bluewatt.tables.records import record_class
-from bluewatt.wire.advert import HEADER_LENGTH, Advertisement, mismatch, parse_advertisement
-from bluewatt.wire.cipher import Key, apply
-from bluewatt.wire.records import decode_as, decode_record
+from bluewatt.wire.instant_readout.advertisement import HEADER_LENGTH, Advertisement, mismatch, parse_advertisement
+from bluewatt.wire.instant_readout.cipher import Key, apply
+from bluewatt.wire.instant_readout.records import decode_as, decode_record
 
 NOWHERE = "unknown"
 """Stands for the address where the text has none."""

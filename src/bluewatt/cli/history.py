@@ -30,7 +30,7 @@ from bluewatt.model.reading import Device
 from bluewatt.services.readout import Day, History, read_history
 from bluewatt.tables.compounds import LAYOUTS
 from bluewatt.tables.metrics import spoken
-from bluewatt.wire.values import plain
+from bluewatt.wire.registers.values import plain
 
 if TYPE_CHECKING:
     from bluewatt.transports.ble_central import Central

@@ -20,9 +20,9 @@ from bluewatt.services.key_fetch import PROOF, Change, Fetched, compare, fetch_k
 from bluewatt.services.key_import import read_key_list
 from bluewatt.services.keys import default_path, holds_other_key, save_key, save_network
 from bluewatt.services.network_key import Refused, compare_network, fetch_network, prove_network
-from bluewatt.wire.cipher import ShortKey
+from bluewatt.wire.instant_readout.cipher import ShortKey
 from bluewatt.wire.printable import printable
-from bluewatt.wire.vesmart import Network
+from bluewatt.wire.vesmart.broadcast import Network
 
 _T = TypeVar("_T")
 

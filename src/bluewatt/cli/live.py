@@ -28,7 +28,7 @@ from bluewatt.model.networks import Told
 from bluewatt.model.registers import RegisterReading
 from bluewatt.transports.background import Background
 from bluewatt.transports.recording import FrameRecorder
-from bluewatt.wire.vesmart import Network
+from bluewatt.wire.vesmart.broadcast import Network
 
 _T = TypeVar("_T")
 

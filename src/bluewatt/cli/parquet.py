@@ -15,10 +15,10 @@ from bluewatt.faces.columns import ParquetWriter
 from bluewatt.safe_write import SafeFile
 from bluewatt.services.keys import NamedKey
 from bluewatt.transports.capture_frames import ProblemCallback
-from bluewatt.wire.batch import Status
 from bluewatt.wire.bluetooth.packets import Kind
-from bluewatt.wire.cipher import Key, ShortKey
 from bluewatt.wire.containers.columns import BLOCK, Columns, pack, read_columns
+from bluewatt.wire.instant_readout.batch import Status
+from bluewatt.wire.instant_readout.cipher import Key, ShortKey
 
 _FRAMES_AT_ONCE = 8192
 _BLUETOOTH_ADDRESS = 17  # characters; on macOS a device has a UUID instead, which captures do not know

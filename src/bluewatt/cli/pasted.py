@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from bluewatt.tables.advert import PRODUCT_ADVERTISEMENT, VESMART_COUNTER, VESMART_DATA
 from bluewatt.tables.gatt import COMPANY_ID
-from bluewatt.wire.advert import PRODUCT_LENGTH
+from bluewatt.wire.instant_readout.advertisement import PRODUCT_LENGTH
 from bluewatt.wire.text_logs.words import literal_bytes
 
 _BYTE = r"(?:0x)?[0-9a-f]{2}"

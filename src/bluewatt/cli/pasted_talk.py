@@ -19,9 +19,9 @@ from bluewatt.model.meaning import sentence, value_words, values_of
 from bluewatt.model.reading import Frame, Undecoded
 from bluewatt.model.registers import RegisterReading, RegisterValue
 from bluewatt.model.transcript import Entry, Transcript
-from bluewatt.wire.advert import is_vesmart
-from bluewatt.wire.reassembly import ProtocolError
-from bluewatt.wire.vesmart import parse_broadcast
+from bluewatt.wire.instant_readout.advertisement import is_vesmart
+from bluewatt.wire.vesmart.broadcast import parse_broadcast
+from bluewatt.wire.victronconnect.reassembly import ProtocolError
 
 _WRITES = frozenset({"set_values", "write", "write_without_response"})
 

@@ -24,7 +24,7 @@ from bluewatt.secret import SecretBytes
 from bluewatt.services.keys import NamedKey, ring_of
 from bluewatt.wire.containers import Packet, is_capture, read_packets
 from bluewatt.wire.containers.btsnooz import BEGIN, find_logs, read_log
-from bluewatt.wire.vesmart import Network
+from bluewatt.wire.vesmart.broadcast import Network
 
 
 @dataclass(frozen=True)

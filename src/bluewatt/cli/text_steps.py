@@ -13,8 +13,8 @@ from bluewatt.errors import CaptureError
 from bluewatt.model.networks import NetworkAwareReceiver
 from bluewatt.model.reading import Frame, Undecoded
 from bluewatt.model.transcript import Entry, Step, Transcript
-from bluewatt.wire.advert import is_vesmart
 from bluewatt.wire.bluetooth.packets import Packet
+from bluewatt.wire.instant_readout.advertisement import is_vesmart
 from bluewatt.wire.text_logs.bare import BareMessages
 from bluewatt.wire.text_logs.text_log import TextLog
 from bluewatt.wire.text_logs.times import NO_ZONE

@@ -18,8 +18,8 @@ from bluewatt.model.roster import Roster
 from bluewatt.model.transcript import Entry, Step
 from bluewatt.safe_write import Writable
 from bluewatt.tables.products import product_name
-from bluewatt.wire.session_events import Role
-from bluewatt.wire.values import plain
+from bluewatt.wire.registers.values import plain
+from bluewatt.wire.victronconnect.events import Role
 
 BLOCK_LINES = 512
 """Lines written at once."""

@@ -27,12 +27,12 @@ from bluewatt.model.verdict import KeyState, KeyVerdict
 from bluewatt.schema import Code, Flags, Groups, Record, Row
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.records import EXTENDED_TYPE, record_class, record_classes
-from bluewatt.wire.advert import HEADER_LENGTH, decode_advertisement
-from bluewatt.wire.batch import Batch, Column, Indices, Status, decode_batch, value_type
-from bluewatt.wire.batch_keys import NO_KEY, add_loose_keys, key_indices
-from bluewatt.wire.cipher import Key
 from bluewatt.wire.containers.columns import NO_STRENGTH, Columns, concatenate
-from bluewatt.wire.plan import CACHED_NAMES
+from bluewatt.wire.instant_readout.advertisement import HEADER_LENGTH, decode_advertisement
+from bluewatt.wire.instant_readout.batch import Batch, Column, Indices, Status, decode_batch, value_type
+from bluewatt.wire.instant_readout.batch_keys import NO_KEY, add_loose_keys, key_indices
+from bluewatt.wire.instant_readout.cipher import Key
+from bluewatt.wire.row_compiler import CACHED_NAMES
 
 ROW_GROUP = 32768
 """Advertisements written at once."""

@@ -1,9 +1,9 @@
 """What two sides of a connection said to each other: from the packets of a capture to lines with a meaning. Pure.
 
-Each connection is watched by a pair of receiving halves (wire/observer.py), so both directions are understood; which
-handle is which characteristic comes from the discovery in the capture, from an earlier connection to the same device,
-from the client's first word, or from the layouts known (protocol page victronconnect-gatt, section 15). A message that
-is damaged or never ended is a line too, with its bytes.
+Each connection is watched by a pair of receiving halves (wire/victronconnect/observer.py), so both directions are
+understood; which handle is which characteristic comes from the discovery in the capture, from an earlier connection to
+the same device, from the client's first word, or from the layouts known (protocol page victronconnect-gatt, section
+15). A message that is damaged or never ended is a line too, with its bytes.
 """
 
 from __future__ import annotations
@@ -34,12 +34,21 @@ from bluewatt.wire.bluetooth.hci_connections import (
     Encrypted,
     LinkEvent,
 )
-from bluewatt.wire.control import Control, Drop, Failure, Grant, Header, Limits, UnknownControl, parse_header
-from bluewatt.wire.observer import Observer
 from bluewatt.wire.printable import printable
-from bluewatt.wire.reassembly import ProtocolError
-from bluewatt.wire.session_events import Role
-from bluewatt.wire.vreg import GetValues, Message, Value
+from bluewatt.wire.victronconnect.control import (
+    Control,
+    Drop,
+    Failure,
+    Grant,
+    Header,
+    Limits,
+    UnknownControl,
+    parse_header,
+)
+from bluewatt.wire.victronconnect.events import Role
+from bluewatt.wire.victronconnect.messages import GetValues, Message, Value
+from bluewatt.wire.victronconnect.observer import Observer
+from bluewatt.wire.victronconnect.reassembly import ProtocolError
 
 VREG, CONTROL, GATT, LINK, DAMAGED = "vreg", "control", "gatt", "link", "undecoded"
 """What kind of line it is: a register message, flow control, another characteristic, the connection, damage."""

@@ -27,9 +27,9 @@ from bluewatt.model.meaning import (
 )
 from bluewatt.model.registers import HIDDEN, RegisterReading
 from bluewatt.tables.gatt_handles import DEVICE_NAME
-from bluewatt.wire import vreg
 from bluewatt.wire.printable import printable
-from bluewatt.wire.reassembly import ProtocolError
+from bluewatt.wire.victronconnect import messages
+from bluewatt.wire.victronconnect.reassembly import ProtocolError
 
 KEPT = 8192
 """So many objects are kept as JSON."""
@@ -87,16 +87,16 @@ def content_object(line: Line, *, reveal: bool = False) -> dict[str, Any]:
 
 def _vreg(line: Line, reveal: bool) -> dict[str, Any]:
     content = line.content
-    if isinstance(content, vreg.Value):
+    if isinstance(content, messages.Value):
         return values_of(line)[0].as_json(reveal=reveal)
-    if isinstance(content, vreg.SetValues):
+    if isinstance(content, messages.SetValues):
         writes = [value.as_json(reveal=reveal) for value in values_of(line)]
         for write in writes:
             write.pop("instance", None)
         return {"instance": content.instance, "writes": writes}
     fields = {name: getattr(content, name) for name in content.__struct_fields__}
     fields.pop("indefinite", None)
-    if isinstance(content, vreg.Unknown) and not reveal and (line.sensitive or holds_secret(content.raw)):
+    if isinstance(content, messages.Unknown) and not reveal and (line.sensitive or holds_secret(content.raw)):
         fields["raw"] = HIDDEN
     if fields.get("registers", ()) is None:
         del fields["registers"]

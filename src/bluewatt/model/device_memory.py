@@ -8,7 +8,7 @@ from bluewatt.model.copies import Copies
 from bluewatt.model.opened import Opened
 from bluewatt.model.reading import Device
 from bluewatt.model.verdict import KeyVerdict
-from bluewatt.wire.cipher import Key
+from bluewatt.wire.instant_readout.cipher import Key
 
 WAITING = 16
 """Samples that wait at most for their key to be proven."""

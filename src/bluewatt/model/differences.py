@@ -10,7 +10,7 @@ from bluewatt.model.conversation import Line
 from bluewatt.model.meaning import values_of
 from bluewatt.model.registers import RegisterReading, RegisterValue
 from bluewatt.model.transcript import Step
-from bluewatt.wire.session_events import Role
+from bluewatt.wire.victronconnect.events import Role
 
 Place = tuple[str, int | None, int]
 """Device address, instance, register."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from bluewatt.errors import KeyProblem
-from bluewatt.wire.cipher import Key, ShortKey, parse_key
+from bluewatt.wire.instant_readout.cipher import Key, ShortKey, parse_key
 
 _ADDRESS_DIGITS = 12
 _MOST_COMPLETED = 1024

@@ -22,12 +22,12 @@ from bluewatt.schema import Code, Flags, Groups
 from bluewatt.tables.gatt import DEVICE_INFORMATION, PIN_CODE, PUK_CODE, Opcode, ResultCode
 from bluewatt.tables.gatt_handles import DEVICE_NAME
 from bluewatt.tables.registers import lookup, registers
-from bluewatt.wire import control, vreg
 from bluewatt.wire.bluetooth.att import ERROR_WORDS, MTU_AGREED, REFUSED
-from bluewatt.wire.cbor import write_uint
-from bluewatt.wire.reassembly import ProtocolError
-from bluewatt.wire.shunt_gatt import BY_UUID
-from bluewatt.wire.values import plain
+from bluewatt.wire.registers.values import plain
+from bluewatt.wire.smartshunt import BY_UUID
+from bluewatt.wire.victronconnect import control, messages
+from bluewatt.wire.victronconnect.cbor import write_uint
+from bluewatt.wire.victronconnect.reassembly import ProtocolError
 
 explain = lru_cache(maxsize=8192)(explain_register)
 """`explain_register`, remembered: devices repeat themselves."""
@@ -52,9 +52,9 @@ def register_name(register: int, family: str | None) -> str:
 def values_of(line: Line) -> tuple[RegisterValue, ...]:
     """The registers whose content is in a line, with what they mean."""
     content = line.content
-    if isinstance(content, vreg.Value):
+    if isinstance(content, messages.Value):
         return (explain(content.register, content.value, line.family, instance=content.instance),)
-    if isinstance(content, vreg.SetValues):
+    if isinstance(content, messages.SetValues):
         return tuple(explain(number, raw, line.family, instance=content.instance) for number, raw in content.writes)
     if isinstance(content, Attribute) and (row := BY_UUID.get(content.uuid)) and line.message != REFUSED:
         return (explain(row.register, content.value, "smartshunt"),)
@@ -167,34 +167,34 @@ def _registers(numbers: tuple[int, ...], line: Line) -> str:
     return ", ".join(register_name(number, line.family) for number in numbers)
 
 
-def _get(line: Line, content: vreg.GetValues, reveal: bool) -> str:
+def _get(line: Line, content: messages.GetValues, reveal: bool) -> str:
     return f"asks instance {content.instance} for {_registers(content.registers, line)}"
 
 
-def _set(line: Line, content: vreg.SetValues, reveal: bool) -> str:
+def _set(line: Line, content: messages.SetValues, reveal: bool) -> str:
     return f"sets in instance {content.instance}: " + ", ".join(_named(value, reveal) for value in values_of(line))
 
 
-def _value(line: Line, content: vreg.Value, reveal: bool) -> str:
+def _value(line: Line, content: messages.Value, reveal: bool) -> str:
     return _named(values_of(line)[0], reveal)
 
 
-def _value_response(line: Line, content: vreg.ValueResponse, reveal: bool) -> str:
+def _value_response(line: Line, content: messages.ValueResponse, reveal: bool) -> str:
     name = register_name(content.register, line.family)
     return f"{name}: {result_word(content.code).replace('_', ' ')}, instance {content.instance}"
 
 
-def _response(line: Line, content: vreg.Response, reveal: bool) -> str:
+def _response(line: Line, content: messages.Response, reveal: bool) -> str:
     what = opcode_word(content.request_opcode).replace("_", " ")
     item = f", item {content.item}" if content.item else ""
     return f"answers {what}: {result_word(content.code).replace('_', ' ')}{item}"
 
 
-def _devices(line: Line, content: vreg.DeviceList, reveal: bool) -> str:
+def _devices(line: Line, content: messages.DeviceList, reveal: bool) -> str:
     return "has instances " + ", ".join(str(instance) for instance, _ in content.pairs)
 
 
-def _subscribe(line: Line, content: vreg.Subscribe, reveal: bool) -> str:
+def _subscribe(line: Line, content: messages.Subscribe, reveal: bool) -> str:
     some = f": {_registers(content.registers, line)}" if content.registers else ""
     return f"subscribes to instance {content.instance}{some}"
 
@@ -220,17 +220,17 @@ def _header(line: Line, content: control.Header, reveal: bool) -> str:
 
 
 _WORDS: dict[type, Callable[[Line, Any, bool], str]] = {
-    vreg.GetDevices: lambda line, content, reveal: "asks which instances there are",
-    vreg.DeviceList: _devices,
-    vreg.Subscribe: _subscribe,
-    vreg.Unsubscribe: lambda line, content, reveal: f"unsubscribes from instance {content.instance}",
-    vreg.GetValues: _get,
-    vreg.SetValues: _set,
-    vreg.GetValuesAlternate: _get,
-    vreg.SetValuesAlternate: _set,
-    vreg.Response: _response,
-    vreg.Value: _value,
-    vreg.ValueResponse: _value_response,
+    messages.GetDevices: lambda line, content, reveal: "asks which instances there are",
+    messages.DeviceList: _devices,
+    messages.Subscribe: _subscribe,
+    messages.Unsubscribe: lambda line, content, reveal: f"unsubscribes from instance {content.instance}",
+    messages.GetValues: _get,
+    messages.SetValues: _set,
+    messages.GetValuesAlternate: _get,
+    messages.SetValuesAlternate: _set,
+    messages.Response: _response,
+    messages.Value: _value,
+    messages.ValueResponse: _value_response,
     control.Grant: _grant,
     control.Limits: _limits,
     control.Failure: _failure,

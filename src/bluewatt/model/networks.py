@@ -15,9 +15,9 @@ from bluewatt.model.reading import Device, Frame, Reading, Undecoded
 from bluewatt.model.receiver import Receiver
 from bluewatt.model.registers import RegisterReading, RegisterValue, explain_register
 from bluewatt.tables.registers import NETWORK
-from bluewatt.wire.advert import is_vesmart
-from bluewatt.wire.vesmart import Network, serial_text
-from bluewatt.wire.vesmart_network import ContentHeard, NetworkReceiver
+from bluewatt.wire.instant_readout.advertisement import is_vesmart
+from bluewatt.wire.vesmart.broadcast import Network, serial_text
+from bluewatt.wire.vesmart.network import ContentHeard, NetworkReceiver
 
 VESMART_MEDIUM = "vesmart"
 """How the register values of a network travelled, in `RegisterReading.medium`."""

@@ -12,9 +12,9 @@ from bluewatt.model.likeness import likeness
 from bluewatt.model.plausibility import Judgement, judge
 from bluewatt.model.reading import Frame
 from bluewatt.schema import Record
-from bluewatt.wire.advert import HEADER_LENGTH, Advertisement, open_bits
-from bluewatt.wire.cipher import Key
-from bluewatt.wire.records import decode_bits
+from bluewatt.wire.instant_readout.advertisement import HEADER_LENGTH, Advertisement, open_bits
+from bluewatt.wire.instant_readout.cipher import Key
+from bluewatt.wire.instant_readout.records import decode_bits
 
 
 class Opened(msgspec.Struct):

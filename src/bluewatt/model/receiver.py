@@ -29,7 +29,7 @@ from bluewatt.model.steadiness import JUMP_SECONDS, NONCE_LEAP, NONCES, agree, m
 from bluewatt.model.verdict import BOUND, LIKELY, KeyState, KeyVerdict
 from bluewatt.schema import Record
 from bluewatt.tables.records import record_class
-from bluewatt.wire.advert import (
+from bluewatt.wire.instant_readout.advertisement import (
     HEADER_FIXED,
     HEADER_LENGTH,
     Advertisement,
@@ -38,8 +38,8 @@ from bluewatt.wire.advert import (
     open_at_once,
     parse_advertisement,
 )
-from bluewatt.wire.cipher import Key
-from bluewatt.wire.plan import decoder
+from bluewatt.wire.instant_readout.cipher import Key
+from bluewatt.wire.row_compiler import decoder
 
 Outcome = Reading | Undecoded
 

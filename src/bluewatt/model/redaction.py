@@ -24,16 +24,17 @@ from bluewatt.tables.gatt import Characteristic
 from bluewatt.tables.gatt_handles import DEVICE_NAME
 from bluewatt.tables.personal import NODE_LISTS, PERSONAL
 from bluewatt.tables.registers import Register, lookup
-from bluewatt.wire.advert import HEADER_LENGTH, is_vesmart, parse_advertisement
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
 from bluewatt.wire.bluetooth.att import CLIENT_OPCODES, READ, READ_RESPONSE, VALUE_PARTS, Server
 from bluewatt.wire.bluetooth.hci_connections import ATT_CHANNEL, FAR, NEAR, Connected, Data, Disconnected, HciLinks
 from bluewatt.wire.bluetooth.host_packets import att_packet, connection_event
 from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
-from bluewatt.wire.cipher import Key, apply
 from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records, record
-from bluewatt.wire.values import decode_value, encode_value
-from bluewatt.wire.vreg import Message, SetValues, Unknown, Value, build_message, read_messages
+from bluewatt.wire.instant_readout.advertisement import HEADER_LENGTH, is_vesmart, parse_advertisement
+from bluewatt.wire.instant_readout.cipher import Key, apply
+from bluewatt.wire.registers.values import decode_value, encode_value
+from bluewatt.wire.victronconnect.grammar import build_message, read_messages
+from bluewatt.wire.victronconnect.messages import Message, SetValues, Unknown, Value
 
 _MOST_HELD = 4096
 _TYPES_KNOWN_BY_HEADER = HEADER_LENGTH - 1

@@ -9,7 +9,7 @@ import msgspec
 from bluewatt.errors import WireError
 from bluewatt.model.reading import Device
 from bluewatt.tables.registers import Register, lookup
-from bluewatt.wire.values import decode_value, plain
+from bluewatt.wire.registers.values import decode_value, plain
 
 HIDDEN = "hidden"
 """Stands in the place of a value that opens something (a key, a PIN) wherever it is shown or written."""

@@ -9,7 +9,7 @@ from bluewatt.model.reading import Device, Frame, Reading, Undecoded
 from bluewatt.model.receiver import NO_RECORD, REJECTED, UNPROVEN, VESMART
 from bluewatt.model.recent import Recent
 from bluewatt.model.registers import RegisterReading, RegisterValue
-from bluewatt.wire.advert import is_vesmart, refuses_connections
+from bluewatt.wire.instant_readout.advertisement import is_vesmart, refuses_connections
 
 RSSI_WEIGHT = 0.2
 """Of the newest signal strength in the running mean that orders the list."""

@@ -16,13 +16,13 @@ from bluewatt.model.keys import KeyRing
 from bluewatt.model.networks import NetworkAwareReceiver, Told
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.model.receiver import Receiver
-from bluewatt.wire.advert import parse_advertisement
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
 from bluewatt.wire.bluetooth.air_connections import AirLinks
 from bluewatt.wire.bluetooth.hci_connections import HciLinks, LinkEvent
 from bluewatt.wire.bluetooth.packets import Kind, Packet
 from bluewatt.wire.containers.damage import Damage
-from bluewatt.wire.vesmart import Network
+from bluewatt.wire.instant_readout.advertisement import parse_advertisement
+from bluewatt.wire.vesmart.broadcast import Network
 
 _MOST_NAMES = 0x4000
 _EVENT, _AIR = int(Kind.EVENT), int(Kind.AIR)

@@ -20,8 +20,8 @@ from bluewatt.model.ports import Link
 from bluewatt.model.reading import Frame, Reading, Undecoded
 from bluewatt.model.receiver import Receiver
 from bluewatt.services.keys import default_path, load_keys, save_key
-from bluewatt.wire.advert import parse_advertisement
-from bluewatt.wire.cipher import Key, key_for
+from bluewatt.wire.instant_readout.advertisement import parse_advertisement
+from bluewatt.wire.instant_readout.cipher import Key, key_for
 
 KEY, ADDRESS, MODE = "advertisement_key", "ble_mac_address", "advertisement_mode"
 """The registers, by key: 0xEC65, 0xEC66 and 0xEC7D."""

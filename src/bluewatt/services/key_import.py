@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.model.keys import normal_address
 from bluewatt.services.keys import NamedKey, parse_keys
-from bluewatt.wire.cipher import Key
-from bluewatt.wire.vesmart import Network
+from bluewatt.wire.instant_readout.cipher import Key
+from bluewatt.wire.vesmart.broadcast import Network
 
 _SQLITE = b"SQLite format 3\0"
 _KEYS = "SELECT macAddress, advertisementKey FROM advertisementKeys"

@@ -31,8 +31,8 @@ from bluewatt.folders import config_folder, refuse_open_door
 from bluewatt.model.keys import AnyKey, KeyRing, normal_address, parse_key_argument
 from bluewatt.safe_write import replace_file
 from bluewatt.secret import SecretText
-from bluewatt.wire.cipher import Key, ShortKey, parse_key
-from bluewatt.wire.vesmart import Network
+from bluewatt.wire.instant_readout.cipher import Key, ShortKey, parse_key
+from bluewatt.wire.vesmart.broadcast import Network
 
 ENVIRONMENT = "BLUEWATT_KEYS"
 """Keys by comma: ADDRESS=KEY,ADDRESS=KEY or a key alone."""

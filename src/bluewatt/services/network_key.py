@@ -20,8 +20,8 @@ from bluewatt.model.reading import Frame
 from bluewatt.services.key_fetch import INSTANCE, Change
 from bluewatt.services.keys import default_path, load_networks
 from bluewatt.tables.vesmart import NETWORK_ID_SIZE, OVERFLOW_PERIOD
-from bluewatt.wire.advert import is_vesmart
-from bluewatt.wire.vesmart import Broadcast, Network, parse_broadcast, serial_text, unseal
+from bluewatt.wire.instant_readout.advertisement import is_vesmart
+from bluewatt.wire.vesmart.broadcast import Broadcast, Network, parse_broadcast, serial_text, unseal
 
 IDENTIFIER, KEY, NAME = "network_id", "network_key", "network_name"
 """The registers, by key: 0xEC12, 0xEC13 and 0xEC14."""

@@ -20,8 +20,9 @@ from bluewatt.model.registers import RegisterValue, explain_register
 from bluewatt.services.audit import Change
 from bluewatt.tables.controls import CONTROLS, NOMINAL, SYSTEM_VOLTAGES, Control, control, controls_of
 from bluewatt.tables.registers import Register, code_type
-from bluewatt.wire.values import encode_value
-from bluewatt.wire.vreg import SetValues, build_message
+from bluewatt.wire.registers.values import encode_value
+from bluewatt.wire.victronconnect.grammar import build_message
+from bluewatt.wire.victronconnect.messages import SetValues
 
 _SYSTEM = ("battery_voltage_setting", "system_voltage", "battery_voltage")
 

@@ -2,7 +2,7 @@
 
 A payload is a little-endian bit stream: fields follow each other from bit 0 of byte 0, and what firmware of later years
 appends is kept as it is. A field of all ones (unsigned) or of the largest positive number (signed) means "not
-available" unless its row says otherwise. One engine, `bluewatt.wire.compounds`, reads and writes them all.
+available" unless its row says otherwise. One engine, `bluewatt.wire.registers.compounds`, reads and writes them all.
 
 Sources: the protocol pages victronconnect-gatt (sections 12 to 14) and vedirect (section 3.1), the vendor's public
 register headers. A layout whose bytes nobody has published says so in its `note`.

@@ -29,7 +29,7 @@ from bluewatt.tables.products import product_name
 from bluewatt.transports.ble_adapter import Adapter, owner_of
 from bluewatt.transports.ble_channel import FIND, NEAREST
 from bluewatt.transports.ble_errors import AdapterErrors, adapter_unavailable
-from bluewatt.wire.advert import refuses_connections
+from bluewatt.wire.instant_readout.advertisement import refuses_connections
 from bluewatt.wire.printable import printable
 
 if TYPE_CHECKING:  # the virtual adapter wants bumble, which who has a real one need not install

@@ -38,7 +38,7 @@ from bluewatt.transports.ble_words import (
     unknown_name,
 )
 from bluewatt.transports.ble_writer import BleWriter
-from bluewatt.wire.session_client import ClientSide
+from bluewatt.wire.victronconnect.client import ClientSide
 
 RADIO_INSTANCE = KEEP_ALIVE_INSTANCE
 """The instance of the Bluetooth part: names, key, networking."""

@@ -18,7 +18,7 @@ from bluewatt.tables.gatt import SHUNT_SERVICE, ResultCode
 from bluewatt.tables.shunt_gatt import KEEP_ALIVE, MEASUREMENTS
 from bluewatt.transports.ble_channel import Answer, Clock
 from bluewatt.transports.ble_words import LinkErrors, is_unpaired, link_lost, pin_needed, refused
-from bluewatt.wire.shunt_gatt import KeepAlive
+from bluewatt.wire.smartshunt import KeepAlive
 
 _BY_REGISTER = {row.register: row for row in MEASUREMENTS}
 

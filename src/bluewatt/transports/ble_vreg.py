@@ -20,12 +20,10 @@ from bluewatt.errors import DeviceRefused, LinkLost, LinkTimeout
 from bluewatt.tables.gatt import DATA_SERVICE, SECOND_DATA_SERVICE, Characteristic, Opcode
 from bluewatt.transports.ble_channel import Answer, Clock
 from bluewatt.transports.ble_words import refused
-from bluewatt.wire.control import Header
-from bluewatt.wire.reassembly import ProtocolError, Write
-from bluewatt.wire.session import Session
-from bluewatt.wire.session_client import ANSWER_TIMEOUT, ClientSide
-from bluewatt.wire.session_events import Event, Unanswered
-from bluewatt.wire.vreg import (
+from bluewatt.wire.victronconnect.client import ANSWER_TIMEOUT, ClientSide
+from bluewatt.wire.victronconnect.control import Header
+from bluewatt.wire.victronconnect.events import Event, Unanswered
+from bluewatt.wire.victronconnect.messages import (
     DeviceList,
     GetDevices,
     GetValues,
@@ -36,6 +34,8 @@ from bluewatt.wire.vreg import (
     Value,
     ValueResponse,
 )
+from bluewatt.wire.victronconnect.reassembly import ProtocolError, Write
+from bluewatt.wire.victronconnect.session import Session
 
 PER_REQUEST = 16
 """Registers in one request at most; a device answers them in one message or a few."""

@@ -30,7 +30,7 @@ from bluewatt.transports.peripheral_gatt import Handlers, protect_subscriptions,
 from bluewatt.transports.peripheral_link import Answering, Link
 from bluewatt.transports.peripheral_pairing import forget_bonds, prepare_pairing
 from bluewatt.transports.virtual import advertising_data, scan_response_data, uuid_text
-from bluewatt.wire.control import build_header
+from bluewatt.wire.victronconnect.control import build_header
 
 _POWER_ON_TIME = 5.0  # seconds an adapter may take to answer, at first and at last
 

@@ -15,12 +15,12 @@ from typing import Any, Protocol
 
 from bluewatt.errors import Malformed, Unencodable
 from bluewatt.tables.gatt import PIN_CODE, PUK_CODE, Characteristic
-from bluewatt.wire.device_info import pin_answer, puk_answer
-from bluewatt.wire.reassembly import Write
-from bluewatt.wire.session import Session
-from bluewatt.wire.session_device import DeviceSide, Personality, Registers
-from bluewatt.wire.shunt_gatt import ShuntService
-from bluewatt.wire.vreg import Value
+from bluewatt.wire.smartshunt import ShuntService
+from bluewatt.wire.victronconnect.device import DeviceSide, Personality, Registers
+from bluewatt.wire.victronconnect.device_information import pin_answer, puk_answer
+from bluewatt.wire.victronconnect.messages import Value
+from bluewatt.wire.victronconnect.reassembly import Write
+from bluewatt.wire.victronconnect.session import Session
 
 PAIRING_PATIENCE = 60.0
 """Seconds an unpaired client may occupy the only connection (inferred from the minute of the documented service)."""

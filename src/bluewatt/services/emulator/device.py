@@ -22,12 +22,12 @@ from bluewatt.tables.advert import ProductOnly
 from bluewatt.tables.gatt import PRODUCT_SERVICE, ResultCode
 from bluewatt.tables.gatt_handles import NO_PRODUCT
 from bluewatt.tables.registers import Register
-from bluewatt.wire.advert import build_advertisement
-from bluewatt.wire.cipher import Key
-from bluewatt.wire.compounds import Version
-from bluewatt.wire.device_info import DeviceInformation, build_device_information
-from bluewatt.wire.session_device import Personality
-from bluewatt.wire.vesmart import Network
+from bluewatt.wire.instant_readout.advertisement import build_advertisement
+from bluewatt.wire.instant_readout.cipher import Key
+from bluewatt.wire.registers.compounds import Version
+from bluewatt.wire.vesmart.broadcast import Network
+from bluewatt.wire.victronconnect.device import Personality
+from bluewatt.wire.victronconnect.device_information import DeviceInformation, build_device_information
 
 LONGEST_NAME = 29
 """Bytes of a local name that fit a scan response."""

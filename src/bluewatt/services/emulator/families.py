@@ -18,7 +18,7 @@ from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.tables.records.dcdc_converter import DcdcConverter
 from bluewatt.tables.records.inverter import Inverter
 from bluewatt.tables.records.solar_charger import SolarCharger
-from bluewatt.wire.session_device import CHARGER, INVERTER, NEW, OLD, Personality
+from bluewatt.wire.victronconnect.device import CHARGER, INVERTER, NEW, OLD, Personality
 
 RADIO_INSTANCE = 0
 """The instance of the Bluetooth part: names, PIN, key, networking; on single-chip products also of everything else."""

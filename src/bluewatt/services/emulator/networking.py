@@ -12,8 +12,8 @@ from typing import Any, Final
 from bluewatt.services.emulator.memory import Memory
 from bluewatt.services.emulator.store import RegisterStore, content
 from bluewatt.tables.vesmart import RESTART_SKIP
-from bluewatt.wire.vesmart import Network, serial_number
-from bluewatt.wire.vesmart_network import NetworkSender
+from bluewatt.wire.vesmart.broadcast import Network, serial_number
+from bluewatt.wire.vesmart.network import NetworkSender
 
 _SENSOR = {
     "link_battery_voltage_sense": "battery_voltage",

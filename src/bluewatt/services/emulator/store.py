@@ -11,8 +11,8 @@ from bluewatt.errors import Malformed, Unencodable
 from bluewatt.services.emulator.families import BATTERY_TYPE, USER_BATTERY, Family, Shown
 from bluewatt.tables.gatt import ResultCode
 from bluewatt.tables.registers import Register, by_key
-from bluewatt.wire.session_device import Withheld
-from bluewatt.wire.values import decode_value, encode_value
+from bluewatt.wire.registers.values import decode_value, encode_value
+from bluewatt.wire.victronconnect.device import Withheld
 
 
 class Cell(msgspec.Struct, frozen=True):

@@ -14,8 +14,8 @@ from bluewatt.services.simulator.devices.monitor import ShuntMonitor
 from bluewatt.services.simulator.devices.solar import MpptCharger
 from bluewatt.services.simulator.history import DAYS_KEPT
 from bluewatt.services.simulator.values import fit
-from bluewatt.wire.records import encode_record
-from bluewatt.wire.scalars import code_number, flags_number
+from bluewatt.wire.instant_readout.records import encode_record
+from bluewatt.wire.registers.scalars import code_number, flags_number
 
 
 class Values(Protocol):

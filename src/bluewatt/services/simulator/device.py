@@ -15,9 +15,9 @@ from bluewatt.services.simulator.chance import chance, child_seed
 from bluewatt.tables.advert import ProductOnly
 from bluewatt.tables.products import Product, product
 from bluewatt.tables.vesmart import OVERFLOW_PERIOD, SEQUENCE_BITS
-from bluewatt.wire.advert import build_advertisement
-from bluewatt.wire.cipher import Key
-from bluewatt.wire.vesmart import (
+from bluewatt.wire.instant_readout.advertisement import build_advertisement
+from bluewatt.wire.instant_readout.cipher import Key
+from bluewatt.wire.vesmart.broadcast import (
     Content,
     Network,
     RegisterValue,

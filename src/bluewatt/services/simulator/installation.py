@@ -18,8 +18,8 @@ from bluewatt.services.simulator.devices.others import SilentProduct, TestBench
 from bluewatt.services.simulator.devices.solar import IrradianceSensor, MpptCharger
 from bluewatt.services.simulator.history import PvArray
 from bluewatt.services.simulator.sun import Sky
-from bluewatt.wire.cipher import Key
-from bluewatt.wire.vesmart import Network
+from bluewatt.wire.instant_readout.cipher import Key
+from bluewatt.wire.vesmart.broadcast import Network
 
 
 class DcLoad:

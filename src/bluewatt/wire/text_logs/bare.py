@@ -10,7 +10,7 @@ from bluewatt.tables.gatt import DATA_SERVICE, Characteristic
 from bluewatt.wire.bluetooth.att import NOTIFIED
 from bluewatt.wire.text_logs.guessing import PLACE, SENDER, first_message, is_control, is_whole, kind_of
 from bluewatt.wire.text_logs.host_log import HostLog
-from bluewatt.wire.vreg import ends_inside
+from bluewatt.wire.victronconnect.grammar import ends_inside
 
 _MOST_CHUNKS = 64
 MIDDLE = "where messages begin in a chunk: it begins inside of one"

@@ -10,7 +10,8 @@ from typing import Final
 
 from bluewatt.tables.gatt import ControlOpcode, Opcode
 from bluewatt.wire.bluetooth.att import NOTIFIED, READ, WRITE_WITHOUT_RESPONSE
-from bluewatt.wire.vreg import Unknown, ends_inside, read_messages
+from bluewatt.wire.victronconnect.grammar import ends_inside, read_messages
+from bluewatt.wire.victronconnect.messages import Unknown
 
 SENDER: Final = "who sent bytes: by what they say"
 PLACE: Final = "on which characteristic bytes were: by what they say"

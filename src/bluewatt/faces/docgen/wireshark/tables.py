@@ -17,7 +17,7 @@ from bluewatt.tables.enums import enumeration, enumeration_names
 from bluewatt.tables.products import family_of, product_ranges, products
 from bluewatt.tables.records import EXTENDED_TYPE, record_classes
 from bluewatt.tables.registers import EVERY_FAMILY, GROUP_STATES, NETWORK, Register, lookup, meanings, registers
-from bluewatt.wire import cbor, reassembly, vreg
+from bluewatt.wire.victronconnect import cbor, messages, reassembly
 
 _CAPITAL = str.maketrans("_", " ")
 
@@ -35,7 +35,7 @@ def lua_tables() -> str:
                       for (name, length), layout in compounds.BY_LENGTH.items()},
         "vesmart": _vesmart(),
         "shunt": {_index(row.uuid): _characteristic(book, row) for row in shunt_gatt.CHARACTERISTICS},
-        "messages": {cls.opcode: _message(cls) for cls in get_args(vreg.Message) if cls is not vreg.Unknown},
+        "messages": {cls.opcode: _message(cls) for cls in get_args(messages.Message) if cls is not messages.Unknown},
         "characteristics": dict(_characteristics()),
         "handles": {name: _handles(layout) for name, layout in gatt.CHARACTERISTIC_HANDLES.items()},
         "no_product": gatt_handles.NO_PRODUCT,
@@ -310,9 +310,9 @@ def _message(cls: type[msgspec.Struct]) -> list[tuple[str, str]]:
 
 
 _SPECIAL = {
-    (vreg.PathValue, "raw"): "raw",
-    (vreg.SetPathValues, "writes"): "raw_writes",
-    (vreg.Response, "request_opcode"): "int",
+    (messages.PathValue, "raw"): "raw",
+    (messages.SetPathValues, "writes"): "raw_writes",
+    (messages.Response, "request_opcode"): "int",
 }
 """Parameters whose Python type does not tell how they are read: any CBOR item kept as bytes, a number below zero."""
 

@@ -19,8 +19,8 @@ from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.tables.records.dc_energy_meter import DcEnergyMeter
 from bluewatt.tables.records.gx_device import GxDevice
 from bluewatt.tables.registers import by_key
-from bluewatt.wire.values import encode_value
-from bluewatt.wire.vesmart import RegisterValue
+from bluewatt.wire.registers.values import encode_value
+from bluewatt.wire.vesmart.broadcast import RegisterValue
 
 NO_AUX = code(AuxMode, "none")
 LONGEST_TIME_TO_GO = 14400.0

@@ -17,8 +17,8 @@ from bluewatt.tables.enums import OffReason, SolarsenseError, code_class
 from bluewatt.tables.records.solar_charger import SolarCharger
 from bluewatt.tables.records.solarsense import Solarsense
 from bluewatt.tables.registers import by_key
-from bluewatt.wire.values import encode_value
-from bluewatt.wire.vesmart import RegisterValue
+from bluewatt.wire.registers.values import encode_value
+from bluewatt.wire.vesmart.broadcast import RegisterValue
 
 LoadControl = code_class("load_control")
 LOAD_OFF, LOAD_AUTOMATIC, LOAD_ON = (code(LoadControl, key) for key in ("force_off", "automatic", "force_on"))

@@ -7,7 +7,7 @@ import msgspec
 from bluewatt.errors import UnknownType
 from bluewatt.schema import Record
 from bluewatt.tables.records import record_class
-from bluewatt.wire.plan import decoder, raw_bits
+from bluewatt.wire.row_compiler import decoder, raw_bits
 
 
 def decode_record(record_type: int, plaintext: bytes) -> Record:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bluewatt.tables.advert import AdvertHeader
-from bluewatt.wire.cipher import Key
+from bluewatt.wire.instant_readout.cipher import Key
 
 NO_KEY = -1
 """In an array of key indices: no key is known for this advertisement."""

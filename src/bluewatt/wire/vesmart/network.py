@@ -21,7 +21,7 @@ from bluewatt.tables.vesmart import (
     RESTART_SKIP,
     SEQUENCE_BITS,
 )
-from bluewatt.wire.vesmart import (
+from bluewatt.wire.vesmart.broadcast import (
     Broadcast,
     Content,
     Network,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from bluewatt.wire.vreg import Message, Value, ValueResponse
+from bluewatt.wire.victronconnect.messages import Message, Value, ValueResponse
 
 LONGEST_QUEUE = 1024
 """Records kept at most; then the oldest goes. A client without grants must not fill the device's memory."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bluewatt.wire.cipher import Key, key_stream
+from bluewatt.wire.instant_readout.cipher import Key, key_stream
 
 
 def open_raw(

@@ -37,8 +37,8 @@ from bluewatt.tables.vesmart import (
     TAG_SIZE,
     Part,
 )
-from bluewatt.wire.advert import is_vesmart
-from bluewatt.wire.cipher import Key
+from bluewatt.wire.instant_readout.advertisement import is_vesmart
+from bluewatt.wire.instant_readout.cipher import Key
 
 
 class Layout:

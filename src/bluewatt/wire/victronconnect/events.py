@@ -6,9 +6,9 @@ import enum
 
 import msgspec
 
-from bluewatt.wire.control import Control
-from bluewatt.wire.reassembly import ProtocolError
-from bluewatt.wire.vreg import Message
+from bluewatt.wire.victronconnect.control import Control
+from bluewatt.wire.victronconnect.messages import Message
+from bluewatt.wire.victronconnect.reassembly import ProtocolError
 
 
 class Role(enum.Enum):

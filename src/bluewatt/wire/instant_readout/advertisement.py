@@ -23,9 +23,9 @@ from bluewatt.tables.advert import (
 )
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.tables.records import EXTENDED_TYPE, record_class
-from bluewatt.wire.cipher import BLOCK, Key, ShortKey, apply, key_for, key_stream
-from bluewatt.wire.plan import decoder
-from bluewatt.wire.records import decode_bits, decode_record, encode_record, refuse_text
+from bluewatt.wire.instant_readout.cipher import BLOCK, Key, ShortKey, apply, key_for, key_stream
+from bluewatt.wire.instant_readout.records import decode_bits, decode_record, encode_record, refuse_text
+from bluewatt.wire.row_compiler import decoder
 
 _COMPANY = COMPANY_ID.to_bytes(2, "little")
 _WIDTHS = {8: "B", 16: "H"}

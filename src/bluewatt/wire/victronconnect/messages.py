@@ -1,4 +1,4 @@
-"""The messages of VictronConnect's protocol, one frozen class each; `vreg` reads and builds their bytes.
+"""The messages of VictronConnect's protocol, one frozen class each; `grammar` reads and builds their bytes.
 
 Opcodes 0x04 and 0x0A to 0x10 come from a single source (protocol page victronconnect-gatt, section 5).
 
@@ -13,7 +13,7 @@ from typing import ClassVar
 import msgspec
 
 from bluewatt.tables.gatt import PLAIN_OPCODE, Opcode
-from bluewatt.wire import cbor
+from bluewatt.wire.victronconnect import cbor
 
 
 class GetDevices(msgspec.Struct, frozen=True, gc=False):

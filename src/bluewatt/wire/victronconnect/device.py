@@ -22,11 +22,10 @@ from bluewatt.tables.gatt import (
     Opcode,
     ResultCode,
 )
-from bluewatt.wire.control import SMALLEST_CHUNK, Control, Failure, Grant, Header
-from bluewatt.wire.reassembly import ProtocolError
-from bluewatt.wire.session import Session
-from bluewatt.wire.session_events import Event, Expired, Role
-from bluewatt.wire.vreg import (
+from bluewatt.wire.victronconnect.control import SMALLEST_CHUNK, Control, Failure, Grant, Header
+from bluewatt.wire.victronconnect.events import Event, Expired, Role
+from bluewatt.wire.victronconnect.grammar import build_message
+from bluewatt.wire.victronconnect.messages import (
     DeviceList,
     GetDevices,
     GetValues,
@@ -39,8 +38,9 @@ from bluewatt.wire.vreg import (
     Unsubscribe,
     Value,
     ValueResponse,
-    build_message,
 )
+from bluewatt.wire.victronconnect.reassembly import ProtocolError
+from bluewatt.wire.victronconnect.session import Session
 
 _KEEP_ALIVE = (KEEP_ALIVE_INSTANCE, KEEP_ALIVE_REGISTER)
 _KEEP_ALIVE_SIZE = 2

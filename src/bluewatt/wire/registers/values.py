@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from bluewatt.errors import Malformed, Unencodable
 from bluewatt.tables.registers import Register, code_type, flags_type, groups_type
-from bluewatt.wire.compounds import decode_compound, encode_compound, text_of
-from bluewatt.wire.scalars import code_number, flags_number, groups_number, raw_pattern, scaled_number
+from bluewatt.wire.registers.compounds import decode_compound, encode_compound, text_of
+from bluewatt.wire.registers.scalars import code_number, flags_number, groups_number, raw_pattern, scaled_number
 
 Value = Any
 """None, int, float, str, bytes, Code, Flags, Groups, Version, or a dict of these for a compound register."""

@@ -60,12 +60,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bluewatt.tables.gatt import Characteristic
-from bluewatt.wire import control
-from bluewatt.wire.control import Control, Drop, Grant, Header, Limits
-from bluewatt.wire.reassembly import Inbox, ProtocolError, Write, cut
-from bluewatt.wire.session_events import Event, Role
-from bluewatt.wire.session_queue import Queue
-from bluewatt.wire.vreg import Message
+from bluewatt.wire.victronconnect import control
+from bluewatt.wire.victronconnect.control import Control, Drop, Grant, Header, Limits
+from bluewatt.wire.victronconnect.events import Event, Role
+from bluewatt.wire.victronconnect.messages import Message
+from bluewatt.wire.victronconnect.reassembly import Inbox, ProtocolError, Write, cut
+from bluewatt.wire.victronconnect.send_queue import Queue
 
 SMALLEST_MTU = 23
 """The MTU of a Bluetooth LE connection before anything is agreed."""

@@ -14,11 +14,10 @@ import msgspec
 
 from bluewatt.errors import Unencodable
 from bluewatt.tables.gatt import KEEP_ALIVE_INSTANCE, KEEP_ALIVE_REGISTER, Opcode
-from bluewatt.wire.control import Control, Failure, Grant, Header, Limits, parse_header
-from bluewatt.wire.reassembly import ProtocolError
-from bluewatt.wire.session import Session
-from bluewatt.wire.session_events import DialectChanged, Event, Role, Stalled, Unanswered
-from bluewatt.wire.vreg import (
+from bluewatt.wire.victronconnect.control import Control, Failure, Grant, Header, Limits, parse_header
+from bluewatt.wire.victronconnect.events import DialectChanged, Event, Role, Stalled, Unanswered
+from bluewatt.wire.victronconnect.grammar import build_message
+from bluewatt.wire.victronconnect.messages import (
     GetPathList,
     GetPathValues,
     GetValues,
@@ -30,8 +29,9 @@ from bluewatt.wire.vreg import (
     Unknown,
     Value,
     ValueResponse,
-    build_message,
 )
+from bluewatt.wire.victronconnect.reassembly import ProtocolError
+from bluewatt.wire.victronconnect.session import Session
 
 OWN_LIMITS: Final = Limits(0x80, 0xFF)
 """What VictronConnect announces: 128 slots, messages up to 255 bytes (section 4.2)."""

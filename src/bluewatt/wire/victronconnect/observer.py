@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bluewatt.tables.gatt import Characteristic
-from bluewatt.wire.control import Drop, Grant, parse_control
-from bluewatt.wire.reassembly import Inbox, ProtocolError
-from bluewatt.wire.session_events import Event, Role
+from bluewatt.wire.victronconnect.control import Drop, Grant, parse_control
+from bluewatt.wire.victronconnect.events import Event, Role
+from bluewatt.wire.victronconnect.reassembly import Inbox, ProtocolError
 
 _OTHER = {Role.CLIENT: Role.DEVICE, Role.DEVICE: Role.CLIENT}
 

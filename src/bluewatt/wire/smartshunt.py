@@ -19,7 +19,7 @@ from bluewatt.tables.shunt_gatt import (
     MEASUREMENTS,
     Characteristic,
 )
-from bluewatt.wire.values import decode_value, encode_value
+from bluewatt.wire.registers.values import decode_value, encode_value
 
 BY_UUID: Final = {row.uuid: row for row in CHARACTERISTICS}
 BY_METRIC: Final = {row.metric: row for row in CHARACTERISTICS}

@@ -19,10 +19,10 @@ from bluewatt.schema import Record, Row
 from bluewatt.tables.advert import PRODUCT_ADVERTISEMENT, AdvertHeader
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.tables.records import EXTENDED_TYPE, record_class, record_classes
-from bluewatt.wire.advert import HEADER_LENGTH, PRODUCT_LENGTH
-from bluewatt.wire.batch_keys import NO_KEY
-from bluewatt.wire.batch_raw import open_raw
-from bluewatt.wire.cipher import BLOCK, Key, key_streams
+from bluewatt.wire.instant_readout.advertisement import HEADER_LENGTH, PRODUCT_LENGTH
+from bluewatt.wire.instant_readout.batch_keys import NO_KEY
+from bluewatt.wire.instant_readout.batch_raw import open_raw
+from bluewatt.wire.instant_readout.cipher import BLOCK, Key, key_streams
 
 WIDTH = HEADER_LENGTH + BLOCK
 """How many bytes of an advertisement are looked at, but for layouts nobody has published: of those all."""

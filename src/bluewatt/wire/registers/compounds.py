@@ -16,7 +16,7 @@ from bluewatt.errors import Malformed, Unencodable
 from bluewatt.tables.compounds import BY_LENGTH, LAYOUTS, TO_THE_END, Field, Layout
 from bluewatt.tables.registers import code_type
 from bluewatt.wire.printable import printable
-from bluewatt.wire.scalars import code_number, raw_pattern, scaled_number, signed_value
+from bluewatt.wire.registers.scalars import code_number, raw_pattern, scaled_number, signed_value
 
 REST: Final = "rest"
 """The key of the bytes behind the known fields."""

@@ -1,7 +1,7 @@
 """The grammar of VictronConnect's messages: read from bytes, and built back to the same bytes.
 
 A message is an opcode and its parameters, each a top-level CBOR item; messages follow each other without length or
-checksum (protocol page victronconnect-gatt, section 5). The classes themselves stand in `vreg_messages`.
+checksum (protocol page victronconnect-gatt, section 5). The classes themselves stand in `vreg`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import msgspec
 
 from bluewatt.errors import Malformed, Unencodable
 from bluewatt.tables.gatt import Opcode
-from bluewatt.wire import cbor
-from bluewatt.wire.vreg_messages import (
+from bluewatt.wire.victronconnect import cbor
+from bluewatt.wire.victronconnect.messages import (
     DeviceList,
     GetDevices,
     GetPathList,

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import msgspec
 
 from bluewatt.tables.gatt import Characteristic
-from bluewatt.wire.vreg import Message, read_messages
+from bluewatt.wire.victronconnect.grammar import read_messages
+from bluewatt.wire.victronconnect.messages import Message
 
 LONGEST_MESSAGE = 4096
 """Bytes kept of one message at most. Peers announce 255 or less; this bounds the memory a hostile one can take."""

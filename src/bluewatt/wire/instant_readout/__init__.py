@@ -1,0 +1,1 @@
+"""Victron's encrypted advertisements: header, cipher, record."""

@@ -1,0 +1,1 @@
+"""Register values as bytes, shared by every protocol that carries registers."""

@@ -1,0 +1,1 @@
+"""VE.Smart networking: broadcasts between devices of one network."""

@@ -1,0 +1,1 @@
+"""VictronConnect's protocol over GATT: messages, and the session machine of both roles."""

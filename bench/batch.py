@@ -9,7 +9,7 @@ from bench import Row, Unmeasurable, bench, rate
 from bench.decode import RIVAL, per_second, their_decoder
 from bench.samples import KEY, battery_monitor, solar_charger
 from bluewatt import build_advertisement, decode_advertisement
-from bluewatt.tables.advert import PRODUCT_ADVERTISEMENT
+from bluewatt.tables.advertisement import PRODUCT_ADVERTISEMENT
 
 COUNT = 65536
 THEIR_COUNT = 2000

@@ -21,7 +21,7 @@ from bluewatt.model.meaning import sentence
 from bluewatt.model.redaction import Redactor
 from bluewatt.model.transcript import Transcript
 from bluewatt.tables.records import record_classes
-from bluewatt.tables.shunt_gatt import CHARACTERISTICS
+from bluewatt.tables.smartshunt import CHARACTERISTICS
 from bluewatt.transports.untar import Untar
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
 from bluewatt.wire.bluetooth.air_connections import AirLinks

@@ -22,12 +22,12 @@ from bluewatt.model.meaning import values_of
 from bluewatt.model.registers import RegisterValue
 from bluewatt.model.transcript import Transcript
 from bluewatt.schema import Record
-from bluewatt.tables.advert import PRODUCT_ADVERTISEMENT
+from bluewatt.tables.advertisement import PRODUCT_ADVERTISEMENT
 from bluewatt.tables.gatt import COMPANY_ID, Characteristic
 from bluewatt.tables.products import products
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.registers import SIZES, registers
-from bluewatt.tables.shunt_gatt import CHARACTERISTICS
+from bluewatt.tables.smartshunt import CHARACTERISTICS
 from bluewatt.wire.containers import read_packets
 from bluewatt.wire.instant_readout.advertisement import decode_advertisement
 from bluewatt.wire.instant_readout.cipher import apply

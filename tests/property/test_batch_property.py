@@ -15,7 +15,7 @@ import numpy as np
 from bluewatt import decode_advertisement
 from bluewatt.errors import BluewattError
 from bluewatt.schema import Record
-from bluewatt.tables.advert import ProductOnly
+from bluewatt.tables.advertisement import ProductOnly
 from bluewatt.tables.records import record_classes
 from bluewatt.wire.instant_readout.advertisement import parse_advertisement
 from bluewatt.wire.instant_readout.batch import Batch, Column, Status, decode_batch, payload_matrix

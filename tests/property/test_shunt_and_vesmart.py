@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bluewatt.errors import KeyProblem, Malformed, Unencodable, UnknownType, WireError
-from bluewatt.tables.shunt_gatt import CHARACTERISTICS, KEEP_ALIVE, Characteristic
+from bluewatt.tables.smartshunt import CHARACTERISTICS, KEEP_ALIVE, Characteristic
 from bluewatt.wire.smartshunt import KeepAlive, decode_characteristic, encode_characteristic
 from bluewatt.wire.vesmart.broadcast import (
     Content,

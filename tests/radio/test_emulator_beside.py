@@ -26,7 +26,7 @@ from bluewatt.tables.gatt import (
     Characteristic,
 )
 from bluewatt.tables.registers import by_key
-from bluewatt.tables.shunt_gatt import CHARACTERISTICS, MEASUREMENTS
+from bluewatt.tables.smartshunt import CHARACTERISTICS, MEASUREMENTS
 from bluewatt.transports.mqtt_values import Topic, messages
 from bluewatt.transports.virtual_bleak import VirtualAdapter
 from bluewatt.wire.instant_readout.advertisement import decode_advertisement

@@ -21,7 +21,7 @@ from bluewatt.tables.gatt import (
     START_DFU,
     Characteristic,
 )
-from bluewatt.tables.shunt_gatt import CHARACTERISTICS
+from bluewatt.tables.smartshunt import CHARACTERISTICS
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
 from bluewatt.wire.victronconnect.device_information import parse_device_information

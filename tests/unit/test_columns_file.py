@@ -20,7 +20,7 @@ from bluewatt import build_advertisement, decode_advertisement, decode_record
 from bluewatt.errors import BluewattError
 from bluewatt.faces.columns import ParquetWriter, schema, write_parquet
 from bluewatt.schema import Code, Record
-from bluewatt.tables.advert import ProductOnly
+from bluewatt.tables.advertisement import ProductOnly
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.wire.containers.columns import NO_STRENGTH, WIDTH, Columns

@@ -17,7 +17,7 @@ from bluewatt.model.registers import RegisterValue, explain_register
 from bluewatt.services.key_fetch import Change, Fetched, compare, fetch_key, prove_key, save
 from bluewatt.services.key_import import read_key_list
 from bluewatt.services.keys import load_keys
-from bluewatt.tables.advert import ProductOnly
+from bluewatt.tables.advertisement import ProductOnly
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.wire.instant_readout.advertisement import build_advertisement
 from bluewatt.wire.instant_readout.cipher import Key

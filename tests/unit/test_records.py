@@ -7,7 +7,7 @@ import pytest
 import bluewatt
 from bluewatt.errors import KeyMissing, KeyProblem, Malformed, Unencodable, UnknownType
 from bluewatt.schema import Flags, Groups, Record, Scale
-from bluewatt.tables.advert import ProductOnly
+from bluewatt.tables.advertisement import ProductOnly
 from bluewatt.tables.enums import AlarmReason, AuxMode, DeviceState
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.records import record_classes

@@ -10,7 +10,7 @@ import pytest
 from bluewatt.errors import Malformed, Unencodable, UnknownType
 from bluewatt.tables.gatt import SHUNT_SERVICE
 from bluewatt.tables.metrics_registers import any_metric
-from bluewatt.tables.shunt_gatt import CHARACTERISTICS, KEEP_ALIVE, KEEP_ALIVE_GRACE, MEASUREMENTS
+from bluewatt.tables.smartshunt import CHARACTERISTICS, KEEP_ALIVE, KEEP_ALIVE_GRACE, MEASUREMENTS
 from bluewatt.wire.smartshunt import (
     BY_METRIC,
     BY_UUID,

@@ -12,7 +12,7 @@ from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.services.simulator import COMPLETE, DEFAULT_START, TYPICAL, Site, frames
 from bluewatt.services.simulator.device import NONCES
 from bluewatt.services.simulator.values import code, fit, flags
-from bluewatt.tables.advert import PRODUCT_ADVERTISEMENT, ProductOnly
+from bluewatt.tables.advertisement import PRODUCT_ADVERTISEMENT, ProductOnly
 from bluewatt.tables.enums import DeviceState, MonitorMode, OffReason
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.records import record_classes

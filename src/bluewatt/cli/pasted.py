@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from bluewatt.tables.advert import PRODUCT_ADVERTISEMENT, VESMART_COUNTER, VESMART_DATA
+from bluewatt.tables.advertisement import PRODUCT_ADVERTISEMENT, VESMART_COUNTER, VESMART_DATA
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.wire.instant_readout.advertisement import PRODUCT_LENGTH
 from bluewatt.wire.text_logs.words import literal_bytes

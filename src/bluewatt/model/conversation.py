@@ -19,8 +19,7 @@ from bluewatt.errors import Malformed
 from bluewatt.model.handles import ELSEWHERE, HandleMap, Place
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import Device
-from bluewatt.tables.gatt import Characteristic
-from bluewatt.tables.gatt_handles import DEVICE_NAME, NO_PRODUCT
+from bluewatt.tables.gatt import DEVICE_NAME, NO_PRODUCT, Characteristic
 from bluewatt.tables.products import family_of
 from bluewatt.tables.registers import by_key, meanings
 from bluewatt.wire.bluetooth.att import CLIENT_OPCODES, MTU_AGREED, READ, REFUSED, Operation, Server

@@ -26,7 +26,7 @@ from bluewatt.model.meaning import (
     values_of,
 )
 from bluewatt.model.registers import HIDDEN, RegisterReading
-from bluewatt.tables.gatt_handles import DEVICE_NAME
+from bluewatt.tables.gatt import DEVICE_NAME
 from bluewatt.wire.printable import printable
 from bluewatt.wire.victronconnect import messages
 from bluewatt.wire.victronconnect.reassembly import ProtocolError

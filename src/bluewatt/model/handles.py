@@ -14,11 +14,11 @@ import msgspec
 from bluewatt.tables.gatt import (
     CHARACTERISTIC_HANDLES,
     DATA_SERVICE,
+    OTHER_HANDLES,
     SECOND_DATA_SERVICE,
     Characteristic,
     ControlOpcode,
 )
-from bluewatt.tables.gatt_handles import OTHER_HANDLES
 from bluewatt.wire.bluetooth.att import Server
 
 STEP = 3

@@ -19,8 +19,7 @@ from bluewatt.model.conversation import (
 )
 from bluewatt.model.registers import HIDDEN, RegisterValue, explain_register
 from bluewatt.schema import Code, Flags, Groups
-from bluewatt.tables.gatt import DEVICE_INFORMATION, PIN_CODE, PUK_CODE, Opcode, ResultCode
-from bluewatt.tables.gatt_handles import DEVICE_NAME
+from bluewatt.tables.gatt import DEVICE_INFORMATION, DEVICE_NAME, PIN_CODE, PUK_CODE, Opcode, ResultCode
 from bluewatt.tables.registers import lookup, registers
 from bluewatt.wire.bluetooth.att import ERROR_WORDS, MTU_AGREED, REFUSED
 from bluewatt.wire.registers.values import plain

@@ -20,8 +20,7 @@ from bluewatt.model.handles import ELSEWHERE, HandleMap
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.meaning import SECRET_ATTRIBUTES, holds_secret
 from bluewatt.model.substitutes import Substitutes
-from bluewatt.tables.gatt import Characteristic
-from bluewatt.tables.gatt_handles import DEVICE_NAME
+from bluewatt.tables.gatt import DEVICE_NAME, Characteristic
 from bluewatt.tables.personal import NODE_LISTS, PERSONAL
 from bluewatt.tables.registers import Register, lookup
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader

@@ -159,3 +159,20 @@ class ResultCode(enum.IntEnum):
 
 UNSUPPORTED_REQUEST = 3
 """The u16 after F7 that devices send for a request they cannot read or do not support (section 4.2)."""
+
+
+DEVICE_NAME = "00002a00-0000-1000-8000-00805f9b34fb"
+"""The name a device gives itself, of the generic access service."""
+
+NO_PRODUCT = 0xFE00
+"""The product id in register 0x0100 of an instance without a product (section 12, confirmed)."""
+
+OTHER_HANDLES: Final = MappingProxyType(
+    {
+        "smartshunt": {
+            0x03: DEVICE_NAME, 0x16: DEVICE_INFORMATION, 0x18: PIN_CODE, 0x1B: START_DFU, 0x1D: PUK_CODE,
+        },
+        "orion": {0x10: DEVICE_INFORMATION, 0x12: PIN_CODE, 0x15: START_DFU, 0x17: PUK_CODE},
+    }
+)  # fmt: skip
+"""By the layouts of `bluewatt.tables.gatt.CHARACTERISTIC_HANDLES`."""

@@ -30,7 +30,7 @@ from bluewatt.tables.gatt import (
     START_DFU,
     Characteristic,
 )
-from bluewatt.tables.shunt_gatt import CHARACTERISTICS
+from bluewatt.tables.smartshunt import CHARACTERISTICS
 
 _Can = GattCharacteristic.Properties
 _May = GattCharacteristic.Permissions

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bluewatt.errors import Malformed, Unencodable, UnknownType
-from bluewatt.tables.shunt_gatt import (
+from bluewatt.tables.smartshunt import (
     CHARACTERISTICS,
     KEEP_ALIVE,
     KEEP_ALIVE_FOREVER,

@@ -18,9 +18,8 @@ from bluewatt.services.emulator.networking import NetworkMember, network_facts
 from bluewatt.services.emulator.store import Cell, Outlook, RegisterStore
 from bluewatt.services.emulator.values import Values
 from bluewatt.services.simulator.device import NONCES, Identity
-from bluewatt.tables.advert import ProductOnly
-from bluewatt.tables.gatt import PRODUCT_SERVICE, ResultCode
-from bluewatt.tables.gatt_handles import NO_PRODUCT
+from bluewatt.tables.advertisement import ProductOnly
+from bluewatt.tables.gatt import NO_PRODUCT, PRODUCT_SERVICE, ResultCode
 from bluewatt.tables.registers import Register
 from bluewatt.wire.instant_readout.advertisement import build_advertisement
 from bluewatt.wire.instant_readout.cipher import Key

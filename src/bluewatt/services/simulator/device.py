@@ -12,7 +12,7 @@ import msgspec
 from bluewatt.schema import Record
 from bluewatt.services.simulator.appliances import Moment
 from bluewatt.services.simulator.chance import chance, child_seed
-from bluewatt.tables.advert import ProductOnly
+from bluewatt.tables.advertisement import ProductOnly
 from bluewatt.tables.products import Product, product
 from bluewatt.tables.vesmart import OVERFLOW_PERIOD, SEQUENCE_BITS
 from bluewatt.wire.instant_readout.advertisement import build_advertisement

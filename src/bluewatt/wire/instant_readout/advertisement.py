@@ -12,7 +12,7 @@ import msgspec
 
 from bluewatt.errors import KeyMismatch, KeyMissing, Malformed, Unencodable, UnknownType
 from bluewatt.schema import Record
-from bluewatt.tables.advert import (
+from bluewatt.tables.advertisement import (
     IDENTIFIERS,
     NOT_CONNECTABLE,
     PRODUCT_ADVERTISEMENT,

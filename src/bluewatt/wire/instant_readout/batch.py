@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bluewatt.errors import BluewattError, KeyMismatch, KeyMissing, Malformed, UnknownType
 from bluewatt.schema import Record, Row
-from bluewatt.tables.advert import PRODUCT_ADVERTISEMENT, AdvertHeader
+from bluewatt.tables.advertisement import PRODUCT_ADVERTISEMENT, AdvertHeader
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.tables.records import EXTENDED_TYPE, record_class, record_classes
 from bluewatt.wire.instant_readout.advertisement import HEADER_LENGTH, PRODUCT_LENGTH

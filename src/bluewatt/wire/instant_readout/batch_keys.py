@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bluewatt.tables.advert import AdvertHeader
+from bluewatt.tables.advertisement import AdvertHeader
 from bluewatt.wire.instant_readout.cipher import Key
 
 NO_KEY = -1

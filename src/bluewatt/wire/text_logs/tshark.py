@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from bluewatt.tables.gatt_handles import DEVICE_NAME
+from bluewatt.tables.gatt import DEVICE_NAME
 from bluewatt.wire.bluetooth.att import (
     BLOB_REQUEST,
     BLOB_RESPONSE,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from bluewatt.tables.gatt import BASE_SERVICE, DATA_SERVICE, FIRMWARE_SERVICE, SHUNT_SERVICE
-from bluewatt.tables.gatt_handles import DEVICE_NAME
+from bluewatt.tables.gatt import BASE_SERVICE, DATA_SERVICE, DEVICE_NAME, FIRMWARE_SERVICE, SHUNT_SERVICE
 
 ADDRESS: Final = r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}"
 UUID: Final = r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from bluewatt.errors import KeyMismatch, KeyMissing, KeyProblem, Malformed, Unencodable, UnknownType
-from bluewatt.tables.advert import VESMART_COUNTER, VESMART_DATA
+from bluewatt.tables.advertisement import VESMART_COUNTER, VESMART_DATA
 from bluewatt.tables.vesmart import (
     CONTENT,
     CONTENT_KINDS,

@@ -11,7 +11,7 @@ import msgspec
 from bluewatt.faces.docgen.wireshark.fields import Book, Shape, label_of
 from bluewatt.faces.docgen.wireshark.lua import Raw, literal
 from bluewatt.schema import Code, Flags, Groups, Name, Record, Row, Scale
-from bluewatt.tables import advert, compounds, gatt, gatt_handles, shunt_gatt, vesmart
+from bluewatt.tables import advertisement, compounds, gatt, smartshunt, vesmart
 from bluewatt.tables.compounds import Layout
 from bluewatt.tables.enums import enumeration, enumeration_names
 from bluewatt.tables.products import family_of, product_ranges, products
@@ -34,15 +34,15 @@ def lua_tables() -> str:
         "by_length": {f"{name}_{length}": _layout(book, layout)
                       for (name, length), layout in compounds.BY_LENGTH.items()},
         "vesmart": _vesmart(),
-        "shunt": {_index(row.uuid): _characteristic(book, row) for row in shunt_gatt.CHARACTERISTICS},
+        "shunt": {_index(row.uuid): _characteristic(book, row) for row in smartshunt.CHARACTERISTICS},
         "messages": {cls.opcode: _message(cls) for cls in get_args(messages.Message) if cls is not messages.Unknown},
         "characteristics": dict(_characteristics()),
         "handles": {name: _handles(layout) for name, layout in gatt.CHARACTERISTIC_HANDLES.items()},
-        "no_product": gatt_handles.NO_PRODUCT,
+        "no_product": gatt.NO_PRODUCT,
         "control": {opcode.name: int(opcode) for opcode in gatt.ControlOpcode},
         "cbor": {name: getattr(cbor, name) for name in _CBOR},
         "longest_message": reassembly.LONGEST_MESSAGE,
-        "block": advert.LONGEST_RECORD,
+        "block": advertisement.LONGEST_RECORD,
         "product_register": _register_number("product_id"),
         "key_register": _register_number("advertisement_key"),
         "families": _families(),
@@ -98,12 +98,12 @@ def _register_number(key: str) -> int | None:
 
 
 def _advert(book: Book) -> dict[str, Any]:
-    rows = [_header_row(book, row) for row in advert.AdvertHeader.rows]
+    rows = [_header_row(book, row) for row in advertisement.AdvertHeader.rows]
     return {
         "rows": rows,
-        "product": advert.PRODUCT_ADVERTISEMENT,
-        "counter": advert.VESMART_COUNTER,
-        "data": advert.VESMART_DATA,
+        "product": advertisement.PRODUCT_ADVERTISEMENT,
+        "counter": advertisement.VESMART_COUNTER,
+        "data": advertisement.VESMART_DATA,
         "extended": EXTENDED_TYPE,
     }
 
@@ -273,10 +273,10 @@ def _parts(parts: tuple[vesmart.Part, ...]) -> list[tuple[str, int]]:
     return [(part.name, _WIDTHS[part.format]) for part in parts]
 
 
-def _characteristic(book: Book, row: shunt_gatt.Characteristic) -> dict[str, Any]:
+def _characteristic(book: Book, row: smartshunt.Characteristic) -> dict[str, Any]:
     """A characteristic shows its register under the metric of a battery monitor."""
     layout = msgspec.structs.replace(row.layout, metric=row.metric)
-    forever = row is shunt_gatt.KEEP_ALIVE
+    forever = row is smartshunt.KEEP_ALIVE
     return {"row": _register_row(book, layout), "size": row.size, "forever": forever, "register": row.register}
 
 
@@ -285,7 +285,7 @@ def _characteristics() -> Iterator[tuple[Raw, Any]]:
     for copy, service in enumerate((gatt.DATA_SERVICE, gatt.SECOND_DATA_SERVICE)):
         for role in gatt.Characteristic:
             yield _index(role.uuid_in(service)), _place(role, copy)
-    for row in shunt_gatt.CHARACTERISTICS:
+    for row in smartshunt.CHARACTERISTICS:
         yield _index(row.uuid), {"role": row.uuid, "copy": 0}
 
 

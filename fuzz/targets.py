@@ -15,11 +15,11 @@ from bluewatt import build_advertisement, decode_advertisement, decode_record, e
 from bluewatt.cli.inputs import split_lines
 from bluewatt.cli.text_steps import TextReader, items
 from bluewatt.errors import BluewattError, CaptureError, KeyProblem, WireError
-from bluewatt.model.conversation import Line
-from bluewatt.model.conversation_json import LineWriter
-from bluewatt.model.meaning import sentence
-from bluewatt.model.redaction import Redactor
-from bluewatt.model.transcript import Transcript
+from bluewatt.model.dialogue.conversation import Line
+from bluewatt.model.dialogue.json_objects import LineWriter
+from bluewatt.model.dialogue.redaction import Redactor
+from bluewatt.model.dialogue.sentences import sentence
+from bluewatt.model.dialogue.transcript import Transcript
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.smartshunt import CHARACTERISTICS
 from bluewatt.transports.untar import Untar

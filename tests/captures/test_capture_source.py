@@ -18,8 +18,8 @@ import pytest
 from msgspec.structs import replace
 
 from bluewatt.errors import CaptureError, ConfigError
+from bluewatt.model.dialogue.transcript import Transcript
 from bluewatt.model.reading import Frame
-from bluewatt.model.transcript import Transcript
 from bluewatt.transports.capture import CaptureSource
 from bluewatt.transports.capture_frames import CaptureCounters, FrameReader, read_frames
 from bluewatt.transports.gunzip import Gunzip

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from bench import talks
 from bluewatt.cli import main
-from bluewatt.model.conversation import CONTROL, DAMAGED, VREG, Line
-from bluewatt.model.conversation_json import LineWriter
-from bluewatt.model.meaning import sentence
-from bluewatt.model.transcript import Transcript
+from bluewatt.model.dialogue.conversation import CONTROL, DAMAGED, VREG, Line
+from bluewatt.model.dialogue.json_objects import LineWriter
+from bluewatt.model.dialogue.sentences import sentence
+from bluewatt.model.dialogue.transcript import Transcript
 from bluewatt.tables.gatt import CHARACTERISTIC_HANDLES, Characteristic
 from bluewatt.wire.bluetooth.link_encryption import LinkCipher
 from bluewatt.wire.bluetooth.packets import Packet

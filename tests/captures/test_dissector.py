@@ -17,10 +17,10 @@ import pytest
 from bench import talks
 from bluewatt.errors import BluewattError
 from bluewatt.faces.docgen.wireshark import dissector
-from bluewatt.model.conversation import CONTROL, DAMAGED, VREG, Line
-from bluewatt.model.meaning import values_of
+from bluewatt.model.dialogue.conversation import CONTROL, DAMAGED, VREG, Line
+from bluewatt.model.dialogue.sentences import values_of
+from bluewatt.model.dialogue.transcript import Transcript
 from bluewatt.model.registers import RegisterValue
-from bluewatt.model.transcript import Transcript
 from bluewatt.schema import Record
 from bluewatt.tables.advertisement import PRODUCT_ADVERTISEMENT
 from bluewatt.tables.gatt import COMPANY_ID, Characteristic

@@ -20,9 +20,9 @@ from bluewatt.cli.byte_by_byte import explain_line
 from bluewatt.cli.capture import AirRecorder
 from bluewatt.faces.report.guesses import guesses
 from bluewatt.faces.report.series import Series, UnknownRegister
-from bluewatt.model.conversation import Attribute, Line
-from bluewatt.model.conversation_json import LineWriter
-from bluewatt.model.meaning import sentence
+from bluewatt.model.dialogue.conversation import Attribute, Line
+from bluewatt.model.dialogue.json_objects import LineWriter
+from bluewatt.model.dialogue.sentences import sentence
 from bluewatt.model.reading import ADVERTISEMENT, Device, Frame
 from bluewatt.tables.gatt import PIN_CODE, PUK_CODE
 from bluewatt.tables.records.battery_monitor import BatteryMonitor

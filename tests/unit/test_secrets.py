@@ -23,7 +23,7 @@ from bluewatt.app.emulate import Plan
 from bluewatt.cli.linked import Target
 from bluewatt.cli.steps import Secrets
 from bluewatt.errors import PairingFailed
-from bluewatt.model.conversation import Line
+from bluewatt.model.dialogue.conversation import Line
 from bluewatt.model.reading import Device
 from bluewatt.model.registers import RegisterReading, explain_register
 from bluewatt.secret import HIDDEN, SecretBytes, SecretNumber, SecretText, hide

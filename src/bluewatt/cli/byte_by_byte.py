@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from bluewatt.cli.tally import counted
 from bluewatt.errors import Malformed
-from bluewatt.model.conversation import CONTROL, DAMAGED, VREG, Attribute, Line
-from bluewatt.model.jsonlines import utc_text
-from bluewatt.model.meaning import (
+from bluewatt.model.dialogue.conversation import CONTROL, DAMAGED, VREG, Attribute, Line
+from bluewatt.model.dialogue.sentences import (
     SECRET_ATTRIBUTES,
     holds_secret,
     opcode_word,
@@ -17,8 +16,9 @@ from bluewatt.model.meaning import (
     value_words,
     values_of,
 )
+from bluewatt.model.dialogue.transcript import Step
+from bluewatt.model.jsonlines import utc_text
 from bluewatt.model.registers import HIDDEN
-from bluewatt.model.transcript import Step
 from bluewatt.tables.registers import Register
 from bluewatt.wire.victronconnect import cbor, grammar
 from bluewatt.wire.victronconnect import messages as vreg

@@ -13,8 +13,8 @@ from bluewatt.cli.options import json_option, keys_options
 from bluewatt.cli.steps import Secrets, steps
 from bluewatt.cli.tally import Tally
 from bluewatt.errors import CaptureError
-from bluewatt.model.differences import Difference, Place, Told, compare, told
-from bluewatt.model.meaning import value_words
+from bluewatt.model.dialogue.comparison import Difference, Place, Told, compare, told
+from bluewatt.model.dialogue.sentences import value_words
 from bluewatt.model.registers import RegisterValue
 from bluewatt.services.keys import gather_networks, named_keys
 

@@ -21,7 +21,7 @@ from bluewatt.cli.outputs import refuse_inputs
 from bluewatt.cli.signals import until_asked
 from bluewatt.cli.terminal import PLAIN_WIDTH, devices_table, status_line
 from bluewatt.errors import BluewattError, CaptureError, DeviceNotFound
-from bluewatt.model.conversation_json import LineWriter
+from bluewatt.model.dialogue.json_objects import LineWriter
 from bluewatt.model.jsonlines import json_line
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.networks import Told

@@ -13,7 +13,7 @@ from bluewatt.cli.outputs import output_file
 from bluewatt.cli.steps import packet_batches
 from bluewatt.errors import CaptureError
 from bluewatt.faces.value_columns import ValueWriter
-from bluewatt.model.conversation import Conversation, Line
+from bluewatt.model.dialogue.conversation import Conversation, Line
 from bluewatt.transports.capture_frames import STANDARD_INPUT
 from bluewatt.wire.bluetooth.hci_connections import HciLinks, is_report
 

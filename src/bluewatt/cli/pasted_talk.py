@@ -12,13 +12,13 @@ from bluewatt.cli.tally import counted
 from bluewatt.cli.text_steps import NetworkOpener, TextItem, TextReader
 from bluewatt.cli.texts import PASTED, PastedOpener, Told, told_advertisement
 from bluewatt.errors import Malformed, WireError
-from bluewatt.model.conversation import DAMAGED, LINK, Line
-from bluewatt.model.conversation_json import LineWriter
+from bluewatt.model.dialogue.conversation import DAMAGED, LINK, Line
+from bluewatt.model.dialogue.json_objects import LineWriter
+from bluewatt.model.dialogue.sentences import sentence, value_words, values_of
+from bluewatt.model.dialogue.transcript import Entry, Transcript
 from bluewatt.model.jsonlines import json_line
-from bluewatt.model.meaning import sentence, value_words, values_of
 from bluewatt.model.reading import Frame, Undecoded
 from bluewatt.model.registers import RegisterReading, RegisterValue
-from bluewatt.model.transcript import Entry, Transcript
 from bluewatt.wire.instant_readout.advertisement import is_vesmart
 from bluewatt.wire.vesmart.broadcast import parse_broadcast
 from bluewatt.wire.victronconnect.reassembly import ProtocolError

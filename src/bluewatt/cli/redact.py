@@ -10,7 +10,7 @@ from bluewatt.cli.inputs import Input, progress
 from bluewatt.cli.outputs import open_output
 from bluewatt.cli.steps import Secrets, packet_batches
 from bluewatt.errors import CaptureError
-from bluewatt.model.redaction import Redactor, redacted
+from bluewatt.model.dialogue.redaction import Redactor, redacted
 from bluewatt.transports.capture_frames import STANDARD_INPUT
 from bluewatt.wire.containers import Kind, Packet
 

@@ -23,7 +23,7 @@ from bluewatt.cli.words import (
     type_title,
     value_text,
 )
-from bluewatt.model.meaning import value_words
+from bluewatt.model.dialogue.sentences import value_words
 from bluewatt.model.presence import PresenceState
 from bluewatt.model.reading import Reading
 from bluewatt.model.roster import Entry, Roster

@@ -14,9 +14,9 @@ from bluewatt.cli.options import keys_options, live_options
 from bluewatt.cli.terminal import device_panel, status_line
 from bluewatt.cli.words import label, register_label, shown, value_text
 from bluewatt.errors import DeviceNotFound, KeyProblem
+from bluewatt.model.dialogue.sentences import value_words
 from bluewatt.model.jsonlines import calendar_second
 from bluewatt.model.keys import normal_address
-from bluewatt.model.meaning import value_words
 from bluewatt.model.networks import Told
 from bluewatt.model.reading import Device, Reading
 from bluewatt.model.registers import RegisterReading

@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from bluewatt.model.conversation import Line
-from bluewatt.model.conversation_json import LineWriter
+from bluewatt.model.dialogue.conversation import Line
+from bluewatt.model.dialogue.json_objects import LineWriter
+from bluewatt.model.dialogue.sentences import sentence, value_words, values_of
+from bluewatt.model.dialogue.transcript import Entry, Step
 from bluewatt.model.jsonlines import json_line, json_value, utc_text
-from bluewatt.model.meaning import sentence, value_words, values_of
 from bluewatt.model.reading import Reading, Undecoded
 from bluewatt.model.registers import HIDDEN, RegisterReading, RegisterValue
 from bluewatt.model.roster import Roster
-from bluewatt.model.transcript import Entry, Step
 from bluewatt.safe_write import Writable
 from bluewatt.tables.products import product_name
 from bluewatt.wire.registers.values import plain

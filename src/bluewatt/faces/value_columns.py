@@ -9,8 +9,8 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bluewatt.model.conversation import Line
-from bluewatt.model.meaning import value_words, values_of
+from bluewatt.model.dialogue.conversation import Line
+from bluewatt.model.dialogue.sentences import value_words, values_of
 from bluewatt.schema import Code, Flags, Groups
 
 ROWS_AT_ONCE = 65_536

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from bluewatt.faces.report.page import page
 from bluewatt.faces.report.series import Series, UnknownRegister
-from bluewatt.model.conversation import CONNECTED, DAMAGED, DISCONNECTED, Line
-from bluewatt.model.meaning import sentence, values_of
+from bluewatt.model.dialogue.conversation import CONNECTED, DAMAGED, DISCONNECTED, Line
+from bluewatt.model.dialogue.sentences import sentence, values_of
+from bluewatt.model.dialogue.transcript import Entry, Step
 from bluewatt.model.reading import Device, Reading
 from bluewatt.model.registers import RegisterReading, RegisterValue
-from bluewatt.model.transcript import Entry, Step
 from bluewatt.schema import Code, Flags, Groups
 
 __all__ = ["DeviceReport", "Report"]

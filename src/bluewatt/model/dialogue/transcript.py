@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import groupby
 
 from bluewatt.errors import CaptureError, WireError
-from bluewatt.model.conversation import Conversation, Line
+from bluewatt.model.dialogue.conversation import Conversation, Line
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.networks import NetworkAwareReceiver, Told
 from bluewatt.model.reading import ADVERTISEMENT, Frame

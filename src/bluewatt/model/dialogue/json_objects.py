@@ -14,9 +14,8 @@ from typing import Any
 
 import msgspec
 
-from bluewatt.model.conversation import CONTROL, DAMAGED, GATT, LINK, VREG, Attribute, Change, Line
-from bluewatt.model.jsonlines import device_object, utc_text
-from bluewatt.model.meaning import (
+from bluewatt.model.dialogue.conversation import CONTROL, DAMAGED, GATT, LINK, VREG, Attribute, Change, Line
+from bluewatt.model.dialogue.sentences import (
     SECRET_ATTRIBUTES,
     holds_secret,
     opcode_word,
@@ -25,6 +24,7 @@ from bluewatt.model.meaning import (
     uuid_name,
     values_of,
 )
+from bluewatt.model.jsonlines import device_object, utc_text
 from bluewatt.model.registers import HIDDEN, RegisterReading
 from bluewatt.tables.gatt import DEVICE_NAME
 from bluewatt.wire.printable import printable

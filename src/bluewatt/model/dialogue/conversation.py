@@ -16,7 +16,7 @@ from functools import cache
 import msgspec
 
 from bluewatt.errors import Malformed
-from bluewatt.model.handles import ELSEWHERE, HandleMap, Place
+from bluewatt.model.dialogue.gatt_handles import ELSEWHERE, HandleMap, Place
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import Device
 from bluewatt.tables.gatt import DEVICE_NAME, NO_PRODUCT, Characteristic

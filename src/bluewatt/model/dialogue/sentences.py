@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
 
-from bluewatt.model.conversation import (
+from bluewatt.model.dialogue.conversation import (
     CONNECTED,
     DAMAGED,
     DISCONNECTED,

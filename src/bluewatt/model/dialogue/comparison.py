@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from bluewatt.model.conversation import Line
-from bluewatt.model.meaning import values_of
+from bluewatt.model.dialogue.conversation import Line
+from bluewatt.model.dialogue.sentences import values_of
+from bluewatt.model.dialogue.transcript import Step
 from bluewatt.model.registers import RegisterReading, RegisterValue
-from bluewatt.model.transcript import Step
 from bluewatt.wire.victronconnect.events import Role
 
 Place = tuple[str, int | None, int]

@@ -15,11 +15,11 @@ from contextlib import suppress
 import msgspec
 
 from bluewatt.errors import WireError
-from bluewatt.model.conversation import CONTROL, GATT, SUBSCRIPTIONS, VREG, Attribute, Conversation, Line
-from bluewatt.model.handles import ELSEWHERE, HandleMap
+from bluewatt.model.dialogue.conversation import CONTROL, GATT, SUBSCRIPTIONS, VREG, Attribute, Conversation, Line
+from bluewatt.model.dialogue.gatt_handles import ELSEWHERE, HandleMap
+from bluewatt.model.dialogue.pseudonyms import Substitutes
+from bluewatt.model.dialogue.sentences import SECRET_ATTRIBUTES, holds_secret
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.meaning import SECRET_ATTRIBUTES, holds_secret
-from bluewatt.model.substitutes import Substitutes
 from bluewatt.tables.gatt import DEVICE_NAME, Characteristic
 from bluewatt.tables.personal import NODE_LISTS, PERSONAL
 from bluewatt.tables.registers import Register, lookup

@@ -1,0 +1,1 @@
+"""Captured connections: what client and device said to each other."""

@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.plausibility import judge
 from bluewatt.model.reading import ADVERTISEMENT, Frame, Reading
 from bluewatt.model.receiver import Receiver
-from bluewatt.model.verdict import KeyState
+from bluewatt.model.trust.evidence import judge
+from bluewatt.model.trust.key_verdict import KeyState
 from bluewatt.schema import Record
 from bluewatt.services.simulator.device import SimulatedDevice
 from bluewatt.services.simulator.site import Site, frames

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bluewatt.model.jsonlines import json_line
+from bluewatt.model.json_objects import json_line
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.receiver import Receiver
 from bluewatt.services.simulator import Site, frames

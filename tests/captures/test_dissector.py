@@ -20,7 +20,7 @@ from bluewatt.faces.docgen.wireshark import dissector
 from bluewatt.model.dialogue.conversation import CONTROL, DAMAGED, VREG, Line
 from bluewatt.model.dialogue.sentences import values_of
 from bluewatt.model.dialogue.transcript import Transcript
-from bluewatt.model.registers import RegisterValue
+from bluewatt.model.register_values import RegisterValue
 from bluewatt.schema import Record
 from bluewatt.tables.advertisement import PRODUCT_ADVERTISEMENT
 from bluewatt.tables.gatt import COMPANY_ID, Characteristic

@@ -23,7 +23,8 @@ from bluewatt.faces.report.series import Series, UnknownRegister
 from bluewatt.model.dialogue.conversation import Attribute, Line
 from bluewatt.model.dialogue.json_objects import LineWriter
 from bluewatt.model.dialogue.sentences import sentence
-from bluewatt.model.reading import ADVERTISEMENT, Device, Frame
+from bluewatt.model.identity import Device
+from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.tables.gatt import PIN_CODE, PUK_CODE
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.transports.capture_frames import read_frames

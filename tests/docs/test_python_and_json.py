@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 import bluewatt
-from bluewatt.model.jsonlines import json_line
-from bluewatt.model.reading import ADVERTISEMENT, Device, Frame, Reading, Undecoded
-from bluewatt.model.registers import explain_register
+from bluewatt.model.identity import Device
+from bluewatt.model.json_objects import json_line
+from bluewatt.model.reading import ADVERTISEMENT, Frame, Reading, Undecoded
+from bluewatt.model.register_values import explain_register
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.transports.recording import FrameRecorder
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bluewatt.errors import KeyMismatch, KeyMissing, Malformed, UnknownType
-from bluewatt.model.reading import ADVERTISEMENT, Device, Frame, Undecoded
+from bluewatt.model.identity import Device
+from bluewatt.model.reading import ADVERTISEMENT, Frame, Undecoded
 from bluewatt.model.receiver import NO_RECORD, REJECTED, UNPROVEN, VESMART
 from bluewatt.model.roster import CONNECTED_ELSEWHERE, Roster
 from bluewatt.transports.ble_errors import adapter_unavailable

@@ -12,7 +12,7 @@ import bluewatt
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import ADVERTISEMENT, Frame, Reading, Undecoded
 from bluewatt.model.receiver import Receiver
-from bluewatt.model.verdict import KeyState
+from bluewatt.model.trust.key_verdict import KeyState
 from bluewatt.schema import Record, Row
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.records.smart_bms import SmartBms

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bluewatt.errors import DeviceRefused, Forbidden
-from bluewatt.model.registers import explain_register
+from bluewatt.model.register_values import explain_register
 from bluewatt.services.audit import Audit, Entry
 from bluewatt.services.commander import Commander
 from bluewatt.tables.controls import CONTROLS, Control

@@ -17,7 +17,7 @@ import pytest
 
 import bluewatt
 from bluewatt.app.virtual import advertise
-from bluewatt.model.jsonlines import json_value
+from bluewatt.model.json_objects import json_value
 from bluewatt.schema import Record
 from bluewatt.services.simulator import DEFAULT_START, SimulatedDevice, Site
 from bluewatt.transports.virtual_air import DEFAULT_RSSI

@@ -11,6 +11,7 @@ import pytest
 
 from bluewatt.app.emulate import Emulator, Plan, Running
 from bluewatt.errors import LinkLost, LinkTimeout, PairingFailed
+from bluewatt.model.pins import parse_pin
 from bluewatt.services.readout import read_group, read_history
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.tables.gatt import Characteristic
@@ -18,7 +19,6 @@ from bluewatt.transports.ble_central import Central, Nearby, Wanted
 from bluewatt.transports.ble_channel import Clock
 from bluewatt.transports.ble_link import BleLink
 from bluewatt.transports.monotonic import monotonic
-from bluewatt.transports.pins import parse_pin
 from bluewatt.transports.virtual import VirtualRadio
 from bluewatt.transports.virtual_bleak import VirtualAdapter
 from bluewatt.wire.victronconnect.client import ClientSide

@@ -14,8 +14,9 @@ import pytest
 from msgspec.structs import replace
 
 from bluewatt import build_advertisement
-from bluewatt.model.jsonlines import json_line
-from bluewatt.model.reading import ADVERTISEMENT, Device, Frame, Reading
+from bluewatt.model.identity import Device
+from bluewatt.model.json_objects import json_line
+from bluewatt.model.reading import ADVERTISEMENT, Frame, Reading
 from bluewatt.schema import Record
 from bluewatt.tables.enums import AlarmReason, AuxMode, ChargerError, DeviceState
 from bluewatt.tables.records.ac_charger import AcCharger

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bluewatt.errors import ConfigError, DeviceRefused, Forbidden, LinkLost, LinkTimeout
-from bluewatt.model.reading import Device
-from bluewatt.model.registers import RegisterReading, RegisterValue, explain_register
+from bluewatt.model.identity import Device
+from bluewatt.model.register_values import RegisterReading, RegisterValue, explain_register
 from bluewatt.services.audit import Audit, Entry
 from bluewatt.services.commander import Commander
 from bluewatt.services.write_gates import Plan

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from bluewatt.model.jsonlines import json_line, utc_text
-from bluewatt.model.reading import ADVERTISEMENT, Device, Frame, Reading, Undecoded
+from bluewatt.model.identity import Device
+from bluewatt.model.json_objects import json_line, utc_text
+from bluewatt.model.reading import ADVERTISEMENT, Frame, Reading, Undecoded
 from bluewatt.schema import Record
 from bluewatt.tables.enums import AlarmReason, AuxMode, BmsIoStatus, ChargerError, DeviceState
 from bluewatt.tables.records.battery_monitor import BatteryMonitor

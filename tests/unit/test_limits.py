@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bluewatt.model.screen import is_within
+from bluewatt.model.trust.doubt import is_within
 from bluewatt.schema import Row
 from bluewatt.tables.metrics import METRICS, Metric, metrics
 from bluewatt.tables.metrics_registers import any_metric, register_metrics

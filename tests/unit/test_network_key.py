@@ -13,8 +13,9 @@ import pytest
 
 from bluewatt.cli import main
 from bluewatt.errors import ConfigError, DeviceRefused, KeyMismatch, KeyProblem, LinkTimeout
-from bluewatt.model.reading import Device, Frame
-from bluewatt.model.registers import RegisterValue, explain_register
+from bluewatt.model.identity import Device
+from bluewatt.model.reading import Frame
+from bluewatt.model.register_values import RegisterValue, explain_register
 from bluewatt.services.key_fetch import Change
 from bluewatt.services.key_import import read_key_list
 from bluewatt.services.keys import load_keys, load_networks, save_key, save_network

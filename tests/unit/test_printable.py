@@ -10,8 +10,9 @@ from bleak.backends.scanner import AdvertisementData
 
 from bluewatt.cli import main
 from bluewatt.cli.shown import device_title, plain_text, print_table
-from bluewatt.model.reading import ADVERTISEMENT, Device, Frame
-from bluewatt.model.registers import explain_register
+from bluewatt.model.identity import Device
+from bluewatt.model.reading import ADVERTISEMENT, Frame
+from bluewatt.model.register_values import explain_register
 from bluewatt.tables.registers import by_key
 from bluewatt.transports.ble_central import _nearby
 from bluewatt.transports.recording import encode_frame, parse_frame

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bluewatt.cli import read
-from bluewatt.model.reading import Device
-from bluewatt.model.registers import RegisterReading, explain_register
+from bluewatt.model.identity import Device
+from bluewatt.model.register_values import RegisterReading, explain_register
 
 
 class Telling:

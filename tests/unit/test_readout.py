@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 
 from bluewatt.errors import DeviceRefused
+from bluewatt.model.identity import Device
 from bluewatt.model.ports import Link
-from bluewatt.model.reading import Device
-from bluewatt.model.registers import RegisterValue, explain_register
+from bluewatt.model.register_values import RegisterValue, explain_register
 from bluewatt.services.readout import DAYS, History, read_history
 from bluewatt.tables.registers import by_key
 

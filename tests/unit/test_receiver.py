@@ -12,7 +12,7 @@ import bluewatt
 from bluewatt.model.keys import KeyRing, normal_address, parse_key_argument
 from bluewatt.model.reading import ADVERTISEMENT, Frame, Reading, Undecoded
 from bluewatt.model.receiver import Receiver
-from bluewatt.model.verdict import KeyState, KeyVerdict
+from bluewatt.model.trust.key_verdict import KeyState, KeyVerdict
 from bluewatt.schema import Record
 from bluewatt.tables.enums import AlarmReason, AuxMode, ChargerError, DeviceState, MonitorMode
 from bluewatt.tables.records.ac_charger import AcCharger

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 import bluewatt
+from bluewatt.model.identity import Device
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.networks import VESMART_MEDIUM
-from bluewatt.model.reading import ADVERTISEMENT, Device, Frame, Reading
+from bluewatt.model.reading import ADVERTISEMENT, Frame, Reading
 from bluewatt.model.receiver import Receiver
 from bluewatt.model.recent import MOST_DEVICES, Recent
-from bluewatt.model.registers import RegisterReading
+from bluewatt.model.register_values import RegisterReading
 from bluewatt.model.roster import Roster
-from bluewatt.model.verdict import KeyState
+from bluewatt.model.trust.key_verdict import KeyState
+from bluewatt.model.vesmart import VESMART_MEDIUM
 from bluewatt.tables.enums import ChargerError, DeviceState
 from bluewatt.tables.records.solar_charger import SolarCharger
 from bluewatt.wire.instant_readout.cipher import Key

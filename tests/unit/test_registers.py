@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bluewatt.model.jsonlines import json_value
-from bluewatt.model.registers import explain_register
+from bluewatt.model.json_objects import json_value
+from bluewatt.model.register_values import explain_register
 from bluewatt.schema import Code, Row, Scale
 from bluewatt.tables import compounds, registers
 from bluewatt.tables.enums import enumeration, enumeration_names

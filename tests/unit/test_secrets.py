@@ -24,15 +24,15 @@ from bluewatt.cli.linked import Target
 from bluewatt.cli.steps import Secrets
 from bluewatt.errors import PairingFailed
 from bluewatt.model.dialogue.conversation import Line
-from bluewatt.model.reading import Device
-from bluewatt.model.registers import RegisterReading, explain_register
+from bluewatt.model.identity import Device
+from bluewatt.model.pins import parse_pin
+from bluewatt.model.register_values import RegisterReading, explain_register
 from bluewatt.secret import HIDDEN, SecretBytes, SecretNumber, SecretText, hide
 from bluewatt.services.emulator.memory import Content, Memory
 from bluewatt.services.key_fetch import Fetched
 from bluewatt.services.keys import save_key
 from bluewatt.transports.mqtt_values import Topic
 from bluewatt.transports.peripheral_pairing import Bonds, Label, Passkey
-from bluewatt.transports.pins import parse_pin
 from bluewatt.wire.bluetooth.link_encryption import parse_long_term_key
 from bluewatt.wire.instant_readout.cipher import Key, ShortKey
 from bluewatt.wire.vesmart.broadcast import Network

@@ -13,7 +13,7 @@ from bluewatt.errors import KeyMismatch, KeyProblem
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import ADVERTISEMENT, Frame, Reading
 from bluewatt.model.receiver import Receiver
-from bluewatt.model.verdict import KeyState
+from bluewatt.model.trust.key_verdict import KeyState
 from bluewatt.services.key_fetch import Change, Fetched, compare
 from bluewatt.services.keys import load_keys, named_keys, save_key
 from bluewatt.tables.records.battery_monitor import BatteryMonitor

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bluewatt.errors import KeyProblem
-from bluewatt.model.networks import explain_shared
+from bluewatt.model.vesmart import explain_shared
 from bluewatt.wire.vesmart.broadcast import (
     Network,
     RegisterValue,

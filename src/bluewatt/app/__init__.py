@@ -17,12 +17,12 @@ from urllib.parse import parse_qsl
 
 from bluewatt.errors import CaptureError, ConfigError
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.networks import NetworkAwareReceiver
 from bluewatt.model.ports import Source
 from bluewatt.model.reading import Frame, Reading, Undecoded
 from bluewatt.model.receiver import Receiver
-from bluewatt.model.registers import RegisterReading
+from bluewatt.model.register_values import RegisterReading
 from bluewatt.model.roster import Roster
+from bluewatt.model.vesmart import NetworkAwareReceiver
 from bluewatt.services.keys import gather_keys
 from bluewatt.transports.hosted_kinds import KINDS
 

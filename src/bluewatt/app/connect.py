@@ -20,9 +20,9 @@ import msgspec
 
 from bluewatt.errors import ConfigError
 from bluewatt.folders import state_folder
+from bluewatt.model.pins import parse_pin
 from bluewatt.transports.ble_channel import FIND, NEAREST
 from bluewatt.transports.hosted_kinds import KINDS
-from bluewatt.transports.pins import parse_pin
 
 if TYPE_CHECKING:  # the libraries for Bluetooth are wanted when a radio is opened, not before
     from bluewatt.services.audit import Audit

@@ -17,8 +17,8 @@ from bluewatt.model.dialogue.sentences import (
     values_of,
 )
 from bluewatt.model.dialogue.transcript import Step
-from bluewatt.model.jsonlines import utc_text
-from bluewatt.model.registers import HIDDEN
+from bluewatt.model.json_objects import utc_text
+from bluewatt.model.register_values import HIDDEN
 from bluewatt.tables.registers import Register
 from bluewatt.wire.victronconnect import cbor, grammar
 from bluewatt.wire.victronconnect import messages as vreg

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bluewatt.model.receiver import Receiver
-from bluewatt.model.verdict import KeyState
+from bluewatt.model.trust.key_verdict import KeyState
 
 
 def completed_keys(receiver: Receiver) -> Iterator[str]:

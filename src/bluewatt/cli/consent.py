@@ -10,7 +10,7 @@ import click
 
 from bluewatt.cli.shown import plain_text
 from bluewatt.errors import Forbidden
-from bluewatt.model.reading import Device
+from bluewatt.model.identity import Device
 from bluewatt.services.commander import Consent
 from bluewatt.services.write_gates import Plan
 

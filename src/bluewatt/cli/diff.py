@@ -15,7 +15,7 @@ from bluewatt.cli.tally import Tally
 from bluewatt.errors import CaptureError
 from bluewatt.model.dialogue.comparison import Difference, Place, Told, compare, told
 from bluewatt.model.dialogue.sentences import value_words
-from bluewatt.model.registers import RegisterValue
+from bluewatt.model.register_values import RegisterValue
 from bluewatt.services.keys import gather_networks, named_keys
 
 

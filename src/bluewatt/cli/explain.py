@@ -12,10 +12,11 @@ import msgspec
 from bluewatt.cli.tally import counted
 from bluewatt.cli.words import label, shown, value_text
 from bluewatt.errors import KeyMismatch, KeyMissing, WireError
+from bluewatt.model.identity import Device
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.plausibility import Judgement, judge
-from bluewatt.model.reading import Device, Frame, Reading, Undecoded
-from bluewatt.model.unfamiliar import unfamiliar
+from bluewatt.model.reading import Frame, Reading, Undecoded
+from bluewatt.model.trust.evidence import Judgement, judge
+from bluewatt.model.trust.unnamed_codes import unfamiliar
 from bluewatt.schema import Record, Row
 from bluewatt.tables.products import product_name
 from bluewatt.tables.records import record_class

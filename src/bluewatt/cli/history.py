@@ -26,7 +26,7 @@ from bluewatt.cli.shown import (
     write_csv,
     write_json,
 )
-from bluewatt.model.reading import Device
+from bluewatt.model.identity import Device
 from bluewatt.services.readout import Day, History, read_history
 from bluewatt.tables.compounds import LAYOUTS
 from bluewatt.tables.metrics import spoken

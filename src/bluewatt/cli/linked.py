@@ -20,10 +20,10 @@ from bluewatt.cli.signals import until_asked
 from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.folders import config_folder, refuse_open_door
 from bluewatt.model.keys import normal_address
+from bluewatt.model.pins import parse_pin
 from bluewatt.secret import SecretText, hide_fields
 from bluewatt.services.keys import gather_pins
 from bluewatt.transports.ble_channel import FIND, NEAREST
-from bluewatt.transports.pins import parse_pin
 from bluewatt.wire.printable import printable
 
 if TYPE_CHECKING:

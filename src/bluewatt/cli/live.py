@@ -22,10 +22,10 @@ from bluewatt.cli.signals import until_asked
 from bluewatt.cli.terminal import PLAIN_WIDTH, devices_table, status_line
 from bluewatt.errors import BluewattError, CaptureError, DeviceNotFound
 from bluewatt.model.dialogue.json_objects import LineWriter
-from bluewatt.model.jsonlines import json_line
+from bluewatt.model.json_objects import json_line
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.networks import Told
-from bluewatt.model.registers import RegisterReading
+from bluewatt.model.register_values import RegisterReading
+from bluewatt.model.vesmart import Told
 from bluewatt.transports.background import Background
 from bluewatt.transports.recording import FrameRecorder
 from bluewatt.wire.vesmart.broadcast import Network

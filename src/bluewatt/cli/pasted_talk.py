@@ -16,9 +16,9 @@ from bluewatt.model.dialogue.conversation import DAMAGED, LINK, Line
 from bluewatt.model.dialogue.json_objects import LineWriter
 from bluewatt.model.dialogue.sentences import sentence, value_words, values_of
 from bluewatt.model.dialogue.transcript import Entry, Transcript
-from bluewatt.model.jsonlines import json_line
+from bluewatt.model.json_objects import json_line
 from bluewatt.model.reading import Frame, Undecoded
-from bluewatt.model.registers import RegisterReading, RegisterValue
+from bluewatt.model.register_values import RegisterReading, RegisterValue
 from bluewatt.wire.instant_readout.advertisement import is_vesmart
 from bluewatt.wire.vesmart.broadcast import parse_broadcast
 from bluewatt.wire.victronconnect.reassembly import ProtocolError

@@ -16,7 +16,7 @@ from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.options import json_option
 from bluewatt.cli.shown import COLUMNS, csv_cells, json_reading, print_table, value_text, write_csv, write_json
 from bluewatt.cli.words import register_label
-from bluewatt.model.registers import RegisterReading, RegisterValue
+from bluewatt.model.register_values import RegisterReading, RegisterValue
 from bluewatt.services.readout import GROUPS, read_group, read_named
 from bluewatt.tables.gatt import KEEP_ALIVE_REGISTER
 

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from bluewatt.cli.terminal import PLAIN_WIDTH
 from bluewatt.cli.words import ABSENT, register_label
-from bluewatt.model.jsonlines import utc_text
-from bluewatt.model.reading import Device
-from bluewatt.model.registers import HIDDEN, RegisterValue
+from bluewatt.model.identity import Device
+from bluewatt.model.json_objects import utc_text
+from bluewatt.model.register_values import HIDDEN, RegisterValue
 from bluewatt.schema import Code, Flags, Groups
 from bluewatt.tables.products import product_name
 from bluewatt.wire.printable import printable

@@ -16,10 +16,10 @@ from bluewatt.errors import CaptureError
 from bluewatt.model.dialogue.conversation import DAMAGED, LINK, Line
 from bluewatt.model.dialogue.transcript import Entry, Step, Transcript
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.networks import NetworkAwareReceiver
 from bluewatt.model.reading import Reading
 from bluewatt.model.receiver import Receiver
-from bluewatt.model.registers import RegisterReading
+from bluewatt.model.register_values import RegisterReading
+from bluewatt.model.vesmart import NetworkAwareReceiver
 from bluewatt.secret import SecretBytes
 from bluewatt.services.keys import NamedKey, ring_of
 from bluewatt.wire.containers import Packet, is_capture, read_packets

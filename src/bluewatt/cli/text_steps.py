@@ -11,8 +11,8 @@ from bluewatt.cli.pasted import Pasted, PastedFinder, hex_digits
 from bluewatt.cli.texts import PastedOpener
 from bluewatt.errors import CaptureError
 from bluewatt.model.dialogue.transcript import Entry, Step, Transcript
-from bluewatt.model.networks import NetworkAwareReceiver
 from bluewatt.model.reading import Frame, Undecoded
+from bluewatt.model.vesmart import NetworkAwareReceiver
 from bluewatt.wire.bluetooth.packets import Packet
 from bluewatt.wire.instant_readout.advertisement import is_vesmart
 from bluewatt.wire.text_logs.bare import BareMessages

@@ -85,7 +85,7 @@ def decode_texts(
 
 def told_advertisement(opened: Opened) -> Told:
     """An advertisement that was opened, as something to tell."""
-    from bluewatt.model.jsonlines import json_line
+    from bluewatt.model.json_objects import json_line
 
     outcome = opened.outcome
     missed = outcome if isinstance(outcome, Undecoded) else None

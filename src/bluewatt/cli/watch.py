@@ -15,11 +15,12 @@ from bluewatt.cli.terminal import device_panel, status_line
 from bluewatt.cli.words import label, register_label, shown, value_text
 from bluewatt.errors import DeviceNotFound, KeyProblem
 from bluewatt.model.dialogue.sentences import value_words
-from bluewatt.model.jsonlines import calendar_second
+from bluewatt.model.identity import Device
+from bluewatt.model.json_objects import calendar_second
 from bluewatt.model.keys import normal_address
-from bluewatt.model.networks import Told
-from bluewatt.model.reading import Device, Reading
-from bluewatt.model.registers import RegisterReading
+from bluewatt.model.reading import Reading
+from bluewatt.model.register_values import RegisterReading
+from bluewatt.model.vesmart import Told
 from bluewatt.services.keys import gather_keys, gather_networks
 from bluewatt.wire.printable import printable
 

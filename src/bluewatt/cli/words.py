@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bluewatt.model.registers import RegisterValue
+from bluewatt.model.register_values import RegisterValue
 from bluewatt.schema import Code, Flags, Groups, Record, Row
 from bluewatt.tables.metrics import metric, spoken
 from bluewatt.tables.metrics_registers import any_metric

@@ -12,9 +12,9 @@ from bluewatt.model.dialogue.conversation import Line
 from bluewatt.model.dialogue.json_objects import LineWriter
 from bluewatt.model.dialogue.sentences import sentence, value_words, values_of
 from bluewatt.model.dialogue.transcript import Entry, Step
-from bluewatt.model.jsonlines import json_line, json_value, utc_text
+from bluewatt.model.json_objects import json_line, json_value, utc_text
 from bluewatt.model.reading import Reading, Undecoded
-from bluewatt.model.registers import HIDDEN, RegisterReading, RegisterValue
+from bluewatt.model.register_values import HIDDEN, RegisterReading, RegisterValue
 from bluewatt.model.roster import Roster
 from bluewatt.safe_write import Writable
 from bluewatt.tables.products import product_name

@@ -21,9 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from bluewatt.model.jsonlines import FIRST_SECOND, LAST_SECOND
-from bluewatt.model.plausibility import judge
-from bluewatt.model.verdict import KeyState, KeyVerdict
+from bluewatt.model.json_objects import FIRST_SECOND, LAST_SECOND
+from bluewatt.model.trust.evidence import judge
+from bluewatt.model.trust.key_verdict import KeyState, KeyVerdict
 from bluewatt.schema import Code, Flags, Groups, Record, Row
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.records import EXTENDED_TYPE, record_class, record_classes

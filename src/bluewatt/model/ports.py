@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from bluewatt.errors import DeviceRefused, LinkTimeout
-from bluewatt.model.reading import Device, Frame
-from bluewatt.model.registers import RegisterReading, RegisterValue
+from bluewatt.model.identity import Device
+from bluewatt.model.reading import Frame
+from bluewatt.model.register_values import RegisterReading, RegisterValue
 
 
 class Source(Protocol):

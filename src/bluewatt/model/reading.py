@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from bluewatt.model.identity import Device
 from bluewatt.schema import Record
 
 ADVERTISEMENT = "advertisement"
@@ -35,16 +36,6 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     """The local name the device gave, None while its scan response was not heard."""
     checked: bool = True
     """Whether a checksum vouches for the bytes, as a radio's link layer does; False near damage in a capture."""
-
-
-class Device(msgspec.Struct, frozen=True, gc=False):
-    """Who sent something, as far as it is known."""
-
-    id: str
-    """The serial number where it is known, else the address: what survives a change of address or of host."""
-    address: str
-    name: str | None = None
-    product_id: int | None = None
 
 
 class Reading(msgspec.Struct, frozen=True):

@@ -1,10 +1,11 @@
 """From frames to readings: the one place where advertisements are opened, doubted and let through. Pure.
 
 For each device: a copy of an advertisement already seen is dropped (by nonce, which wraps at 65,536 and may begin at
-0); the key is judged (model/verdict.py) and nothing is shown before it is proven; values that cannot be true are taken
-out. What a checksum vouches for is published at once, and what surprises in it is marked: a jump, a number nobody has
-named. Only a sample that is not checked, and jumps, waits until the next one agrees. While several fields fail
-together, the key itself is in doubt: such a sample waits, too, and is published with its own time once it is believed.
+0); the key is judged (model/trust/key_verdict.py) and nothing is shown before it is proven; values that cannot be true
+are taken out. What a checksum vouches for is published at once, and what surprises in it is marked: a jump, a number
+nobody has named. Only a sample that is not checked, and jumps, waits until the next one agrees. While several fields
+fail together, the key itself is in doubt: such a sample waits, too, and is published with its own time once it is
+believed.
 
 Bad bytes are data: `feed` raises nothing, it returns an `Undecoded` with the reason.
 """
@@ -17,16 +18,17 @@ import msgspec
 from msgspec.structs import astuple
 
 from bluewatt.errors import KeyMismatch, KeyMissing, WireError
-from bluewatt.model.copies import NONCE_SECONDS
-from bluewatt.model.device_memory import WAITING, DeviceMemory
+from bluewatt.model.identity import Device
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.opened import Opened, open_sample, split_believed
-from bluewatt.model.plausibility import SEVERAL_FAIL
-from bluewatt.model.reading import Device, Frame, Reading, Undecoded
+from bluewatt.model.reading import Frame, Reading, Undecoded
 from bluewatt.model.recent import Recent
-from bluewatt.model.screen import screen
-from bluewatt.model.steadiness import JUMP_SECONDS, NONCE_LEAP, NONCES, agree, marks, why_held
-from bluewatt.model.verdict import BOUND, LIKELY, KeyState, KeyVerdict
+from bluewatt.model.trust.device_memory import WAITING, DeviceMemory
+from bluewatt.model.trust.doubt import screen
+from bluewatt.model.trust.duplicates import NONCE_SECONDS
+from bluewatt.model.trust.evidence import SEVERAL_FAIL
+from bluewatt.model.trust.jumps import JUMP_SECONDS, NONCE_LEAP, NONCES, agree, marks, why_held
+from bluewatt.model.trust.key_trial import Opened, open_sample, split_believed
+from bluewatt.model.trust.key_verdict import BOUND, LIKELY, KeyState, KeyVerdict
 from bluewatt.schema import Record
 from bluewatt.tables.records import record_class
 from bluewatt.wire.instant_readout.advertisement import (

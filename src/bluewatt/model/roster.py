@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bluewatt.model.identity import Device
 from bluewatt.model.presence import Presence, PresenceState, Timeline
-from bluewatt.model.reading import Device, Frame, Reading, Undecoded
+from bluewatt.model.reading import Frame, Reading, Undecoded
 from bluewatt.model.receiver import NO_RECORD, REJECTED, UNPROVEN, VESMART
 from bluewatt.model.recent import Recent
-from bluewatt.model.registers import RegisterReading, RegisterValue
+from bluewatt.model.register_values import RegisterReading, RegisterValue
 from bluewatt.wire.instant_readout.advertisement import is_vesmart, refuses_connections
 
 RSSI_WEIGHT = 0.2

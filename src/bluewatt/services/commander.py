@@ -18,7 +18,7 @@ import msgspec
 
 from bluewatt.errors import BluewattError, ConfigError, DeviceRefused, Forbidden, LinkError
 from bluewatt.model.ports import Link, Writer
-from bluewatt.model.registers import RegisterValue
+from bluewatt.model.register_values import RegisterValue
 from bluewatt.services.audit import Audit, Entry
 from bluewatt.services.write_gates import Gates, Plan
 from bluewatt.tables.controls import MODES, controls_of

@@ -13,7 +13,7 @@ import msgspec
 
 from bluewatt.errors import DeviceRefused, LinkTimeout, Unencodable
 from bluewatt.model.ports import Link
-from bluewatt.model.registers import RegisterValue
+from bluewatt.model.register_values import RegisterValue
 from bluewatt.tables.products import product_name
 from bluewatt.tables.registers import EVERY_FAMILY, Register, by_key, by_metric, registers
 

@@ -16,7 +16,7 @@ import msgspec
 
 from bluewatt.errors import DeviceRefused, Forbidden, LinkTimeout, Unencodable
 from bluewatt.model.ports import Link
-from bluewatt.model.registers import RegisterValue, explain_register
+from bluewatt.model.register_values import RegisterValue, explain_register
 from bluewatt.services.audit import Change
 from bluewatt.tables.controls import CONTROLS, NOMINAL, SYSTEM_VOLTAGES, Control, control, controls_of
 from bluewatt.tables.registers import Register, code_type

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from bluewatt.errors import DeviceRefused, LinkLost, LinkTimeout
-from bluewatt.model.registers import RegisterReading
+from bluewatt.model.register_values import RegisterReading
 from bluewatt.transports.monotonic import monotonic
 
 FIND = 10.0

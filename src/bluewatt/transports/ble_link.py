@@ -18,8 +18,8 @@ from typing import Self
 from bleak import BleakClient
 
 from bluewatt.errors import DeviceRefused, LinkLost, LinkTimeout, Unencodable
-from bluewatt.model.reading import Device
-from bluewatt.model.registers import RegisterReading, RegisterValue, explain_register
+from bluewatt.model.identity import Device
+from bluewatt.model.register_values import RegisterReading, RegisterValue, explain_register
 from bluewatt.tables.gatt import DATA_INSTANCE, DEFAULT_DATA_INSTANCE, KEEP_ALIVE_INSTANCE, ResultCode
 from bluewatt.tables.products import family_of
 from bluewatt.tables.registers import by_key, by_metric, by_name

@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Meta
 
 from bluewatt.errors import CaptureError, KeyProblem
-from bluewatt.model.jsonlines import FIRST_SECOND, LAST_SECOND
+from bluewatt.model.json_objects import FIRST_SECOND, LAST_SECOND
 from bluewatt.model.keys import normal_address
 from bluewatt.model.reading import Frame
 from bluewatt.safe_write import Closable, LineFile, Writable, check_folder, holds_something

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bluewatt import errors
-from bluewatt.model.jsonlines import type_text
+from bluewatt.model.json_objects import type_text
 from bluewatt.schema import Row
 from bluewatt.tables.enums import enumeration, enumeration_names
 from bluewatt.tables.metrics import metrics

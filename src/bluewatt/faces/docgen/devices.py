@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from bluewatt.faces.docgen.markdown import GENERATED, table
-from bluewatt.model.jsonlines import type_text
+from bluewatt.model.json_objects import type_text
 from bluewatt.schema import Proof, Record
 from bluewatt.tables.products import ProductRange, product_ranges, products
 from bluewatt.tables.records import record_classes

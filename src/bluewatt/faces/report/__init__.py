@@ -15,8 +15,9 @@ from bluewatt.faces.report.series import Series, UnknownRegister
 from bluewatt.model.dialogue.conversation import CONNECTED, DAMAGED, DISCONNECTED, Line
 from bluewatt.model.dialogue.sentences import sentence, values_of
 from bluewatt.model.dialogue.transcript import Entry, Step
-from bluewatt.model.reading import Device, Reading
-from bluewatt.model.registers import RegisterReading, RegisterValue
+from bluewatt.model.identity import Device
+from bluewatt.model.reading import Reading
+from bluewatt.model.register_values import RegisterReading, RegisterValue
 from bluewatt.schema import Code, Flags, Groups
 
 __all__ = ["DeviceReport", "Report"]

@@ -10,7 +10,7 @@ from bluewatt.faces.report.guesses import guesses
 from bluewatt.faces.report.series import UnknownRegister
 from bluewatt.faces.report.svg import Lane, line_chart, timeline
 from bluewatt.model.dialogue.sentences import value_words
-from bluewatt.model.jsonlines import utc_text
+from bluewatt.model.json_objects import utc_text
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.products import product_name
 

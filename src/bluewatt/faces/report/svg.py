@@ -8,7 +8,7 @@ from html import escape
 from typing import NamedTuple
 
 from bluewatt.faces.report.series import Point, Series
-from bluewatt.model.jsonlines import utc_text
+from bluewatt.model.json_objects import utc_text
 
 WIDTH, HEIGHT = 360, 110
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 10, 20

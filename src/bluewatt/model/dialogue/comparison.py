@@ -9,7 +9,7 @@ import msgspec
 from bluewatt.model.dialogue.conversation import Line
 from bluewatt.model.dialogue.sentences import values_of
 from bluewatt.model.dialogue.transcript import Step
-from bluewatt.model.registers import RegisterReading, RegisterValue
+from bluewatt.model.register_values import RegisterReading, RegisterValue
 from bluewatt.wire.victronconnect.events import Role
 
 Place = tuple[str, int | None, int]

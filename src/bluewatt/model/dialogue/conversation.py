@@ -17,8 +17,8 @@ import msgspec
 
 from bluewatt.errors import Malformed
 from bluewatt.model.dialogue.gatt_handles import ELSEWHERE, HandleMap, Place
+from bluewatt.model.identity import Device
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.reading import Device
 from bluewatt.tables.gatt import DEVICE_NAME, NO_PRODUCT, Characteristic
 from bluewatt.tables.products import family_of
 from bluewatt.tables.registers import by_key, meanings

@@ -24,8 +24,8 @@ from bluewatt.model.dialogue.sentences import (
     uuid_name,
     values_of,
 )
-from bluewatt.model.jsonlines import device_object, utc_text
-from bluewatt.model.registers import HIDDEN, RegisterReading
+from bluewatt.model.json_objects import device_object, utc_text
+from bluewatt.model.register_values import HIDDEN, RegisterReading
 from bluewatt.tables.gatt import DEVICE_NAME
 from bluewatt.wire.printable import printable
 from bluewatt.wire.victronconnect import messages

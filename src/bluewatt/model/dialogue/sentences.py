@@ -17,7 +17,7 @@ from bluewatt.model.dialogue.conversation import (
     Change,
     Line,
 )
-from bluewatt.model.registers import HIDDEN, RegisterValue, explain_register
+from bluewatt.model.register_values import HIDDEN, RegisterValue, explain_register
 from bluewatt.schema import Code, Flags, Groups
 from bluewatt.tables.gatt import DEVICE_INFORMATION, DEVICE_NAME, PIN_CODE, PUK_CODE, Opcode, ResultCode
 from bluewatt.tables.registers import lookup, registers

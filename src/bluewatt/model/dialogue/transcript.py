@@ -13,9 +13,9 @@ from itertools import groupby
 from bluewatt.errors import CaptureError, WireError
 from bluewatt.model.dialogue.conversation import Conversation, Line
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.networks import NetworkAwareReceiver, Told
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.model.receiver import Receiver
+from bluewatt.model.vesmart import NetworkAwareReceiver, Told
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
 from bluewatt.wire.bluetooth.air_connections import AirLinks
 from bluewatt.wire.bluetooth.hci_connections import HciLinks, LinkEvent

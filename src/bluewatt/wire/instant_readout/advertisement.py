@@ -129,8 +129,8 @@ def decode_advertisement(data: bytes, key: bytes | str | ShortKey | None = None)
     Of a key whose first digit the app hid, 31 digits will do: the advertisement tells it.
 
     Without a record the result is a ProductOnly. Raises KeyMissing, KeyMismatch (told by the key's first byte alone:
-    a key that passes may still be wrong, see `bluewatt.model.verdict`), UnknownType, Malformed; TypeError for hex text
-    in place of bytes.
+    a key that passes may still be wrong, see `bluewatt.model.trust.key_verdict`), UnknownType, Malformed; TypeError for
+    hex text in place of bytes.
     """
     if len(data) <= HEADER_LENGTH or data[0] != PRODUCT_ADVERTISEMENT:
         return _decode_unusual(data, key)

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from bluewatt.model.reading import Device, Reading, Undecoded
+from bluewatt.model.identity import Device
+from bluewatt.model.reading import Reading, Undecoded
 from bluewatt.schema import Code, Flags, Groups, Record
 from bluewatt.tables.products import product_name
 

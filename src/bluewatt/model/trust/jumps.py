@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from bluewatt.model.opened import Opened
-from bluewatt.model.screen import is_within, screen
-from bluewatt.model.unfamiliar import unfamiliar
+from bluewatt.model.trust.doubt import is_within, screen
+from bluewatt.model.trust.key_trial import Opened
+from bluewatt.model.trust.unnamed_codes import unfamiliar
 from bluewatt.schema import Record, Row
 from bluewatt.tables.metrics import metric
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bluewatt.errors import WireError
-from bluewatt.model.reading import Device
+from bluewatt.model.identity import Device
 from bluewatt.tables.registers import Register, lookup
 from bluewatt.wire.registers.values import decode_value, plain
 

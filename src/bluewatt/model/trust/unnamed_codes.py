@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bluewatt.model.screen import is_familiar
+from bluewatt.model.trust.doubt import is_familiar
 from bluewatt.schema import Record
 
 

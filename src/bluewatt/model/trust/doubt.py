@@ -1,7 +1,7 @@
 """Two quick questions about a record, compiled from the table: is everything in it usual, is it steady?
 
 Nearly every sample passes both, so they are asked first, as one expression each over the values of the record; only
-what fails is looked at row by row (model/plausibility.py, model/steadiness.py) to learn which value it was.
+what fails is looked at row by row (model/trust/evidence.py, model/trust/jumps.py) to learn which value it was.
 """
 
 from __future__ import annotations

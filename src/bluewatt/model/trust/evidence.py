@@ -2,11 +2,11 @@
 
 There is no checksum in an advertisement, and the key check is one byte. But a wrong key gives random bits, and random
 bits seldom make a record: a state nobody has named, 300 V in the battery, spare bits that are not ones. For each row
-the table tells which share of all bit patterns is usual, so each row that passes is worth log2(1 / share) bits for
-the key, and one that fails is worth that much against it. A row can also convince by being what it was in the record
-before (model/likeness.py): of the two explanations the better one counts, less one bit for having had the choice. The
-bits of all rows add up; over several advertisements they decide (model/verdict.py). A device with a broken sensor, or
-a state nobody has named, fails one row for ever and still convinces.
+the table tells which share of all bit patterns is usual, so each row that passes is worth log2(1 / share) bits for the
+key, and one that fails is worth that much against it. A row can also convince by being what it was in the record before
+(model/trust/likeness.py): of the two explanations the better one counts, less one bit for having had the choice. The
+bits of all rows add up; over several advertisements they decide (model/trust/key_verdict.py). A device with a broken
+sensor, or a state nobody has named, fails one row for ever and still convinces.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from bluewatt.model.likeness import bytes_likeness, row_likeness
-from bluewatt.model.screen import is_familiar, is_usual, is_within, screen, usual_bits, usual_span
+from bluewatt.model.trust.doubt import is_familiar, is_usual, is_within, screen, usual_bits, usual_span
+from bluewatt.model.trust.likeness import bytes_likeness, row_likeness
 from bluewatt.schema import Flags, Groups, Record, Row
 from bluewatt.tables.metrics import Metric, metric
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
-from bluewatt.model.copies import Copies
-from bluewatt.model.opened import Opened
-from bluewatt.model.reading import Device
-from bluewatt.model.verdict import KeyVerdict
+from bluewatt.model.identity import Device
+from bluewatt.model.trust.duplicates import Copies
+from bluewatt.model.trust.key_trial import Opened
+from bluewatt.model.trust.key_verdict import KeyVerdict
 from bluewatt.wire.instant_readout.cipher import Key
 
 WAITING = 16

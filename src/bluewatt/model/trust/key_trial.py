@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from bluewatt.model.likeness import likeness
-from bluewatt.model.plausibility import Judgement, judge
 from bluewatt.model.reading import Frame
+from bluewatt.model.trust.evidence import Judgement, judge
+from bluewatt.model.trust.likeness import likeness
 from bluewatt.schema import Record
 from bluewatt.wire.instant_readout.advertisement import HEADER_LENGTH, Advertisement, open_bits
 from bluewatt.wire.instant_readout.cipher import Key

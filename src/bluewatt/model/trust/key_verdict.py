@@ -1,6 +1,6 @@
 """Is the key right? A verdict drawn from several advertisements, never from one byte alone.
 
-Each advertisement gives bits of evidence (model/plausibility.py). They are summed, within bounds, so that the verdict
+Each advertisement gives bits of evidence (model/trust/evidence.py). They are summed, within bounds, so that the verdict
 can turn: a sequential test. Once the key is proven, an advertisement counts against it only where several rows fail
 together. One garbled advertisement moves the sum by some ten bits and the next good one moves it back; a key that was
 changed moves it down with every advertisement.
@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from bluewatt.model.plausibility import KEY_CHECK_BITS
+from bluewatt.model.trust.evidence import KEY_CHECK_BITS
 
 CERTAIN = 18.0
 """So many bits for or against decide: a chance of one in 262,144 to be wrong."""

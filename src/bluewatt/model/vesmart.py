@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from bluewatt.errors import KeyProblem, WireError
-from bluewatt.model.reading import Device, Frame, Reading, Undecoded
+from bluewatt.model.identity import Device
+from bluewatt.model.reading import Frame, Reading, Undecoded
 from bluewatt.model.receiver import Receiver
-from bluewatt.model.registers import RegisterReading, RegisterValue, explain_register
+from bluewatt.model.register_values import RegisterReading, RegisterValue, explain_register
 from bluewatt.tables.registers import NETWORK
 from bluewatt.wire.instant_readout.advertisement import is_vesmart
 from bluewatt.wire.vesmart.broadcast import Network, serial_text

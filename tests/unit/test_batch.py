@@ -12,10 +12,10 @@ pytest.importorskip("numpy", reason="the batch extra is not installed")
 import numpy as np
 
 from bluewatt import build_advertisement, decode_advertisement, decode_record
-from bluewatt.cli.explain import open_one
 from bluewatt.errors import KeyMismatch, KeyMissing, KeyProblem, Malformed, UnknownType
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import Frame
+from bluewatt.model.single_advertisement import open_one
 from bluewatt.schema import Record, Row
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.records.battery_monitor import BatteryMonitor

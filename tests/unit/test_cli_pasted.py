@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluewatt.cli.pasted import Pasted, bare_hex, find_pasted
+from bluewatt.model.pasted_text import Pasted, bare_hex, find_pasted
 
 DATA = bytes.fromhex("100289a302b040af925d09a4d89aa0128bdef48c6298a9")
 HEX = DATA.hex()

@@ -9,7 +9,8 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
 from bluewatt.cli import main
-from bluewatt.cli.shown import device_title, plain_text, print_table
+from bluewatt.cli.shown import print_table
+from bluewatt.model.display import device_title, plain_text
 from bluewatt.model.identity import Device
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.model.register_values import explain_register

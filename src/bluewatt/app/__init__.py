@@ -12,12 +12,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
 
 from bluewatt.errors import CaptureError, ConfigError
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.ports import Source
+from bluewatt.model.ports import BringsKeys, HasClock, ReadsFile, Scanner, Source
 from bluewatt.model.reading import Frame, Reading, Undecoded
 from bluewatt.model.receiver import Receiver
 from bluewatt.model.register_values import RegisterReading
@@ -27,7 +27,6 @@ from bluewatt.services.keys import gather_keys
 from bluewatt.transports.hosted_kinds import KINDS
 
 if TYPE_CHECKING:
-    from bluewatt.transports.ble_scan import ScanCounters
     from bluewatt.wire.vesmart.broadcast import Network
 
 SOURCES: dict[str, str] = {
@@ -42,47 +41,6 @@ GROUP = "bluewatt.sources"
 """The entry points that add sources."""
 
 _EXTRAS = {"ble": "ble", "virtual": "ble,emulator"}
-
-
-@runtime_checkable
-class BringsKeys(Protocol):
-    """A source that knows the keys of its devices, as the simulated site does."""
-
-    keys: Mapping[str, bytes]
-    """By address; there when the source is open."""
-
-
-@runtime_checkable
-class HasClock(Protocol):
-    """A source whose time is not the world's: a simulated site, faster or slower."""
-
-    def now(self) -> float:
-        """The source's present, POSIX seconds."""
-
-
-@runtime_checkable
-class Scanner(Protocol):
-    """A source that listens to a radio, now."""
-
-    @property
-    def mode(self) -> str:
-        """ "passive" or "active"."""
-
-    @property
-    def mode_reason(self) -> str:
-        """Why it listens so."""
-
-    @property
-    def counters(self) -> ScanCounters:
-        """What it has heard so far."""
-
-
-@runtime_checkable
-class ReadsFile(Protocol):
-    """A source that reads a file."""
-
-    path: str
-    """The file, "-" for standard input."""
 
 
 def files_of(source: Source) -> list[str]:

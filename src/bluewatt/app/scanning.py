@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Self
 from bluewatt.model.reading import Frame
 
 if TYPE_CHECKING:
+    from bluewatt.model.ports import ScanCounters
     from bluewatt.transports.ble_adapter import Mode
-    from bluewatt.transports.ble_scan import BleSource, ScanCounters
+    from bluewatt.transports.ble_scan import BleSource
 
 
 class ScanningSource(ABC):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bluewatt.cli.tally import counted
 from bluewatt.errors import Malformed
 from bluewatt.model.dialogue.conversation import CONTROL, DAMAGED, VREG, Attribute, Line
 from bluewatt.model.dialogue.sentences import (
@@ -17,6 +16,7 @@ from bluewatt.model.dialogue.sentences import (
     values_of,
 )
 from bluewatt.model.dialogue.transcript import Step
+from bluewatt.model.display import counted
 from bluewatt.model.json_objects import utc_text
 from bluewatt.model.register_values import HIDDEN
 from bluewatt.tables.registers import Register

@@ -14,8 +14,8 @@ from bluewatt.app import files_of, make_source
 from bluewatt.cli.option_rules import RuledCommand, excludes, needs
 from bluewatt.cli.options import POSITIVE, SECRET, force_option
 from bluewatt.cli.outputs import open_output
-from bluewatt.cli.tally import counted
 from bluewatt.errors import CaptureError, DeviceNotFound
+from bluewatt.model.display import counted
 from bluewatt.model.ports import Source
 from bluewatt.model.reading import Frame
 from bluewatt.model.recent import Recent

@@ -8,8 +8,8 @@ from functools import partial
 
 import click
 
-from bluewatt.cli.shown import plain_text
 from bluewatt.errors import Forbidden
+from bluewatt.model.display import plain_text
 from bluewatt.model.identity import Device
 from bluewatt.services.commander import Consent
 from bluewatt.services.write_gates import Plan

@@ -13,8 +13,8 @@ import click
 
 from bluewatt.cli.option_rules import RuledCommand, excludes, given_options, needs
 from bluewatt.cli.options import SECRET, force_option, json_option, keys_options
-from bluewatt.cli.pasted import bare_hex, lacks_a_digit
 from bluewatt.errors import ConfigError
+from bluewatt.model.pasted_text import bare_hex, lacks_a_digit
 from bluewatt.services.keys import NamedKey, named_keys
 
 if TYPE_CHECKING:

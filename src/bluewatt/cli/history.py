@@ -15,17 +15,8 @@ from rich.text import Text
 from bluewatt.cli.linked import link_options, target_of, with_link
 from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.options import json_option
-from bluewatt.cli.shown import (
-    COLUMNS,
-    console,
-    csv_cell,
-    csv_cells,
-    device_title,
-    plain_text,
-    print_table,
-    write_csv,
-    write_json,
-)
+from bluewatt.cli.shown import COLUMNS, console, csv_cell, csv_cells, print_table, write_csv, write_json
+from bluewatt.model.display import device_title, plain_text
 from bluewatt.model.identity import Device
 from bluewatt.services.readout import Day, History, read_history
 from bluewatt.tables.compounds import LAYOUTS

@@ -6,9 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from bluewatt.cli.pasted import Pasted
 from bluewatt.cli.steps import Secrets
-from bluewatt.cli.tally import counted
 from bluewatt.cli.text_steps import NetworkOpener, TextItem, TextReader
 from bluewatt.cli.texts import PASTED, PastedOpener, Told, told_advertisement
 from bluewatt.errors import Malformed, WireError
@@ -16,7 +14,9 @@ from bluewatt.model.dialogue.conversation import DAMAGED, LINK, Line
 from bluewatt.model.dialogue.json_objects import LineWriter
 from bluewatt.model.dialogue.sentences import sentence, value_words, values_of
 from bluewatt.model.dialogue.transcript import Entry, Transcript
+from bluewatt.model.display import counted
 from bluewatt.model.json_objects import json_line
+from bluewatt.model.pasted_text import Pasted
 from bluewatt.model.reading import Frame, Undecoded
 from bluewatt.model.register_values import RegisterReading, RegisterValue
 from bluewatt.wire.instant_readout.advertisement import is_vesmart

@@ -14,8 +14,9 @@ import click
 from bluewatt.cli.linked import link_options, target_of, with_link
 from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.options import json_option
-from bluewatt.cli.shown import COLUMNS, csv_cells, json_reading, print_table, value_text, write_csv, write_json
-from bluewatt.cli.words import register_label
+from bluewatt.cli.shown import COLUMNS, csv_cells, print_table, write_csv, write_json
+from bluewatt.model.display import register_label, register_text
+from bluewatt.model.json_objects import json_reading
 from bluewatt.model.register_values import RegisterReading, RegisterValue
 from bluewatt.services.readout import GROUPS, read_group, read_named
 from bluewatt.tables.gatt import KEEP_ALIVE_REGISTER
@@ -108,4 +109,4 @@ class _Printer:
             csv.writer(sys.stdout, lineterminator="\n").writerow(csv_cells(value))
             sys.stdout.flush()
         else:
-            click.echo(f"{register_label(value)}: {value_text(value)} {value.unit}".rstrip())
+            click.echo(f"{register_label(value)}: {register_text(value)} {value.unit}".rstrip())

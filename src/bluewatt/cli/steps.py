@@ -9,12 +9,13 @@ from itertools import chain
 
 from bluewatt.cli.completed import completed_keys
 from bluewatt.cli.inputs import LONGEST_LINE, Input, archive_kind, peeked, split_lines
-from bluewatt.cli.tally import Tally, counted
+from bluewatt.cli.tally import Tally
 from bluewatt.cli.text_steps import TextReader, packets_of_text, text_steps
 from bluewatt.cli.texts import PastedOpener
 from bluewatt.errors import CaptureError
 from bluewatt.model.dialogue.conversation import DAMAGED, LINK, Line
 from bluewatt.model.dialogue.transcript import Entry, Step, Transcript
+from bluewatt.model.display import counted
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import Reading
 from bluewatt.model.receiver import Receiver

@@ -7,6 +7,7 @@ from collections import Counter
 import click
 
 from bluewatt.errors import CaptureError, KeyMismatch, KeyMissing, KeyProblem, Malformed, WireError
+from bluewatt.model.display import counted
 
 NOTHING = "no advertisement of a Victron device in it, and no connection to one"
 
@@ -14,11 +15,6 @@ _TOLD = 5
 """So many damages are told in full; the others are counted."""
 
 _KEY_REASONS = {KeyMissing.__name__, KeyMismatch.__name__, "KeyUnproven"}
-
-
-def counted(count: int, noun: str) -> str:
-    """A number of things, such as "1 byte" and "2 bytes"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 class Tally:

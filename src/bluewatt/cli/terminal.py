@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bluewatt.cli.words import (
+from bluewatt.model.dialogue.sentences import value_words
+from bluewatt.model.display import (
     ABSENT,
     age_text,
     headline,
@@ -23,7 +24,6 @@ from bluewatt.cli.words import (
     type_title,
     value_text,
 )
-from bluewatt.model.dialogue.sentences import value_words
 from bluewatt.model.presence import PresenceState
 from bluewatt.model.reading import Reading
 from bluewatt.model.roster import Entry, Roster

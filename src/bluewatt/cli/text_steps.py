@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from bluewatt.cli.pasted import Pasted, PastedFinder, hex_digits
 from bluewatt.cli.texts import PastedOpener
 from bluewatt.errors import CaptureError
 from bluewatt.model.dialogue.transcript import Entry, Step, Transcript
+from bluewatt.model.pasted_text import Pasted, PastedFinder, hex_digits
 from bluewatt.model.reading import Frame, Undecoded
 from bluewatt.model.vesmart import NetworkAwareReceiver
 from bluewatt.wire.bluetooth.packets import Packet

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bluewatt.cli.explain import NOWHERE, Opened, explain, open_one
+from bluewatt.cli.explain import explain
 from bluewatt.cli.outputs import open_output
-from bluewatt.cli.pasted import Pasted, bare_hex, hex_digits, is_advertisement, lacks_a_digit
 from bluewatt.cli.tally import why_nothing
 from bluewatt.errors import Malformed
 from bluewatt.model.keys import KeyRing
+from bluewatt.model.pasted_text import Pasted, bare_hex, hex_digits, is_advertisement, lacks_a_digit
 from bluewatt.model.reading import ADVERTISEMENT, Frame, Undecoded
+from bluewatt.model.single_advertisement import NOWHERE, OpenedAdvertisement, open_one
 from bluewatt.services.keys import NamedKey, ring_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class PastedOpener:
         moment = time.time() if at is None else at
         return Frame(moment, PASTED, ADVERTISEMENT, pasted.address or NOWHERE, pasted.payload)
 
-    def open(self, frame: Frame) -> Opened:
+    def open(self, frame: Frame) -> OpenedAdvertisement:
         """What the advertisement is."""
         return open_one(frame, self._all_loose if frame.address == NOWHERE else self._by_address)
 
@@ -83,7 +84,7 @@ def decode_texts(
         raise why_nothing(Counter(one.reason for one in told), told[0].detail)
 
 
-def told_advertisement(opened: Opened) -> Told:
+def told_advertisement(opened: OpenedAdvertisement) -> Told:
     """An advertisement that was opened, as something to tell."""
     from bluewatt.model.json_objects import json_line
 

@@ -12,9 +12,9 @@ from bluewatt.app import OpenSource, is_source
 from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, mode_text
 from bluewatt.cli.options import keys_options, live_options
 from bluewatt.cli.terminal import device_panel, status_line
-from bluewatt.cli.words import label, register_label, shown, value_text
 from bluewatt.errors import DeviceNotFound, KeyProblem
 from bluewatt.model.dialogue.sentences import value_words
+from bluewatt.model.display import label, register_label, shown, value_text
 from bluewatt.model.identity import Device
 from bluewatt.model.json_objects import calendar_second
 from bluewatt.model.keys import normal_address

@@ -15,6 +15,7 @@ import msgspec
 
 from bluewatt.model.identity import Device
 from bluewatt.model.reading import Reading, Undecoded
+from bluewatt.model.register_values import RegisterValue
 from bluewatt.schema import Code, Flags, Groups, Record
 from bluewatt.tables.products import product_name
 
@@ -137,3 +138,12 @@ def _undecoded(outcome: Undecoded) -> dict[str, Any]:
     if outcome.record_type is not None:
         why["record_type"] = type_text(outcome.record_type)
     return why | {"rssi": frame.rssi, "raw": frame.payload.hex()}
+
+
+def json_reading(device: Device, at: float, origin: str, value: RegisterValue) -> bytes:
+    """One register as an object of JSON Lines, without the line end: the form of VictronConnect traffic."""
+    known: dict[str, Any] = {"id": device.id, "address": device.address, "name": device.name}
+    if device.product_id is not None:
+        known |= {"product_id": f"0x{device.product_id:04X}", "product": product_name(device.product_id)}
+    head = {"at": utc_text(at), "source": origin, "kind": "vreg", "device": known, "direction": "device"}
+    return _encode(head | {"message": "value"} | value.as_json())

@@ -6,14 +6,19 @@ a string such as "ble:hci0" or "capture:drive.pcapng?speed=10".
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+
+import msgspec
 
 from bluewatt.errors import DeviceRefused, LinkTimeout
 from bluewatt.model.identity import Device
 from bluewatt.model.reading import Frame
 from bluewatt.model.register_values import RegisterReading, RegisterValue
+
+if TYPE_CHECKING:
+    pass
 
 
 class Source(Protocol):
@@ -87,3 +92,57 @@ class Writer(Protocol):
     async def write(self, register: int, raw: bytes, instance: int) -> None:
         """Write a register; DeviceRefused or a LinkError. Returning does not prove that the device obeyed."""
         ...
+
+
+@runtime_checkable
+class BringsKeys(Protocol):
+    """A source that knows the keys of its devices, as the simulated site does."""
+
+    keys: Mapping[str, bytes]
+    """By address; there when the source is open."""
+
+
+@runtime_checkable
+class HasClock(Protocol):
+    """A source whose time is not the world's: a simulated site, faster or slower."""
+
+    def now(self) -> float:
+        """The source's present, POSIX seconds."""
+
+
+@runtime_checkable
+class Scanner(Protocol):
+    """A source that listens to a radio, now."""
+
+    @property
+    def mode(self) -> str:
+        """ "passive" or "active"."""
+
+    @property
+    def mode_reason(self) -> str:
+        """Why it listens so."""
+
+    @property
+    def counters(self) -> ScanCounters:
+        """What it has heard so far."""
+
+
+@runtime_checkable
+class ReadsFile(Protocol):
+    """A source that reads a file."""
+
+    path: str
+    """The file, "-" for standard input."""
+
+
+class ScanCounters(msgspec.Struct):
+    """What a scan has seen and lost so far."""
+
+    heard: int = 0
+    """Advertisements of any device."""
+    strangers: int = 0
+    """Advertisements without manufacturer data of Victron."""
+    dropped: int = 0
+    """Frames thrown away, oldest first, because nobody took them in time."""
+    rebuilds: int = 0
+    """How often the scanner was built anew after a silence or a failure."""

@@ -27,7 +27,7 @@ from bluewatt.model.trust.doubt import screen
 from bluewatt.model.trust.duplicates import NONCE_SECONDS
 from bluewatt.model.trust.evidence import SEVERAL_FAIL
 from bluewatt.model.trust.jumps import JUMP_SECONDS, NONCE_LEAP, NONCES, agree, marks, why_held
-from bluewatt.model.trust.key_trial import Opened, open_sample, split_believed
+from bluewatt.model.trust.key_trial import KeyTrial, open_sample, split_believed
 from bluewatt.model.trust.key_verdict import BOUND, LIKELY, KeyState, KeyVerdict
 from bluewatt.schema import Record
 from bluewatt.tables.records import record_class
@@ -131,7 +131,7 @@ class Receiver:
         if bits >> cls.bits != cls.spare or not (ask.usual(values) and ask.steady(last.values, values)):
             return None
         state.copies.remember(frame, nonce)
-        verdict.before = state.last = Opened(frame, nonce, record, values, last.judgement)
+        verdict.before = state.last = KeyTrial(frame, nonce, record, values, last.judgement)
         state.heard = frame.at
         return Reading(self._device(state, frame), frame.at, frame, record)
 
@@ -237,7 +237,7 @@ class Receiver:
         self, state: DeviceMemory, frame: Frame, advertisement: Advertisement, cls: type[Record], key: Key | None
     ) -> list[Outcome]:
         verdict = state.verdicts.setdefault(key, KeyVerdict())
-        before: Opened | None = verdict.before
+        before: KeyTrial | None = verdict.before
         opened = verdict.before = open_sample(frame, advertisement, cls, key, before)
         judgement = opened.judgement
         if key is not None:
@@ -257,7 +257,7 @@ class Receiver:
         state.product_id, state.key, state.refused = advertisement.product_id, key, None
         return self._release(state, opened)
 
-    def _not_right(self, state: DeviceMemory, opened: Opened, key_state: KeyState) -> list[Outcome]:
+    def _not_right(self, state: DeviceMemory, opened: KeyTrial, key_state: KeyState) -> list[Outcome]:
         if key_state is KeyState.UNPROVEN:
             state.copies.remember(opened.frame, opened.nonce)
             return self._wait(state, opened)
@@ -273,7 +273,7 @@ class Receiver:
         state.copies.remember(frame, nonce)
         state.refused = (frame.payload, self.keys.of(frame.address))
 
-    def _wait(self, state: DeviceMemory, opened: Opened) -> list[Outcome]:
+    def _wait(self, state: DeviceMemory, opened: KeyTrial) -> list[Outcome]:
         """Hold a sample until the key is believed; the one that has waited longest gives way, and is told."""
         full = len(state.waiting) == WAITING
         oldest = [self._undecoded(state, state.waiting[0].frame, UNPROVEN, "the key is not proven yet")] if full else []
@@ -281,7 +281,7 @@ class Receiver:
         self.counts["waiting"] += 1
         return [*oldest]
 
-    def _release(self, state: DeviceMemory, opened: Opened | None) -> list[Outcome]:
+    def _release(self, state: DeviceMemory, opened: KeyTrial | None) -> list[Outcome]:
         """Publish what waited for the key, as far as it is believed, and the sample that proved it."""
         if not state.waiting and opened is not None:
             return self._doubt(state, opened)
@@ -291,7 +291,7 @@ class Receiver:
         outcomes: list[Outcome] = [self._reject(state, one, why) for one in refused]
         return outcomes + [outcome for one in believed for outcome in self._doubt(state, one)]
 
-    def _doubt(self, state: DeviceMemory, opened: Opened) -> list[Outcome]:
+    def _doubt(self, state: DeviceMemory, opened: KeyTrial) -> list[Outcome]:
         """Publish a sample, with marks on what surprises; hold one that is not checked until the next agrees."""
         outcomes: list[Outcome] = []
         doubted, state.doubted = state.doubted, None
@@ -307,7 +307,7 @@ class Receiver:
             return outcomes
         return [*outcomes, self._publish(state, opened)]
 
-    def _publish(self, state: DeviceMemory, opened: Opened) -> Reading:
+    def _publish(self, state: DeviceMemory, opened: KeyTrial) -> Reading:
         surprising = marks(state.last, state.base, opened, state.heard)
         impossible, record = opened.judgement.impossible, opened.record
         if impossible:
@@ -317,7 +317,7 @@ class Receiver:
         state.last, state.heard = opened, opened.frame.at
         return Reading(self._device(state, opened.frame), opened.frame.at, opened.frame, record, impossible, surprising)
 
-    def _reject(self, state: DeviceMemory, opened: Opened, why: str) -> Undecoded:
+    def _reject(self, state: DeviceMemory, opened: KeyTrial, why: str) -> Undecoded:
         rejected = self._undecoded(state, opened.frame, REJECTED, why, opened.record.record_type)
         self.rejected.append(rejected)
         return rejected

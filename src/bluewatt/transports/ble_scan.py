@@ -21,13 +21,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-import msgspec
 from bleak import BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason
 
 from bluewatt.errors import AdapterUnavailable
+from bluewatt.model.ports import ScanCounters
 from bluewatt.model.reading import Frame
 from bluewatt.model.recent import Recent
 from bluewatt.tables.gatt import COMPANY_ID
@@ -47,19 +47,6 @@ kernel goes on with the dead service's discovery for up to ten and lets nobody e
 _RETRY = 0.25  # seconds between two tries
 
 _NO_RSSI = -127  # bleak's word for "BlueZ has none"
-
-
-class ScanCounters(msgspec.Struct):
-    """What a scan has seen and lost so far."""
-
-    heard: int = 0
-    """Advertisements of any device."""
-    strangers: int = 0
-    """Advertisements without manufacturer data of Victron."""
-    dropped: int = 0
-    """Frames thrown away, oldest first, because nobody took them in time."""
-    rebuilds: int = 0
-    """How often the scanner was built anew after a silence or a failure."""
 
 
 class BleSource:

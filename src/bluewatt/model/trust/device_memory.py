@@ -6,7 +6,7 @@ from collections import deque
 
 from bluewatt.model.identity import Device
 from bluewatt.model.trust.duplicates import Copies
-from bluewatt.model.trust.key_trial import Opened
+from bluewatt.model.trust.key_trial import KeyTrial
 from bluewatt.model.trust.key_verdict import KeyVerdict
 from bluewatt.wire.instant_readout.cipher import Key
 
@@ -41,15 +41,15 @@ class DeviceMemory:
         self.device: Device | None = None
         self.verdicts: dict[Key | None, KeyVerdict] = {}
         """By key; under None stands what an unsealed record was compared with."""
-        self.last: Opened | None = None
+        self.last: KeyTrial | None = None
         """The last sample that was published."""
         self.heard = 0.0
         """When that, or a copy of it, was last heard."""
-        self.base: Opened | None = None
+        self.base: KeyTrial | None = None
         """The last sample without a mark, if the last one has a mark; None if it has none."""
-        self.doubted: Opened | None = None
+        self.doubted: KeyTrial | None = None
         """An unchecked sample that waits until the next one agrees."""
         self.refused: tuple[bytes, Key | None] | None = None
         """The last bytes that no key opened, and the key the device had then."""
-        self.waiting: deque[Opened] = deque(maxlen=WAITING)
+        self.waiting: deque[KeyTrial] = deque(maxlen=WAITING)
         """Samples that wait until the key is believed."""

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from bluewatt.model.trust.doubt import is_within, screen
-from bluewatt.model.trust.key_trial import Opened
+from bluewatt.model.trust.key_trial import KeyTrial
 from bluewatt.model.trust.unnamed_codes import unfamiliar
 from bluewatt.schema import Record, Row
 from bluewatt.tables.metrics import metric
@@ -22,7 +22,7 @@ JUMP_SECONDS = 60.0
 """Seconds of silence after which any value can be true."""
 
 
-def marks(last: Opened | None, base: Opened | None, opened: Opened, heard: float) -> tuple[str, ...]:
+def marks(last: KeyTrial | None, base: KeyTrial | None, opened: KeyTrial, heard: float) -> tuple[str, ...]:
     """Return the metrics of a sample that surprise: codes nobody has named that are new, and numbers that jumped.
 
     A number has jumped that is far from the `last` sample, heard last at `heard`, and from `base`, the last one before
@@ -40,7 +40,7 @@ def marks(last: Opened | None, base: Opened | None, opened: Opened, heard: float
     return (*(name for name, _ in unfamiliar(last.record, record)), *jumped)
 
 
-def why_held(before: Opened | None, opened: Opened, heard: float) -> str | None:
+def why_held(before: KeyTrial | None, opened: KeyTrial, heard: float) -> str | None:
     """Return why an unchecked sample is not believed at once after the one before; None if it is."""
     record, seconds = opened.record, abs(opened.frame.at - heard)
     if before is None or seconds > JUMP_SECONDS:
@@ -57,7 +57,7 @@ def why_held(before: Opened | None, opened: Opened, heard: float) -> str | None:
     return _first(chain(*surprises, jumps(before.record, record, seconds)))
 
 
-def agree(held: Opened, following: Opened) -> bool:
+def agree(held: KeyTrial, following: KeyTrial) -> bool:
     """Return whether a sample confirms the one held before it: neither surprises after the other."""
     if why_held(held, following, held.frame.at) is not None:
         return False

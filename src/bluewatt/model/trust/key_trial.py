@@ -17,7 +17,7 @@ from bluewatt.wire.instant_readout.cipher import Key
 from bluewatt.wire.instant_readout.records import decode_bits
 
 
-class Opened(msgspec.Struct):
+class KeyTrial(msgspec.Struct):
     """A record opened with some key, and what its content says."""
 
     frame: Frame
@@ -32,7 +32,7 @@ class Opened(msgspec.Struct):
         """Whether the record is shorter than its layout."""
         return len(self.frame.payload) < HEADER_LENGTH + self.record.length()
 
-    def compares_with(self, before: Opened | None) -> bool:
+    def compares_with(self, before: KeyTrial | None) -> bool:
         """Return whether the likeness to `before` would tell anything about the key that opened both.
 
         With one nonce, records opened with a wrong key are as alike as the true ones are.
@@ -43,8 +43,8 @@ class Opened(msgspec.Struct):
 
 
 def open_sample(
-    frame: Frame, advertisement: Advertisement, cls: type[Record], key: Key | None, before: Opened | None
-) -> Opened:
+    frame: Frame, advertisement: Advertisement, cls: type[Record], key: Key | None, before: KeyTrial | None
+) -> KeyTrial:
     """Open a record of a known class with a key (None for an unsealed one) and weigh it.
 
     `before` is what the same key opened last.
@@ -53,7 +53,7 @@ def open_sample(
     record = decode_bits(cls, bits, length)
     short = 8 * length < cls.bits
     spare = None if short else bits >> cls.bits & cls.spare == cls.spare
-    opened = Opened(frame, advertisement.nonce, record, astuple(record), _UNJUDGED)
+    opened = KeyTrial(frame, advertisement.nonce, record, astuple(record), _UNJUDGED)
     comparable = before.record if before is not None and opened.compares_with(before) else None
     opened.judgement = judge(record, spare=spare, length=length if short else None, before=comparable)
     return opened
@@ -62,10 +62,10 @@ def open_sample(
 _UNJUDGED = Judgement(0.0, {})
 
 
-def split_believed(samples: list[Opened]) -> tuple[list[Opened], list[Opened]]:
+def split_believed(samples: list[KeyTrial]) -> tuple[list[KeyTrial], list[KeyTrial]]:
     """Return the samples that may be believed, and those that may not: incredible ones that the next is unlike."""
-    believed: list[Opened] = []
-    refused: list[Opened] = []
+    believed: list[KeyTrial] = []
+    refused: list[KeyTrial] = []
     for opened, following in pairwise([*samples, None]):
         if opened is not None:
             confirmed = following is not None and _confirms(following, opened)
@@ -73,5 +73,5 @@ def split_believed(samples: list[Opened]) -> tuple[list[Opened], list[Opened]]:
     return believed, refused
 
 
-def _confirms(following: Opened, opened: Opened) -> bool:
+def _confirms(following: KeyTrial, opened: KeyTrial) -> bool:
     return following.compares_with(opened) and likeness(opened.record, following.record) > 0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from bluewatt.model.register_values import RegisterValue
+from bluewatt.model.identity import Device
+from bluewatt.model.register_values import HIDDEN, RegisterValue
 from bluewatt.schema import Code, Flags, Groups, Record, Row
 from bluewatt.tables.metrics import metric, spoken
 from bluewatt.tables.metrics_registers import any_metric
+from bluewatt.tables.products import product_name
 from bluewatt.tables.records import record_class
+from bluewatt.wire.printable import printable
 
 ABSENT = "–"
 
@@ -121,3 +124,50 @@ def age_text(seconds: float | None) -> str:
         if seconds >= size:
             return f"{int(seconds // size)}{unit}"
     return f"{int(seconds)}s"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things, such as "1 byte" and "2 bytes"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def register_text(value: RegisterValue) -> str:
+    """The value without its unit; a mark for none."""
+    if value.secret:
+        return HIDDEN
+    if value.problem:
+        return f"{value.raw.hex(' ')} ({value.problem})"
+    if value.meaning is None:
+        return value.raw.hex(" ")
+    told = _TOLD.get(value.meaning.layout)
+    return told(value.value) if told and value.value else plain_text(value.value, value.meaning.scale.decimals)
+
+
+_TOLD: dict[str, Callable[[dict[str, Any]], str]] = {
+    "product_id": lambda fields: product_name(int(fields["product_id"])),
+    "firmware_version": lambda fields: str(fields["version"]),
+}
+"""Layouts of which people want one field."""
+
+
+def plain_text(value: Any, decimals: int | None = None) -> str:
+    """Any value of a register or of a compound's field, in words."""
+    if value is None or value == "":
+        return ABSENT
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {plain_text(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return " ".join(map(plain_text, value))
+    if isinstance(value, bytes):
+        return value.hex(" ")
+    if isinstance(value, float) and decimals is not None:
+        return f"{value:.{decimals}f}"
+    return printable(str(value))
+
+
+def device_title(device: Device) -> str:
+    """A line that says which device it is."""
+    product = product_name(device.product_id) if device.product_id is not None else ""
+    name = printable(device.name or "")
+    parts = [name, product if product not in name else "", device.address]
+    return "  ".join(part for part in parts if part)

@@ -11,7 +11,8 @@ from pathlib import Path
 from bench import Row, bench, rate
 from bench.samples import battery_monitor, solar_charger
 from bluewatt.tables.gatt import COMPANY_ID
-from bluewatt.transports.capture_frames import BLOCK, read_frames
+from bluewatt.transports.capture.files import BLOCK
+from bluewatt.transports.capture.frames import read_frames
 from bluewatt.wire.containers import read_packets
 from bluewatt.wire.containers.columns import BLOCK as COLUMN_BLOCK
 from bluewatt.wire.containers.columns import read_columns

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from bench import talks
 from bluewatt import build_advertisement, decode_advertisement, decode_record, encode_record
-from bluewatt.cli.inputs import split_lines
 from bluewatt.cli.text_steps import TextReader, items
 from bluewatt.errors import BluewattError, CaptureError, KeyProblem, WireError
 from bluewatt.model.dialogue.conversation import Line
@@ -22,7 +21,8 @@ from bluewatt.model.dialogue.sentences import sentence
 from bluewatt.model.dialogue.transcript import Transcript
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.smartshunt import CHARACTERISTICS
-from bluewatt.transports.untar import Untar
+from bluewatt.transports.capture.files import split_lines
+from bluewatt.transports.capture.untar import Untar
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
 from bluewatt.wire.bluetooth.air_connections import AirLinks
 from bluewatt.wire.bluetooth.att import Server

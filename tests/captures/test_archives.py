@@ -20,7 +20,7 @@ import pytest
 from bench import talks
 from bluewatt.cli import main
 from bluewatt.errors import CaptureError
-from bluewatt.transports.untar import BLOCK, Untar, is_tar
+from bluewatt.transports.capture.untar import BLOCK, Untar, is_tar
 from bluewatt.wire.containers import Packet, is_capture, open_container, read_packets
 from bluewatt.wire.containers.hcidump import HcidumpReader, is_hcidump
 from bluewatt.wire.containers.packetlogger import PacketLoggerReader

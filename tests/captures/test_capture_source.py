@@ -20,10 +20,10 @@ from msgspec.structs import replace
 from bluewatt.errors import CaptureError, ConfigError
 from bluewatt.model.dialogue.transcript import Transcript
 from bluewatt.model.reading import Frame
-from bluewatt.transports.capture import CaptureSource
-from bluewatt.transports.capture_frames import CaptureCounters, FrameReader, read_frames
-from bluewatt.transports.gunzip import Gunzip
-from bluewatt.transports.recording import FrameRecorder, encode_frame, parse_frame
+from bluewatt.transports.capture.frames import CaptureCounters, FrameReader, read_frames
+from bluewatt.transports.capture.gunzip import Gunzip
+from bluewatt.transports.capture.recording import FrameRecorder, encode_frame, parse_frame
+from bluewatt.transports.capture.source import CaptureSource
 from bluewatt.wire.containers import read_packets
 from bluewatt.wire.containers.damage import REACH
 
@@ -84,7 +84,7 @@ async def test_replay_keeps_the_distances(capture: Path, rows: list, monkeypatch
         clock[0] += seconds
 
     monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock[0])
-    monkeypatch.setattr("bluewatt.transports.capture.asyncio.sleep", sleep)
+    monkeypatch.setattr("bluewatt.transports.capture.source.asyncio.sleep", sleep)
     heard_at = []
     async with CaptureSource.from_text(f"{capture}?speed=10") as source:
         async for frame in source:

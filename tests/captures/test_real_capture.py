@@ -13,7 +13,7 @@ from bumble.core import AdvertisingData
 from bumble.snoop import BtSnooper
 
 from bluewatt.tables.gatt import COMPANY_ID
-from bluewatt.transports.capture_frames import CaptureCounters, read_frames
+from bluewatt.transports.capture.frames import CaptureCounters, read_frames
 from bluewatt.wire.containers import read_packets
 
 

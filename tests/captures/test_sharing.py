@@ -27,7 +27,7 @@ from bluewatt.model.identity import Device
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.tables.gatt import PIN_CODE, PUK_CODE
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
-from bluewatt.transports.capture_frames import read_frames
+from bluewatt.transports.capture.frames import read_frames
 from bluewatt.wire.containers.btsnoop_writer import FILE_START
 from bluewatt.wire.containers.link_trace import LinkTrace
 from bluewatt.wire.victronconnect.events import Role

@@ -18,7 +18,7 @@ from bluewatt.model.json_objects import json_line
 from bluewatt.model.reading import ADVERTISEMENT, Frame, Reading, Undecoded
 from bluewatt.model.register_values import explain_register
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
-from bluewatt.transports.recording import FrameRecorder
+from bluewatt.transports.capture.recording import FrameRecorder
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 PYTHON, JSON = ((REFERENCE / name).read_text("utf-8") for name in ("python.md", "json.md"))

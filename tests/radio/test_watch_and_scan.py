@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bluewatt.services.simulator import Site, frames
-from bluewatt.transports.recording import encode_frame
+from bluewatt.transports.capture.recording import encode_frame
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMELESS = (sys.executable, "-m", "tests.virtual_time")

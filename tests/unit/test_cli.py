@@ -19,7 +19,7 @@ from bluewatt.cli.live import limit_of
 from bluewatt.errors import EXIT_CODES, BluewattError, DeviceNotFound, ExitCode, LinkLost
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.tables.records.solarsense import Solarsense
-from bluewatt.transports.recording import encode_frame
+from bluewatt.transports.capture.recording import encode_frame
 from bluewatt.wire.instant_readout.advertisement import build_advertisement
 
 COMMAND = Path(sys.executable).with_name("bluewatt")

@@ -15,13 +15,13 @@ import pytest
 
 from bluewatt import build_advertisement, decode_advertisement
 from bluewatt.cli import main
-from bluewatt.cli.inputs import LONGEST_LINE, split_lines
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.services.simulator import Site, frames
 from bluewatt.tables.enums import AlarmReason, AuxMode
 from bluewatt.tables.records.ac_charger import AcCharger
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
-from bluewatt.transports.recording import encode_frame
+from bluewatt.transports.capture.files import LONGEST_LINE, split_lines
+from bluewatt.transports.capture.recording import encode_frame
 from bluewatt.wire.instant_readout.cipher import Key
 
 COMMAND = Path(sys.executable).with_name("bluewatt")

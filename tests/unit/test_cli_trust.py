@@ -24,7 +24,7 @@ from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.tables.records.gx_device import GxDevice
 from bluewatt.tables.records.multi_rs import MultiRs
 from bluewatt.tables.records.solarsense import Solarsense
-from bluewatt.transports.recording import encode_frame
+from bluewatt.transports.capture.recording import encode_frame
 from bluewatt.wire.instant_readout.cipher import Key
 
 COMMAND = str(Path(sys.executable).with_name("bluewatt"))

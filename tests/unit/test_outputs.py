@@ -19,8 +19,8 @@ from bluewatt.cli.capture import LinkRecorder
 from bluewatt.errors import CaptureError
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.services.simulator import Site, frames
-from bluewatt.transports.capture_frames import read_frames
-from bluewatt.transports.recording import FrameRecorder, encode_frame
+from bluewatt.transports.capture.frames import read_frames
+from bluewatt.transports.capture.recording import FrameRecorder, encode_frame
 from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records
 
 COMMAND = Path(sys.executable).with_name("bluewatt")

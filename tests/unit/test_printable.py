@@ -16,7 +16,7 @@ from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.model.register_values import explain_register
 from bluewatt.tables.registers import by_key
 from bluewatt.transports.ble_central import _nearby
-from bluewatt.transports.recording import encode_frame, parse_frame
+from bluewatt.transports.capture.recording import encode_frame, parse_frame
 from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records
 from bluewatt.wire.printable import printable
 

@@ -17,7 +17,7 @@ from bluewatt.model.trust.key_verdict import KeyState
 from bluewatt.services.key_fetch import Change, Fetched, compare
 from bluewatt.services.keys import load_keys, named_keys, save_key
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
-from bluewatt.transports.recording import encode_frame
+from bluewatt.transports.capture.recording import encode_frame
 from bluewatt.wire.instant_readout.cipher import Key, ShortKey, key_for, parse_key
 
 ADDRESS, OTHER = "C0:00:00:00:00:07", "C0:00:00:00:00:08"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SOURCES: dict[str, str] = {
     "ble": "bluewatt.app:ble_source",
-    "capture": "bluewatt.transports.capture:CaptureSource.from_text",
+    "capture": "bluewatt.transports.capture.source:CaptureSource.from_text",
     "virtual": "bluewatt.app.virtual:VirtualSource.from_text",
     **dict.fromkeys(KINDS, "bluewatt.app.hosted:HostedSource"),
 }

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from bluewatt.cli.inputs import Input, progress
 from bluewatt.cli.outputs import output_file
+from bluewatt.cli.progress import progress
 from bluewatt.cli.steps import Secrets, steps
 from bluewatt.cli.tally import Tally, why_nothing
 from bluewatt.cli.writers import BLOCK_LINES, WRITERS, Inlet
 from bluewatt.errors import BluewattError, CaptureError
 from bluewatt.safe_write import SafeFile
-from bluewatt.transports.capture_frames import STANDARD_INPUT
+from bluewatt.transports.capture.files import STANDARD_INPUT
+from bluewatt.transports.capture.input import Input
 
 
 def decode_files(

@@ -8,7 +8,6 @@ from typing import Any
 import click
 import msgspec
 
-from bluewatt.cli.inputs import Input
 from bluewatt.cli.options import json_option, keys_options
 from bluewatt.cli.steps import Secrets, steps
 from bluewatt.cli.tally import Tally
@@ -17,6 +16,7 @@ from bluewatt.model.dialogue.comparison import Difference, Place, Told, compare,
 from bluewatt.model.dialogue.sentences import value_words
 from bluewatt.model.register_values import RegisterValue
 from bluewatt.services.keys import gather_networks, named_keys
+from bluewatt.transports.capture.input import Input
 
 
 @click.command("diff")

@@ -27,7 +27,7 @@ from bluewatt.model.keys import KeyRing
 from bluewatt.model.register_values import RegisterReading
 from bluewatt.model.vesmart import Told
 from bluewatt.transports.background import Background
-from bluewatt.transports.recording import FrameRecorder
+from bluewatt.transports.capture.recording import FrameRecorder
 from bluewatt.wire.vesmart.broadcast import Network
 
 _T = TypeVar("_T")

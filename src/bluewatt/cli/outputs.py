@@ -13,7 +13,7 @@ import click
 
 from bluewatt.errors import CaptureError, ExitCode
 from bluewatt.safe_write import SafeFile, Writable, holds_something, refuse_reading, same_file
-from bluewatt.transports.capture_frames import STANDARD_INPUT
+from bluewatt.transports.capture.files import STANDARD_INPUT
 
 _STDIN = 0
 

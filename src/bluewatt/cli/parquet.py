@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from bluewatt.cli.inputs import Input, progress
 from bluewatt.cli.outputs import check_output, output_file
+from bluewatt.cli.progress import progress
 from bluewatt.cli.tally import NOTHING, Tally, why_nothing
 from bluewatt.errors import CaptureError
 from bluewatt.faces.columns import ParquetWriter
 from bluewatt.safe_write import SafeFile
 from bluewatt.services.keys import NamedKey
-from bluewatt.transports.capture_frames import ProblemCallback
+from bluewatt.transports.capture.frames import ProblemCallback
+from bluewatt.transports.capture.input import Input
 from bluewatt.wire.bluetooth.packets import Kind
 from bluewatt.wire.containers.columns import BLOCK, Columns, pack, read_columns
 from bluewatt.wire.instant_readout.batch import Status

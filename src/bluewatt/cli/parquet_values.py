@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from bluewatt.cli.inputs import Input
 from bluewatt.cli.outputs import output_file
 from bluewatt.cli.steps import packet_batches
 from bluewatt.errors import CaptureError
 from bluewatt.faces.value_columns import ValueWriter
 from bluewatt.model.dialogue.conversation import Conversation, Line
-from bluewatt.transports.capture_frames import STANDARD_INPUT
+from bluewatt.transports.capture.files import STANDARD_INPUT
+from bluewatt.transports.capture.input import Input
 from bluewatt.wire.bluetooth.hci_connections import HciLinks, is_report
 
 

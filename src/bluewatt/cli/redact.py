@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import click
 
-from bluewatt.cli.inputs import Input, progress
 from bluewatt.cli.outputs import open_output
+from bluewatt.cli.progress import progress
 from bluewatt.cli.steps import Secrets, packet_batches
 from bluewatt.errors import CaptureError
 from bluewatt.model.dialogue.redaction import Redactor, redacted
-from bluewatt.transports.capture_frames import STANDARD_INPUT
+from bluewatt.transports.capture.files import STANDARD_INPUT
+from bluewatt.transports.capture.input import Input
 from bluewatt.wire.containers import Kind, Packet
 
 

@@ -8,7 +8,6 @@ from functools import partial
 from itertools import chain
 
 from bluewatt.cli.completed import completed_keys
-from bluewatt.cli.inputs import LONGEST_LINE, Input, archive_kind, peeked, split_lines
 from bluewatt.cli.tally import Tally
 from bluewatt.cli.text_steps import TextReader, packets_of_text, text_steps
 from bluewatt.cli.texts import PastedOpener
@@ -23,6 +22,8 @@ from bluewatt.model.register_values import RegisterReading
 from bluewatt.model.vesmart import NetworkAwareReceiver
 from bluewatt.secret import SecretBytes
 from bluewatt.services.keys import NamedKey, ring_of
+from bluewatt.transports.capture.files import LONGEST_LINE, split_lines
+from bluewatt.transports.capture.input import Input, archive_kind, peeked
 from bluewatt.wire.containers import Packet, is_capture, read_packets
 from bluewatt.wire.containers.btsnooz import BEGIN, find_logs, read_log
 from bluewatt.wire.vesmart.broadcast import Network

@@ -1,6 +1,6 @@
 """Captures as a source: replayed at the speed they were recorded, a multiple of it, or as fast as it goes.
 
-What is in them is read by `transports/capture_frames.py`; here is the loop of events and the clock.
+What is in them is read by `transports/capture/frames.py`; here is the loop of events and the clock.
 """
 
 from __future__ import annotations
@@ -15,18 +15,9 @@ from urllib.parse import parse_qsl
 
 from bluewatt.errors import ConfigError
 from bluewatt.model.reading import Frame
-from bluewatt.transports.capture_frames import (
-    BLOCK,
-    STANDARD_INPUT,
-    CaptureCounters,
-    FrameReader,
-    ProblemCallback,
-    ProgressCallback,
-    open_input,
-    read_block,
-    size_of,
-)
-from bluewatt.transports.gunzip import Gunzip
+from bluewatt.transports.capture.files import BLOCK, STANDARD_INPUT, open_input, read_block, size_of
+from bluewatt.transports.capture.frames import CaptureCounters, FrameReader, ProblemCallback, ProgressCallback
+from bluewatt.transports.capture.gunzip import Gunzip
 
 _YIELD_EVERY = 64
 

@@ -1,34 +1,26 @@
 """The frames of captures: btsnoop, pcap, pcapng and recordings, also gzipped, from a file, a pipe or standard input.
 
 `read_frames` is the plain iterator; it stands on `FrameReader`, which takes bytes by blocks, so that a file of any size
-needs the same memory. The same as a source, for a loop of events, is in `transports/capture.py`.
+needs the same memory. The same as a source, for a loop of events, is in `transports/capture/source.py`.
 """
 
 from __future__ import annotations
 
-import os
-import stat
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import msgspec
 
 from bluewatt.errors import CaptureError
 from bluewatt.model.reading import Frame
-from bluewatt.transports.gunzip import Gunzip
-from bluewatt.transports.recording import RecordingReader
+from bluewatt.transports.capture.files import open_input, read_block, size_of
+from bluewatt.transports.capture.gunzip import Gunzip
+from bluewatt.transports.capture.recording import RecordingReader
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
 from bluewatt.wire.bluetooth.advertising_data import Advertisement
 from bluewatt.wire.containers import LONGEST_HEADER, Packet, open_container
 from bluewatt.wire.containers.damage import Damage
-
-BLOCK = 0x10000
-"""Bytes read at once; larger blocks measured slower, their packets leave the processor's cache."""
-
-STANDARD_INPUT = "-"
-"""The path that means standard input."""
 
 _MAX_NAMES = 0x4000
 
@@ -206,27 +198,3 @@ def read_frames(
     for piece in gunzip.finish():
         yield from reader.feed(piece)
     yield from reader.finish()
-
-
-def open_input(path: str) -> BinaryIO:
-    """A file or standard input, not buffered; CaptureError where it cannot be opened."""
-    try:
-        if path == STANDARD_INPUT:
-            return os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
-        return Path(path).open("rb", buffering=0)
-    except OSError as error:
-        raise CaptureError(f"cannot read {path}: {error.strerror}", path=path) from error
-
-
-def read_block(file: BinaryIO, path: str, size: int = BLOCK) -> bytes:
-    """The next bytes, none at the end; CaptureError where they cannot be read."""
-    try:
-        return file.read(size) or b""
-    except OSError as error:
-        raise CaptureError(f"cannot read {path}: {error.strerror}", path=path) from error
-
-
-def size_of(file: BinaryIO) -> int | None:
-    """The bytes of a file on disk, None for a pipe."""
-    status = os.fstat(file.fileno())
-    return status.st_size if stat.S_ISREG(status.st_mode) else None

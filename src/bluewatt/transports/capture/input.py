@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import chain
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from bluewatt.errors import CaptureError
 from bluewatt.model.reading import Frame
-from bluewatt.transports.capture_frames import (
-    BLOCK,
-    FrameReader,
-    ProblemCallback,
-    open_input,
-    read_block,
-    size_of,
-)
-from bluewatt.transports.gunzip import Gunzip
-from bluewatt.transports.untar import BLOCK as TAR_BLOCK
-from bluewatt.transports.untar import Untar, is_tar
-from bluewatt.transports.unzip import MAGIC as ZIP_MAGIC
-from bluewatt.transports.unzip import Unzip
+from bluewatt.transports.capture.files import BLOCK, open_input, read_block, size_of, split_lines
+from bluewatt.transports.capture.frames import FrameReader, ProblemCallback
+from bluewatt.transports.capture.gunzip import Gunzip
+from bluewatt.transports.capture.untar import BLOCK as TAR_BLOCK
+from bluewatt.transports.capture.untar import Untar, is_tar
+from bluewatt.transports.capture.unzip import MAGIC as ZIP_MAGIC
+from bluewatt.transports.capture.unzip import Unzip
 from bluewatt.wire.containers import LONGEST_HEADER, is_capture
 from bluewatt.wire.printable import printable
-
-WORTH_A_BAR = 4 << 20
-"""A file of so many bytes gets a progress bar."""
 
 _TEXT_SAMPLE = 2048
 _IN_TEXT = frozenset("\r\n\t\x1b\x01\x02\x07\x08\ufeff")
 """What logs of terminals hold besides letters: colours, marks of the line editor, a bell; and a byte order mark."""
-LONGEST_LINE = 1 << 16
-"""A longer line of a text, in bytes, is passed over: no tool writes one, and searching it takes long."""
 _WORTH_A_LOOK = max(LONGEST_HEADER, TAR_BLOCK)
 _PATIENCE = 0.1
 """Seconds between two looks at a file that grows."""
@@ -144,21 +131,6 @@ class Input:
         return block
 
 
-@contextmanager
-def progress(source: Input) -> Iterator[None]:
-    """A bar on standard error, where that is a terminal and the file is large."""
-    if source.size is None or source.size < WORTH_A_BAR or not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(Path(source.path).name, total=source.size)
-        source.on_progress = lambda done: bar.update(task, completed=done)
-        yield
-
-
 def archive_kind(head: bytes) -> str:
     """The kind of archive that begins so, none where it is no archive."""
     return "zip" if head.startswith(ZIP_MAGIC) else "tar" if is_tar(head) else ""
@@ -170,29 +142,6 @@ def peeked(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     while len(head) < _WORTH_A_LOOK and (block := next(blocks, None)) is not None:
         head += block
     return head, chain((head,), blocks)
-
-
-def split_lines(blocks: Iterable[bytes], on_long: Callable[[], None] | None = None) -> Iterator[str]:
-    """The lines of a text that comes in blocks, but those longer than LONGEST_LINE: `on_long` is told of the first."""
-    for line in _short_lines(blocks):
-        if line is not None:
-            yield line.decode(errors="replace")
-        elif on_long:
-            on_long()
-            on_long = None
-
-
-def _short_lines(blocks: Iterable[bytes]) -> Iterator[bytes | None]:
-    """The lines, None in place of a long one, of which no more than a block is kept."""
-    rest, is_long = b"", False
-    for block in blocks:
-        *lines, rest = (rest + block).split(b"\n")
-        for line in lines:
-            yield None if is_long or len(line) > LONGEST_LINE else line
-            is_long = False
-        if is_long or len(rest) > LONGEST_LINE:
-            rest, is_long = b"", True
-    yield None if is_long else rest
 
 
 def _gunzipped(path: str, blocks: Iterable[bytes]) -> Iterator[bytes]:

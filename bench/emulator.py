@@ -18,8 +18,8 @@ try:
     from bleak import BleakClient, BleakScanner
 
     from bluewatt.app.emulate import Emulator, Plan
-    from bluewatt.transports.virtual import VirtualRadio
-    from bluewatt.transports.virtual_bleak import VirtualAdapter
+    from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+    from bluewatt.transports.virtual.radio import VirtualRadio
     from tests.central import visit
 except ModuleNotFoundError as missing:  # the bench says so when it is run
     MISSING: str | None = str(missing)

@@ -26,8 +26,8 @@ async def around(family: str, interval: float | None = None) -> AsyncIterator[tu
     """A fresh emulated device, advertising as often as told, and an adapter without bonds; the device's address."""
     from bluewatt.app.emulate import Emulator, Plan
     from bluewatt.transports.ble_central import Central
-    from bluewatt.transports.virtual import VirtualRadio
-    from bluewatt.transports.virtual_bleak import VirtualAdapter
+    from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+    from bluewatt.transports.virtual.radio import VirtualRadio
 
     async with VirtualRadio(seed=1) as radio, VirtualAdapter(radio) as adapter, AsyncExitStack() as stack:
         emulator = Emulator([Plan(family=family, pin=PIN)], radio=radio, seed=5)

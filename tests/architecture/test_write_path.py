@@ -26,7 +26,7 @@ SENDS = {
     ("services/emulator/device.py", "values.write"): "the emulator",
     ("services/emulator/device.py", "self.values.write"): "the emulator",
     ("services/emulator/store.py", "self._outlook.write"): "the emulator",
-    ("transports/peripheral_link.py", "self.shunt.write"): "the emulator",
+    ("transports/peripheral/connection.py", "self.shunt.write"): "the emulator",
 }
 """Calls of a `write` or `set` that take a register and its content, and why each may."""
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Memory, SimulatedValues
 from bluewatt.services.simulator import DEFAULT_START, Site
 from bluewatt.tables.gatt import DATA_SERVICE, Characteristic
-from bluewatt.transports.peripheral_link import Link
+from bluewatt.transports.peripheral.connection import Link
 from bluewatt.wire.instant_readout.advertisement import decode_advertisement
 from tests import central
 

@@ -12,8 +12,8 @@ import pytest
 
 from bluewatt.app.emulate import Emulator, Plan
 from bluewatt.services.simulator import DEFAULT_START
-from bluewatt.transports.virtual import VirtualRadio
-from bluewatt.transports.virtual_bleak import VirtualAdapter
+from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+from bluewatt.transports.virtual.radio import VirtualRadio
 from tests.central import SERVICES, Central, visit
 from tests.virtual_time import JumpingLoop
 

@@ -18,8 +18,8 @@ from bluewatt.transports.ble_dial import DROPS
 from bluewatt.transports.ble_link import BleLink
 from bluewatt.transports.ble_pairing import VirtualPairing
 from bluewatt.transports.ble_words import denies_bond
-from bluewatt.transports.virtual import VirtualRadio
-from bluewatt.transports.virtual_bleak import VirtualAdapter
+from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+from bluewatt.transports.virtual.radio import VirtualRadio
 
 PIN = "004711"
 BLUEZ = "org.bluez.Error."

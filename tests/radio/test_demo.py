@@ -20,7 +20,7 @@ from bluewatt.app.virtual import advertise
 from bluewatt.model.json_objects import json_value
 from bluewatt.schema import Record
 from bluewatt.services.simulator import DEFAULT_START, SimulatedDevice, Site
-from bluewatt.transports.virtual_air import DEFAULT_RSSI
+from bluewatt.transports.virtual.air import DEFAULT_RSSI
 from bluewatt.wire.instant_readout.advertisement import decode_advertisement, parse_advertisement
 
 COMMAND = Path(sys.executable).with_name("bluewatt")

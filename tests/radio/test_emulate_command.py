@@ -18,8 +18,8 @@ from bleak import BleakScanner
 
 from bluewatt.cli import main
 from bluewatt.tables.gatt import COMPANY_ID
-from bluewatt.transports.peripheral_radio import AdapterAir
-from bluewatt.transports.virtual_bleak import VirtualAdapter
+from bluewatt.transports.peripheral.radio import AdapterAir
+from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.wire.instant_readout.advertisement import decode_advertisement
 
 pytestmark = pytest.mark.wall_clock  # the other side is another process

@@ -28,7 +28,7 @@ from bluewatt.tables.gatt import (
 from bluewatt.tables.registers import by_key
 from bluewatt.tables.smartshunt import CHARACTERISTICS, MEASUREMENTS
 from bluewatt.transports.mqtt_values import Topic, messages
-from bluewatt.transports.virtual_bleak import VirtualAdapter
+from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.wire.instant_readout.advertisement import decode_advertisement
 from bluewatt.wire.smartshunt import BY_METRIC, decode_characteristic
 from bluewatt.wire.vesmart.broadcast import Network, is_vesmart

@@ -15,8 +15,8 @@ from bluewatt.app.emulate import Plan
 from bluewatt.services.emulator import FAMILIES, EmulatedDevice
 from bluewatt.tables.gatt import COMPANY_ID, DATA_SERVICE, SECOND_DATA_SERVICE
 from bluewatt.tables.registers import by_key, lookup
-from bluewatt.transports.virtual import VirtualRadio
-from bluewatt.transports.virtual_bleak import VirtualAdapter
+from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+from bluewatt.transports.virtual.radio import VirtualRadio
 from bluewatt.wire.instant_readout.advertisement import decode_advertisement, parse_advertisement
 from bluewatt.wire.registers.values import decode_value, encode_value
 from tests.central import PATIENCE

@@ -22,8 +22,8 @@ from bluewatt.tables.gatt import (
     Characteristic,
 )
 from bluewatt.tables.smartshunt import CHARACTERISTICS
-from bluewatt.transports.virtual import VirtualRadio
-from bluewatt.transports.virtual_bleak import VirtualAdapter
+from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+from bluewatt.transports.virtual.radio import VirtualRadio
 from bluewatt.wire.victronconnect.device_information import parse_device_information
 from tests.central import PATIENCE
 

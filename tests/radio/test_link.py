@@ -21,8 +21,8 @@ from bluewatt.transports.ble_central import Central, Wanted
 from bluewatt.transports.ble_channel import Clock
 from bluewatt.transports.ble_link import BleLink
 from bluewatt.transports.ble_writer import BleWriter
-from bluewatt.transports.virtual import VirtualRadio
-from bluewatt.transports.virtual_bleak import VirtualAdapter
+from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+from bluewatt.transports.virtual.radio import VirtualRadio
 from bluewatt.wire.victronconnect.client import ClientSide
 
 PIN = "004711"

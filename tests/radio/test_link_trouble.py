@@ -19,8 +19,8 @@ from bluewatt.transports.ble_central import Central, Nearby, Wanted
 from bluewatt.transports.ble_channel import Clock
 from bluewatt.transports.ble_link import BleLink
 from bluewatt.transports.monotonic import monotonic
-from bluewatt.transports.virtual import VirtualRadio
-from bluewatt.transports.virtual_bleak import VirtualAdapter
+from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+from bluewatt.transports.virtual.radio import VirtualRadio
 from bluewatt.wire.victronconnect.client import ClientSide
 from bluewatt.wire.victronconnect.control import Header
 from bluewatt.wire.victronconnect.device import Personality

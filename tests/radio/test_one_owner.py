@@ -16,9 +16,9 @@ from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.transports.ble_adapter import START, STOP, owner_of, within
 from bluewatt.transports.ble_central import Central, Wanted
 from bluewatt.transports.ble_scan import BleSource
-from bluewatt.transports.virtual import VirtualRadio
-from bluewatt.transports.virtual_bleak import VirtualAdapter
-from bluewatt.transports.virtual_host import HostedAdapter
+from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+from bluewatt.transports.virtual.hosted_adapter import HostedAdapter
+from bluewatt.transports.virtual.radio import VirtualRadio
 from tests.radio.test_ble_source import Scripted, scripted, soon
 
 PIN = "004711"

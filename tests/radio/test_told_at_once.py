@@ -21,12 +21,12 @@ from bluewatt.cli import main
 from bluewatt.errors import AdapterUnavailable, LinkLost, Unencodable
 from bluewatt.services.emulator import EmulatedDevice
 from bluewatt.services.simulator import SimulatedDevice
-from bluewatt.transports import hci
+from bluewatt.transports import hci_transport
 from bluewatt.transports.ble_central import Central, Wanted
 from bluewatt.transports.ble_link import BleLink
-from bluewatt.transports.virtual import VirtualRadio
-from bluewatt.transports.virtual_bleak import VirtualAdapter
-from bluewatt.transports.virtual_hardware import HardwareRadio
+from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+from bluewatt.transports.virtual.hardware_radio import HardwareRadio
+from bluewatt.transports.virtual.radio import VirtualRadio
 from bluewatt.wire.vesmart.broadcast import Network
 from tests.radio.conftest import Emulating
 
@@ -44,7 +44,7 @@ class Served:
 
     async def vanish(self) -> None:
         """What a pulled plug does."""
-        await hci.close_hci(self._plug)
+        await hci_transport.close_hci(self._plug)
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Served]:
         opened.append(await open_hci(transport))
         return opened[-1]
 
-    open_hci = hci.open_hci
-    monkeypatch.setattr(hci, "open_hci", opening)
+    open_hci = hci_transport.open_hci
+    monkeypatch.setattr(hci_transport, "open_hci", opening)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -301,7 +301,7 @@ async def test_a_pulled_adapter_of_an_hci_socket_is_told(monkeypatch: pytest.Mon
         return Transport(source, source)
 
     async def body() -> None:
-        async with hci.Hci("hci-socket:0") as opened:
+        async with hci_transport.Hci("hci-socket:0") as opened:
             adapter.send(bytes.fromhex("040e0401030c00"))
             await arrived.wait()
             host = opened.host() if first == "sending" else None
@@ -311,7 +311,7 @@ async def test_a_pulled_adapter_of_an_hci_socket_is_told(monkeypatch: pytest.Mon
                     await host.send_sync_command(HCI_Reset_Command())
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(hci, "open_hci", opening)
+    monkeypatch.setattr(hci_transport, "open_hci", opening)
     with pytest.raises(AdapterUnavailable, match=GONE):
         await body()
     ours.close()

@@ -15,8 +15,8 @@ from bumble.keys import JsonKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from bluewatt.tables.gatt import COMPANY_ID
-from bluewatt.transports.virtual import VirtualRadio, advertising_data, scan_response_data
-from bluewatt.transports.virtual_bleak import VirtualAdapter
+from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+from bluewatt.transports.virtual.radio import VirtualRadio, advertising_data, scan_response_data
 
 ADDRESS = "C2:00:00:00:00:07"
 SERVICE, OPEN, SECRET, WRITTEN, NOTIFYING = (f"1111000{n}-2222-4333-8444-555566667777" for n in range(1, 6))

@@ -16,9 +16,10 @@ from bluewatt.errors import AdapterUnavailable, Unencodable
 from bluewatt.model.reading import Frame
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.transports.ble_scan import BleSource
-from bluewatt.transports.virtual import LONGEST_MANUFACTURER_DATA, VirtualRadio, is_host
-from bluewatt.transports.virtual_bleak import VirtualAdapter
-from bluewatt.transports.virtual_hardware import HardwareRadio
+from bluewatt.transports.hci_transport import is_host
+from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+from bluewatt.transports.virtual.hardware_radio import HardwareRadio
+from bluewatt.transports.virtual.radio import LONGEST_MANUFACTURER_DATA, VirtualRadio
 
 SECONDS = float(os.environ.get("BLUEWATT_RADIO_SECONDS", "3"))
 """How long fifty devices are heard; 60 is the full run."""

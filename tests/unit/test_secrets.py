@@ -32,7 +32,8 @@ from bluewatt.services.emulator.memory import Content, Memory
 from bluewatt.services.key_fetch import Fetched
 from bluewatt.services.keys import save_key
 from bluewatt.transports.mqtt_values import Topic
-from bluewatt.transports.peripheral_pairing import Bonds, Label, Passkey
+from bluewatt.transports.peripheral.pairing import Label
+from bluewatt.transports.virtual.bonds import Bonds, Passkey
 from bluewatt.wire.bluetooth.link_encryption import parse_long_term_key
 from bluewatt.wire.instant_readout.cipher import Key, ShortKey
 from bluewatt.wire.vesmart.broadcast import Network

@@ -65,7 +65,7 @@ async def _emulated(stack: AsyncExitStack) -> Central:
 
 
 async def _hosted(stack: AsyncExitStack, transport: str, bonds: Path) -> Central:
-    bleak, host, central = _rooms(_BLEAK, "bluewatt.transports.virtual_host", _CENTRAL)
+    bleak, host, central = _rooms(_BLEAK, "bluewatt.transports.virtual.hosted_adapter", _CENTRAL)
     if transport.partition(":")[0] not in KINDS:
         hint = f"write ble:, ble:hci1, virtual:, or {', '.join(KINDS)} with what follows the colon"
         raise ConfigError(f"no radio is called {transport!r}", hint=hint)
@@ -80,7 +80,7 @@ async def _hosted(stack: AsyncExitStack, transport: str, bonds: Path) -> Central
 
 _CENTRAL, _LINK = "bluewatt.transports.ble_central", "bluewatt.transports.ble_link"
 _WRITER = "bluewatt.transports.ble_writer"
-_RADIO, _BLEAK = "bluewatt.transports.virtual", "bluewatt.transports.virtual_bleak"
+_RADIO, _BLEAK = "bluewatt.transports.virtual.radio", "bluewatt.transports.virtual.bleak_backend"
 
 
 def _rooms(*names: str) -> list[Any]:

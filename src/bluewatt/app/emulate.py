@@ -30,9 +30,9 @@ from bluewatt.services.simulator.chance import child_seed
 from bluewatt.tables.vesmart import DATA_PERIOD
 from bluewatt.transports.background import Background
 from bluewatt.transports.lines import lines
-from bluewatt.transports.peripheral import Peripheral
-from bluewatt.transports.peripheral_radio import Broadcaster, open_air
-from bluewatt.transports.virtual import VirtualRadio
+from bluewatt.transports.peripheral.peripheral import Peripheral
+from bluewatt.transports.peripheral.radio import Broadcaster, open_air
+from bluewatt.transports.virtual.radio import VirtualRadio
 from bluewatt.wire.vesmart.broadcast import Network
 
 PERIOD = 1.0

@@ -18,9 +18,10 @@ from bluewatt.errors import AdapterUnavailable, ConfigError
 from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
 from bluewatt.transports.background import Background
 from bluewatt.transports.ble_scan import BleSource
-from bluewatt.transports.virtual import Advertiser, Radio, VirtualRadio, is_host
-from bluewatt.transports.virtual_bleak import VirtualAdapter
-from bluewatt.transports.virtual_hardware import HardwareRadio
+from bluewatt.transports.hci_transport import is_host
+from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+from bluewatt.transports.virtual.hardware_radio import HardwareRadio
+from bluewatt.transports.virtual.radio import Advertiser, Radio, VirtualRadio
 
 LONGEST_RATE = 0.1
 """Seconds between two records of one device at most as often: an accelerated site does not flood the radio."""

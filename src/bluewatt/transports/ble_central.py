@@ -33,7 +33,7 @@ from bluewatt.wire.instant_readout.advertisement import refuses_connections
 from bluewatt.wire.printable import printable
 
 if TYPE_CHECKING:  # the virtual adapter wants bumble, which who has a real one need not install
-    from bluewatt.transports.virtual_bleak import VirtualAdapter
+    from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 
 DIAL = 20.0
 """Seconds one try to connect may take."""

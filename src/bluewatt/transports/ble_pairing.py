@@ -22,7 +22,7 @@ from bluewatt.transports.ble_central import Central, Nearby
 from bluewatt.transports.ble_words import LinkErrors, wrong_pin
 
 if TYPE_CHECKING:  # see ble_central
-    from bluewatt.transports.virtual_bleak import VirtualAdapter
+    from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 
 PAIRING = 30.0
 """Seconds a pairing may take; the Bluetooth specification ends a silent one after thirty."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from bluewatt.transports.virtual import VirtualRadio
+from bluewatt.transports.virtual.radio import VirtualRadio
 
 
 async def serve(transport: str, count: int) -> None:

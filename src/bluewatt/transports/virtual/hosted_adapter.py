@@ -16,7 +16,7 @@ from bumble.device import Device, DeviceConfiguration
 from bumble.hci import Address
 
 from bluewatt.errors import AdapterUnavailable
-from bluewatt.transports.hci import Hci
+from bluewatt.transports.hci_transport import Hci
 
 _ANSWER_TIME = 5.0  # seconds an adapter may take for its first answer
 

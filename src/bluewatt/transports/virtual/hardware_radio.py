@@ -19,9 +19,9 @@ from bumble.hci import Address
 from bluewatt.errors import AdapterUnavailable
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.transports.background import Background
-from bluewatt.transports.hci import Hci
-from bluewatt.transports.virtual import advertising_data, scan_response_data
-from bluewatt.transports.virtual_air import DEFAULT_RSSI
+from bluewatt.transports.hci_transport import Hci
+from bluewatt.transports.virtual.air import DEFAULT_RSSI
+from bluewatt.transports.virtual.radio import advertising_data, scan_response_data
 
 _LEGACY = AdvertisingEventProperties(is_connectable=True, is_scannable=True, is_legacy=True)
 _ANSWER_TIME = 5.0  # seconds an adapter may take for its first answer

@@ -33,8 +33,8 @@ from bumble.hci import Address, HCI_LE_Create_Connection_Cancel_Command
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from bluewatt.errors import AdapterUnavailable
-from bluewatt.transports.peripheral_pairing import Bonds, Passkey
-from bluewatt.transports.virtual import uuid_text
+from bluewatt.transports.virtual.bonds import Bonds, Passkey
+from bluewatt.transports.virtual.radio import uuid_text
 
 ADAPTER_ADDRESS = "F0:00:00:00:00:01"
 """Random static address of the virtual adapter, where the caller does not choose one."""

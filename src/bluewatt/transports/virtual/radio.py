@@ -22,8 +22,8 @@ from bumble.transport.common import AsyncPipeSink
 
 from bluewatt.errors import Unencodable
 from bluewatt.tables.gatt import COMPANY_ID
-from bluewatt.transports.hci import Hci
-from bluewatt.transports.virtual_air import DEFAULT_RSSI, Air, VirtualController
+from bluewatt.transports.hci_transport import Hci
+from bluewatt.transports.virtual.air import DEFAULT_RSSI, Air, VirtualController
 
 LONGEST_MANUFACTURER_DATA = 24
 """Bytes after the company identifier that fit a legacy advertisement beside its flags (31 - 3 - 2 - 2)."""
@@ -192,14 +192,6 @@ class VirtualRadio:
             transport, host_source=opened.source, host_sink=opened.sink, link=self.air, public_address=SERVED_ADDRESS
         )
         self._open.callback(self.air.remove_controller, controller)
-
-
-_HOST_BEHIND = frozenset({"vhci", "tcp-server", "ws-server", "unix-server", "pty", "udp"})
-
-
-def is_host(transport: str) -> bool:
-    """Whether a host without an adapter is behind a transport, so that we are its adapter; else there is an adapter."""
-    return transport.partition(":")[0] in _HOST_BEHIND
 
 
 SERVED_ADDRESS = "00:00:02:00:00:01"

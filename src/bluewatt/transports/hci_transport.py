@@ -138,3 +138,11 @@ async def close_hci(opened: Transport) -> None:
             left_open.close()
     with suppress(OSError):
         await opened.close()
+
+
+_HOST_BEHIND = frozenset({"vhci", "tcp-server", "ws-server", "unix-server", "pty", "udp"})
+
+
+def is_host(transport: str) -> bool:
+    """Whether a host without an adapter is behind a transport, so that we are its adapter; else there is an adapter."""
+    return transport.partition(":")[0] in _HOST_BEHIND

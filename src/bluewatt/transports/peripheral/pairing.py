@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from bumble.device import Connection, Device
-from bumble.keys import JsonKeyStore, MemoryKeyStore
+from bumble.keys import MemoryKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
-from bluewatt.errors import ConfigError
-from bluewatt.safe_write import replace_file
-from bluewatt.secret import SecretNumber
-
-
-class Passkey(SecretNumber):
-    """A passkey of six digits; bumble takes 0 for none, and 000000 is the commonest PIN there is."""
-
-    def __bool__(self) -> bool:
-        return True
+from bluewatt.transports.virtual.bonds import Bonds, Passkey
 
 
 class Label(PairingDelegate):
@@ -44,20 +33,6 @@ class Label(PairingDelegate):
     async def compare_numbers(self, number: int, digits: int) -> bool:
         """A label cannot show another number."""
         return False
-
-
-class Bonds(JsonKeyStore):
-    """Bonds in a file that only its owner may read, from its first byte; bumble would let everybody."""
-
-    async def save(self, db: dict[str, dict[str, dict[str, Any]]]) -> None:
-        """Write the file; ConfigError where that is impossible."""
-        try:
-            self.filename.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace_file(self.filename, json.dumps(db, sort_keys=True, indent=4).encode(), private=True)
-        except OSError as error:
-            raise ConfigError(
-                f"cannot keep bonds in {self.filename}: {error.strerror}", path=str(self.filename)
-            ) from error
 
 
 def prepare_pairing(device: Device, pin: Callable[[], str], bonds: Path | None) -> None:

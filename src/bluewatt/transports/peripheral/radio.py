@@ -16,8 +16,8 @@ from bumble.hci import Address
 from bumble.host import Host
 
 from bluewatt.errors import AdapterUnavailable
-from bluewatt.transports.hci import Hci
-from bluewatt.transports.virtual import VirtualRadio, advertising_data, is_host
+from bluewatt.transports.hci_transport import Hci, is_host
+from bluewatt.transports.virtual.radio import VirtualRadio, advertising_data
 
 VIRTUAL = "virtual"
 _UNCONNECTABLE = AdvertisingEventProperties(is_connectable=False, is_scannable=False, is_legacy=True)

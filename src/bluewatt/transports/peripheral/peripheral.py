@@ -26,10 +26,10 @@ from bumble.hci import HCI_LE_Set_Advertising_Data_Command
 from bluewatt.errors import AdapterUnavailable, Malformed, UnknownType
 from bluewatt.tables.gatt import Characteristic
 from bluewatt.transports.background import Background
-from bluewatt.transports.peripheral_gatt import Handlers, protect_subscriptions, services
-from bluewatt.transports.peripheral_link import Answering, Link
-from bluewatt.transports.peripheral_pairing import forget_bonds, prepare_pairing
-from bluewatt.transports.virtual import advertising_data, scan_response_data, uuid_text
+from bluewatt.transports.peripheral.connection import Answering, Link
+from bluewatt.transports.peripheral.gatt import Handlers, protect_subscriptions, services
+from bluewatt.transports.peripheral.pairing import forget_bonds, prepare_pairing
+from bluewatt.transports.virtual.radio import advertising_data, scan_response_data, uuid_text
 from bluewatt.wire.victronconnect.control import build_header
 
 _POWER_ON_TIME = 5.0  # seconds an adapter may take to answer, at first and at last

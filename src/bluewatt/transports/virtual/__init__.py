@@ -1,0 +1,1 @@
+"""A Bluetooth radio inside this process."""

@@ -25,7 +25,7 @@ TEN = (
 async def around(family: str, interval: float | None = None) -> AsyncIterator[tuple[object, str]]:
     """A fresh emulated device, advertising as often as told, and an adapter without bonds; the device's address."""
     from bluewatt.app.emulate import Emulator, Plan
-    from bluewatt.transports.ble_central import Central
+    from bluewatt.transports.ble.central import Central
     from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
     from bluewatt.transports.virtual.radio import VirtualRadio
 

@@ -11,11 +11,14 @@ import pytest
 OWNED = {
     ("transports/background.py", "self._group.create_task"): "the owner itself",
     (
-        "transports/ble_adapter.py",
+        "transports/ble/adapter.py",
         "asyncio.create_task",
     ): "a call into the library, awaited; kept until it ends if it hangs",
-    ("transports/ble_vreg.py", "asyncio.create_task"): "the writer of a link, whose every error is the link's end",
-    ("transports/ble_shunt.py", "asyncio.create_task"): "the keep-alive of a link, likewise",
+    (
+        "transports/ble/victronconnect.py",
+        "asyncio.create_task",
+    ): "the writer of a link, whose every error is the link's end",
+    ("transports/ble/smartshunt.py", "asyncio.create_task"): "the keep-alive of a link, likewise",
     ("cli/signals.py", "asyncio.create_task"): "the command, awaited",
     ("cli/emulate.py", "group.create_task"): "a TaskGroup around the body",
 }

@@ -10,17 +10,17 @@ import pytest
 
 WRITERS = {
     "Writer": {"model/ports.py", "services/commander.py"},
-    "BleWriter": {"transports/ble_writer.py", "transports/ble_link.py", "app/connect.py"},
+    "BleWriter": {"transports/ble/writer.py", "transports/ble/link.py", "app/connect.py"},
     "Commander": {"services/commander.py", "app/connect.py", "cli/linked.py", "cli/set.py"},
 }
 """Who may name what can write: who defines it, who hands it on, who is handed it."""
 
-MODULES = {"bluewatt.transports.ble_writer": {"transports/ble_link.py", "app/connect.py"}}
+MODULES = {"bluewatt.transports.ble.writer": {"transports/ble/link.py", "app/connect.py"}}
 """Who may import what can write, as a statement or by name."""
 
 SENDS = {
     ("services/commander.py", "self._writer.write"): "the one write",
-    ("transports/ble_writer.py", "self.channel.write"): "the writer itself",
+    ("transports/ble/writer.py", "self.channel.write"): "the writer itself",
     ("safe_write.py", "os.write"): "a file",
     ("wire/victronconnect/device.py", "self.registers.set"): "the emulator, which is written to",
     ("services/emulator/device.py", "values.write"): "the emulator",
@@ -32,13 +32,14 @@ SENDS = {
 
 MESSAGES = {
     "wire/victronconnect/grammar.py", "wire/victronconnect/client.py",  # the message itself, the session's keep-alive
-    "transports/ble_vreg.py", "services/write_gates.py",      # the channel under the writer, and the bytes a plan shows
+    "transports/ble/victronconnect.py", "services/write_gates.py",  # the channel under the writer, what a plan shows
 }  # fmt: skip
 """Who may build a message that sets values."""
 
 CHARACTERISTICS = {
-    "transports/ble_vreg.py", "transports/ble_shunt.py", "transports/ble_unlock.py",    # chunks, keep-alive, nonce
-    "transports/ble_record.py",                                                         # the client that records
+    "transports/ble/victronconnect.py", "transports/ble/smartshunt.py",  # chunks, keep-alive
+    "transports/ble/unlock.py",  # nonce
+    "transports/ble/traffic_recorder.py",  # the client that records
 }  # fmt: skip
 """Who may write a characteristic."""
 
@@ -115,8 +116,8 @@ def names(node: ast.AST) -> Iterator[str]:
         "await anything.write(*what)",
         "session.send(SetValues(3, ((0x0200, b''),)), now)",
         "client.write_gatt_char(part, data)",
-        "from bluewatt.transports.ble_writer import BleWriter as Harmless",
-        "import_module('bluewatt.transports.ble_writer')",
+        "from bluewatt.transports.ble.writer import BleWriter as Harmless",
+        "import_module('bluewatt.transports.ble.writer')",
         "from bluewatt.model.ports import Writer",
         "Commander(link, writer, allowed=['charger'], audit=audit)",
     ],
@@ -127,7 +128,7 @@ def test_a_second_way_would_be_seen(line: str) -> None:
 
 def test_the_port_of_links_has_no_write() -> None:
     from bluewatt.model.ports import Link, Writer
-    from bluewatt.transports.ble_link import BleLink
+    from bluewatt.transports.ble.link import BleLink
 
     def public(port: type) -> set[str]:
         return {name for name in dir(port) if not name.startswith("_")}

@@ -11,7 +11,7 @@ from bluewatt.model.identity import Device
 from bluewatt.model.reading import ADVERTISEMENT, Frame, Undecoded
 from bluewatt.model.receiver import NO_RECORD, REJECTED, UNPROVEN, VESMART
 from bluewatt.model.roster import CONNECTED_ELSEWHERE, Roster
-from bluewatt.transports.ble_errors import adapter_unavailable
+from bluewatt.transports.ble.adapter_errors import adapter_unavailable
 
 PAGE = " ".join((Path(__file__).resolve().parents[2] / "docs/how-to/see-why-nothing.md").read_text("utf-8").split())
 REASONS = [

@@ -14,8 +14,8 @@ from bluewatt.errors import AdapterUnavailable
 from bluewatt.model.reading import Frame
 from bluewatt.model.recent import MOST_DEVICES
 from bluewatt.tables.gatt import COMPANY_ID
-from bluewatt.transports.ble_errors import adapter_unavailable
-from bluewatt.transports.ble_scan import BleSource
+from bluewatt.transports.ble.adapter_errors import adapter_unavailable
+from bluewatt.transports.ble.scan import BleSource
 
 Reason = BleakBluetoothNotAvailableReason
 

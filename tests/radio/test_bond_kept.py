@@ -13,11 +13,11 @@ from bleak_retry_connector import BleakConnectionError, BleakNotFoundError
 from bluewatt.app.emulate import Emulator, Plan, Running
 from bluewatt.errors import LinkError, LinkLost, LinkTimeout, PairingFailed
 from bluewatt.services.simulator import DEFAULT_START
-from bluewatt.transports.ble_central import Central, Wanted
-from bluewatt.transports.ble_dial import DROPS
-from bluewatt.transports.ble_link import BleLink
-from bluewatt.transports.ble_pairing import VirtualPairing
-from bluewatt.transports.ble_words import denies_bond
+from bluewatt.transports.ble.central import Central, Wanted
+from bluewatt.transports.ble.dialler import DROPS
+from bluewatt.transports.ble.link import BleLink
+from bluewatt.transports.ble.link_errors import denies_bond
+from bluewatt.transports.ble.pairing import VirtualPairing
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.transports.virtual.radio import VirtualRadio
 

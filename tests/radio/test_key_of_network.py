@@ -14,7 +14,7 @@ from bluewatt.cli.linked import Target
 from bluewatt.services.keys import load_keys, load_networks
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.tables.gatt import ResultCode
-from bluewatt.transports.ble_central import Central
+from bluewatt.transports.ble.central import Central
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.transports.virtual.radio import VirtualRadio
 from bluewatt.wire.vesmart.broadcast import Network

@@ -17,10 +17,10 @@ from bluewatt.services.key_fetch import fetch_key
 from bluewatt.services.readout import read_facts, read_group, read_history, read_named
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.tables.gatt import ResultCode
-from bluewatt.transports.ble_central import Central, Wanted
-from bluewatt.transports.ble_channel import Clock
-from bluewatt.transports.ble_link import BleLink
-from bluewatt.transports.ble_writer import BleWriter
+from bluewatt.transports.ble.central import Central, Wanted
+from bluewatt.transports.ble.channel import Clock
+from bluewatt.transports.ble.link import BleLink
+from bluewatt.transports.ble.writer import BleWriter
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.transports.virtual.radio import VirtualRadio
 from bluewatt.wire.victronconnect.client import ClientSide

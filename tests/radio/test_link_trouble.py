@@ -15,9 +15,9 @@ from bluewatt.model.pins import parse_pin
 from bluewatt.services.readout import read_group, read_history
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.tables.gatt import Characteristic
-from bluewatt.transports.ble_central import Central, Nearby, Wanted
-from bluewatt.transports.ble_channel import Clock
-from bluewatt.transports.ble_link import BleLink
+from bluewatt.transports.ble.central import Central, Nearby, Wanted
+from bluewatt.transports.ble.channel import Clock
+from bluewatt.transports.ble.link import BleLink
 from bluewatt.transports.monotonic import monotonic
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.transports.virtual.radio import VirtualRadio

@@ -13,9 +13,9 @@ from bluewatt.app.connect import connect, frames_of
 from bluewatt.app.emulate import Emulator, Plan
 from bluewatt.errors import AdapterUnavailable, DeviceNotFound
 from bluewatt.services.simulator import DEFAULT_START
-from bluewatt.transports.ble_adapter import START, STOP, owner_of, within
-from bluewatt.transports.ble_central import Central, Wanted
-from bluewatt.transports.ble_scan import BleSource
+from bluewatt.transports.ble.adapter import START, STOP, owner_of, within
+from bluewatt.transports.ble.central import Central, Wanted
+from bluewatt.transports.ble.scan import BleSource
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.transports.virtual.hosted_adapter import HostedAdapter
 from bluewatt.transports.virtual.radio import VirtualRadio

@@ -22,8 +22,8 @@ from bluewatt.errors import AdapterUnavailable, LinkLost, Unencodable
 from bluewatt.services.emulator import EmulatedDevice
 from bluewatt.services.simulator import SimulatedDevice
 from bluewatt.transports import hci_transport
-from bluewatt.transports.ble_central import Central, Wanted
-from bluewatt.transports.ble_link import BleLink
+from bluewatt.transports.ble.central import Central, Wanted
+from bluewatt.transports.ble.link import BleLink
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.transports.virtual.hardware_radio import HardwareRadio
 from bluewatt.transports.virtual.radio import VirtualRadio

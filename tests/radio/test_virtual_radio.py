@@ -15,7 +15,7 @@ from bumble.hci import HCI_Error, HCI_ErrorCode
 from bluewatt.errors import AdapterUnavailable, Unencodable
 from bluewatt.model.reading import Frame
 from bluewatt.tables.gatt import COMPANY_ID
-from bluewatt.transports.ble_scan import BleSource
+from bluewatt.transports.ble.scan import BleSource
 from bluewatt.transports.hci_transport import is_host
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.transports.virtual.hardware_radio import HardwareRadio

@@ -221,7 +221,7 @@ def test_nothing_heard_says_what_to_check() -> None:
     from bluewatt.app import OpenSource
     from bluewatt.cli.live import nothing_heard
     from bluewatt.model.keys import KeyRing
-    from bluewatt.transports.ble_scan import BleSource
+    from bluewatt.transports.ble.scan import BleSource
 
     source = BleSource()
     opened = OpenSource(source, KeyRing())

@@ -15,7 +15,7 @@ from bluewatt.model.identity import Device
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.model.register_values import explain_register
 from bluewatt.tables.registers import by_key
-from bluewatt.transports.ble_central import _nearby
+from bluewatt.transports.ble.central import _nearby
 from bluewatt.transports.capture.recording import encode_frame, parse_frame
 from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records
 from bluewatt.wire.printable import printable

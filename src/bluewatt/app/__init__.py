@@ -13,7 +13,6 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import parse_qsl
 
 from bluewatt.errors import CaptureError, ConfigError
 from bluewatt.model.keys import KeyRing
@@ -24,7 +23,8 @@ from bluewatt.model.register_values import RegisterReading
 from bluewatt.model.roster import Roster
 from bluewatt.model.vesmart import NetworkAwareReceiver
 from bluewatt.services.keys import gather_keys
-from bluewatt.transports.hosted_kinds import KINDS
+from bluewatt.transports.radio_names import KINDS
+from bluewatt.transports.source_options import split_options
 
 if TYPE_CHECKING:
     from bluewatt.wire.vesmart.broadcast import Network
@@ -203,7 +203,7 @@ def _load(place: str) -> Callable[[str], Source]:
 def ble_source(text: str) -> Source:
     """The source `ble:[ADAPTER][?mode=passive|active]`."""
     adapter, options = split_options("ble", text, {"mode": _mode})
-    ble_scan = import_module("bluewatt.transports.ble_scan")
+    ble_scan = import_module("bluewatt.transports.ble.scan")
     made: Source = ble_scan.BleSource(adapter or None, mode=options.get("mode"))
     return made
 
@@ -212,22 +212,3 @@ def _mode(text: str) -> str:
     if text not in ("passive", "active"):
         raise ValueError
     return text
-
-
-def split_options(name: str, text: str, known: Mapping[str, Callable[[str], Any]]) -> tuple[str, dict[str, Any]]:
-    """What stands before the question mark, and the options behind it, each read by its function in `known`.
-
-    ConfigError for an option that is not known or that its function refuses with ValueError.
-    """
-    what, _, query = text.partition("?")
-    options: dict[str, Any] = {}
-    for option, value in parse_qsl(query, keep_blank_values=True):
-        read = known.get(option)
-        if read is None:
-            hint = f"it has {', '.join(known)}"
-            raise ConfigError(f"the source {name}: has no option {option!r}", hint=hint)
-        try:
-            options[option] = read(value)
-        except ValueError:
-            raise ConfigError(f"the source {name}: {option}={value!r} makes no sense") from None
-    return what, options

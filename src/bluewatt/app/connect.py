@@ -21,16 +21,16 @@ import msgspec
 from bluewatt.errors import ConfigError
 from bluewatt.folders import state_folder
 from bluewatt.model.pins import parse_pin
-from bluewatt.transports.ble_channel import FIND, NEAREST
-from bluewatt.transports.hosted_kinds import KINDS
+from bluewatt.transports.ble.channel import FIND, NEAREST
+from bluewatt.transports.radio_names import KINDS
 
 if TYPE_CHECKING:  # the libraries for Bluetooth are wanted when a radio is opened, not before
     from bluewatt.services.audit import Audit
     from bluewatt.services.commander import Commander
-    from bluewatt.transports.ble_central import Central
-    from bluewatt.transports.ble_link import BleLink
-    from bluewatt.transports.ble_pairing import Notice
-    from bluewatt.transports.ble_scan import BleSource
+    from bluewatt.transports.ble.central import Central
+    from bluewatt.transports.ble.link import BleLink
+    from bluewatt.transports.ble.pairing import Notice
+    from bluewatt.transports.ble.scan import BleSource
 
 SYSTEM, VIRTUAL = "ble", "virtual"
 VIRTUAL_PIN = "000000"
@@ -78,8 +78,8 @@ async def _hosted(stack: AsyncExitStack, transport: str, bonds: Path) -> Central
     return made
 
 
-_CENTRAL, _LINK = "bluewatt.transports.ble_central", "bluewatt.transports.ble_link"
-_WRITER = "bluewatt.transports.ble_writer"
+_CENTRAL, _LINK = "bluewatt.transports.ble.central", "bluewatt.transports.ble.link"
+_WRITER = "bluewatt.transports.ble.writer"
 _RADIO, _BLEAK = "bluewatt.transports.virtual.radio", "bluewatt.transports.virtual.bleak_backend"
 
 
@@ -170,6 +170,6 @@ def _central(radio: str, central: Central | None) -> AbstractAsyncContextManager
 def frames_of(central: Central) -> BleSource:
     """The advertisements that a central's adapter hears."""
     backend = central.virtual.scanner if central.virtual else None
-    (scan,) = _rooms("bluewatt.transports.ble_scan")
+    (scan,) = _rooms("bluewatt.transports.ble.scan")
     source: BleSource = scan.BleSource(central.adapter, backend=backend, origin=central.origin)
     return source

@@ -29,7 +29,7 @@ from bluewatt.services.simulator import Site
 from bluewatt.services.simulator.chance import child_seed
 from bluewatt.tables.vesmart import DATA_PERIOD
 from bluewatt.transports.background import Background
-from bluewatt.transports.lines import lines
+from bluewatt.transports.input_lines import lines
 from bluewatt.transports.peripheral.peripheral import Peripheral
 from bluewatt.transports.peripheral.radio import Broadcaster, open_air
 from bluewatt.transports.virtual.radio import VirtualRadio

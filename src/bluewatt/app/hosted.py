@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from bluewatt.app.connect import frames_of, open_central
-from bluewatt.app.scanning import ScanningSource
+from bluewatt.transports.ble.nested_scan import ScanningSource
 
 if TYPE_CHECKING:
-    from bluewatt.transports.ble_scan import BleSource
+    from bluewatt.transports.ble.scan import BleSource
 
 
 class HostedSource(ScanningSource):

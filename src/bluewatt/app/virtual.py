@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
-from bluewatt.app import split_options
 from bluewatt.app.clock import FASTEST, LATEST, MOST_DEVICES, SiteClock
-from bluewatt.app.scanning import ScanningSource
 from bluewatt.errors import AdapterUnavailable, ConfigError
 from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
 from bluewatt.transports.background import Background
-from bluewatt.transports.ble_scan import BleSource
+from bluewatt.transports.ble.nested_scan import ScanningSource
+from bluewatt.transports.ble.scan import BleSource
 from bluewatt.transports.hci_transport import is_host
+from bluewatt.transports.source_options import split_options
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.transports.virtual.hardware_radio import HardwareRadio
 from bluewatt.transports.virtual.radio import Advertiser, Radio, VirtualRadio

@@ -23,8 +23,8 @@ from bluewatt.safe_write import Writable
 from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records
 
 if TYPE_CHECKING:
-    from bluewatt.transports.ble_central import Central
-    from bluewatt.transports.ble_link import BleLink
+    from bluewatt.transports.ble.central import Central
+    from bluewatt.transports.ble.link import BleLink
 
 WITHOUT_END = 10.0
 """Seconds of listening where none are named and nobody can press Ctrl-C."""
@@ -134,7 +134,7 @@ def _record_link(
     """Record a connection until it ends, `seconds` are over, or Ctrl-C or SIGTERM; returns the count of packets."""
     from bluewatt.cli.linked import Target, find_pin, with_link
     from bluewatt.services.readout import read_group
-    from bluewatt.transports.ble_record import recording_client
+    from bluewatt.transports.ble.traffic_recorder import recording_client
     from bluewatt.wire.containers.link_trace import LinkTrace
 
     recorder = LinkRecorder(write)

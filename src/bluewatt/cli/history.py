@@ -24,8 +24,8 @@ from bluewatt.tables.metrics import spoken
 from bluewatt.wire.registers.values import plain
 
 if TYPE_CHECKING:
-    from bluewatt.transports.ble_central import Central
-    from bluewatt.transports.ble_link import BleLink
+    from bluewatt.transports.ble.central import Central
+    from bluewatt.transports.ble.link import BleLink
 
 _DAY, _TOTAL = "history_day", "history_total"
 _HIDDEN = frozenset({"version", "error_database", "day_sequence", "rest"})

@@ -23,15 +23,16 @@ from bluewatt.model.keys import normal_address
 from bluewatt.model.pins import parse_pin
 from bluewatt.secret import SecretText, hide_fields
 from bluewatt.services.keys import gather_pins
-from bluewatt.transports.ble_channel import FIND, NEAREST
+from bluewatt.transports.ble.channel import FIND, NEAREST
+from bluewatt.transports.radio_names import DEFAULT_RADIO
 from bluewatt.wire.printable import printable
 
 if TYPE_CHECKING:
     from bluewatt.config import Settings
     from bluewatt.services.audit import Audit
     from bluewatt.services.commander import Commander
-    from bluewatt.transports.ble_central import Central
-    from bluewatt.transports.ble_link import BleLink
+    from bluewatt.transports.ble.central import Central
+    from bluewatt.transports.ble.link import BleLink
 
 PIN = "BLUEWATT_PIN"
 """The environment variable with the PIN."""
@@ -39,7 +40,6 @@ PIN = "BLUEWATT_PIN"
 PINS_FILE = "BLUEWATT_PINS_FILE"
 """Another place for the file of PINs."""
 
-DEFAULT_RADIO = "ble:"
 _EVERY_DEVICE = "default"
 
 Command = TypeVar("Command", bound=Callable[..., Any])

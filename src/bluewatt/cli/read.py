@@ -22,8 +22,8 @@ from bluewatt.services.readout import GROUPS, read_group, read_named
 from bluewatt.tables.gatt import KEEP_ALIVE_REGISTER
 
 if TYPE_CHECKING:
-    from bluewatt.transports.ble_central import Central
-    from bluewatt.transports.ble_link import BleLink
+    from bluewatt.transports.ble.central import Central
+    from bluewatt.transports.ble.link import BleLink
 
 DEFAULT_GROUPS = ("facts", "live")
 

@@ -9,7 +9,7 @@ import sys
 import msgspec
 
 from bluewatt.errors import BluewattError
-from bluewatt.transports.ble_scan import BleSource
+from bluewatt.transports.ble.scan import BleSource
 
 
 async def hear(seconds: float, adapter: str | None) -> None:

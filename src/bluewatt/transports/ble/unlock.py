@@ -12,7 +12,7 @@ from bleak import BleakClient
 
 from bluewatt.errors import Malformed
 from bluewatt.tables.gatt import PIN_CODE, PUK_CODE
-from bluewatt.transports.ble_words import LinkErrors, link_lost
+from bluewatt.transports.ble.link_errors import LinkErrors, link_lost
 from bluewatt.wire.victronconnect.device_information import pin_answer, puk_answer
 
 TRIES = 3

@@ -23,21 +23,15 @@ from bluewatt.model.register_values import RegisterReading, RegisterValue, expla
 from bluewatt.tables.gatt import DATA_INSTANCE, DEFAULT_DATA_INSTANCE, KEEP_ALIVE_INSTANCE, ResultCode
 from bluewatt.tables.products import family_of
 from bluewatt.tables.registers import by_key, by_metric, by_name
-from bluewatt.transports.ble_central import Central, Nearby, Wanted
-from bluewatt.transports.ble_channel import FIND, NEAREST, Answer, Channel, Clock, Stream
-from bluewatt.transports.ble_dial import Dialler, disconnect
-from bluewatt.transports.ble_pairing import Notice, pairing_of
-from bluewatt.transports.ble_shunt import ShuntChannel
-from bluewatt.transports.ble_unlock import unlock
-from bluewatt.transports.ble_vreg import VregChannel
-from bluewatt.transports.ble_words import (
-    LinkErrors,
-    is_unpaired,
-    link_lost,
-    pin_needed,
-    unknown_name,
-)
-from bluewatt.transports.ble_writer import BleWriter
+from bluewatt.transports.ble.central import Central, Nearby, Wanted
+from bluewatt.transports.ble.channel import FIND, NEAREST, Answer, Channel, Clock, Stream
+from bluewatt.transports.ble.dialler import Dialler, disconnect
+from bluewatt.transports.ble.link_errors import LinkErrors, is_unpaired, link_lost, pin_needed, unknown_name
+from bluewatt.transports.ble.pairing import Notice, pairing_of
+from bluewatt.transports.ble.smartshunt import ShuntChannel
+from bluewatt.transports.ble.unlock import unlock
+from bluewatt.transports.ble.victronconnect import VregChannel
+from bluewatt.transports.ble.writer import BleWriter
 from bluewatt.wire.victronconnect.client import ClientSide
 
 RADIO_INSTANCE = KEEP_ALIVE_INSTANCE

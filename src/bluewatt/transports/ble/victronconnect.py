@@ -18,8 +18,8 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 
 from bluewatt.errors import DeviceRefused, LinkLost, LinkTimeout
 from bluewatt.tables.gatt import DATA_SERVICE, SECOND_DATA_SERVICE, Characteristic, Opcode
-from bluewatt.transports.ble_channel import Answer, Clock
-from bluewatt.transports.ble_words import refused
+from bluewatt.transports.ble.channel import Answer, Clock
+from bluewatt.transports.ble.link_errors import refused
 from bluewatt.wire.victronconnect.client import ANSWER_TIMEOUT, ClientSide
 from bluewatt.wire.victronconnect.control import Header
 from bluewatt.wire.victronconnect.events import Event, Unanswered

@@ -18,8 +18,8 @@ from bleak import BleakClient
 from bleak.exc import BleakDBusError
 
 from bluewatt.errors import LinkError, LinkLost, PairingFailed
-from bluewatt.transports.ble_central import Central, Nearby
-from bluewatt.transports.ble_words import LinkErrors, wrong_pin
+from bluewatt.transports.ble.central import Central, Nearby
+from bluewatt.transports.ble.link_errors import LinkErrors, wrong_pin
 
 if TYPE_CHECKING:  # see ble_central
     from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
@@ -101,7 +101,7 @@ class BluezPairing:
 
     async def pair(self, client: BleakClient, nearby: Nearby, pin: str) -> None:
         """Pair while the agent stands by."""
-        agents: Any = import_module("bluewatt.transports.ble_agent")  # D-Bus is Linux's alone
+        agents: Any = import_module("bluewatt.transports.ble.bluez_agent")  # D-Bus is Linux's alone
         async with agents.standing_by(nearby.handle.details["path"], pin) as agent:
             with _translated(nearby.label, asked=lambda: bool(agent.asked)):
                 async with asyncio.timeout(PAIRING):

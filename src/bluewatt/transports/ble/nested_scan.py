@@ -12,8 +12,8 @@ from bluewatt.model.reading import Frame
 
 if TYPE_CHECKING:
     from bluewatt.model.ports import ScanCounters
-    from bluewatt.transports.ble_adapter import Mode
-    from bluewatt.transports.ble_scan import BleSource
+    from bluewatt.transports.ble.adapter import Mode
+    from bluewatt.transports.ble.scan import BleSource
 
 
 class ScanningSource(ABC):

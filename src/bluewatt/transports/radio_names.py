@@ -4,3 +4,6 @@ from __future__ import annotations
 
 KINDS = ("usb", "pyusb", "hci-socket", "serial", "tcp-client", "ws-client", "unix-client")
 """The transports, by what stands before their colon, behind which there is an adapter."""
+
+
+DEFAULT_RADIO = "ble:"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bluewatt.errors import LinkLost
-from bluewatt.transports.ble_channel import Channel
+from bluewatt.transports.ble.channel import Channel
 
 
 class BleWriter:

@@ -26,9 +26,9 @@ from bluewatt.errors import DeviceNotFound, KeyProblem
 from bluewatt.model.keys import normal_address
 from bluewatt.tables.gatt import COMPANY_ID, DATA_SERVICE, SECOND_DATA_SERVICE, SHUNT_SERVICE
 from bluewatt.tables.products import product_name
-from bluewatt.transports.ble_adapter import Adapter, owner_of
-from bluewatt.transports.ble_channel import FIND, NEAREST
-from bluewatt.transports.ble_errors import AdapterErrors, adapter_unavailable
+from bluewatt.transports.ble.adapter import Adapter, owner_of
+from bluewatt.transports.ble.adapter_errors import AdapterErrors, adapter_unavailable
+from bluewatt.transports.ble.channel import FIND, NEAREST
 from bluewatt.wire.instant_readout.advertisement import refuses_connections
 from bluewatt.wire.printable import printable
 

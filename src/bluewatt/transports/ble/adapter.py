@@ -22,7 +22,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 
 from bluewatt.tables.gatt import COMPANY_ID
-from bluewatt.transports.ble_errors import AdapterErrors
+from bluewatt.transports.ble.adapter_errors import AdapterErrors
 
 Mode = Literal["passive", "active"]
 """How a scanner listens: passive only hears, active also asks each device for its scan response (the name)."""

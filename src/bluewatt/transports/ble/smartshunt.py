@@ -16,8 +16,8 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bluewatt.errors import DeviceRefused, LinkLost
 from bluewatt.tables.gatt import SHUNT_SERVICE, ResultCode
 from bluewatt.tables.smartshunt import KEEP_ALIVE, MEASUREMENTS
-from bluewatt.transports.ble_channel import Answer, Clock
-from bluewatt.transports.ble_words import LinkErrors, is_unpaired, link_lost, pin_needed, refused
+from bluewatt.transports.ble.channel import Answer, Clock
+from bluewatt.transports.ble.link_errors import LinkErrors, is_unpaired, link_lost, pin_needed, refused
 from bluewatt.wire.smartshunt import KeepAlive
 
 _BY_REGISTER = {row.register: row for row in MEASUREMENTS}

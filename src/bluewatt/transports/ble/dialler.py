@@ -17,10 +17,9 @@ from bleak import BleakClient
 from bleak.exc import BleakError, BleakGATTProtocolError
 
 from bluewatt.errors import LinkLost, Malformed, PairingFailed
-from bluewatt.transports.ble_central import Central, Nearby, Wanted
-from bluewatt.transports.ble_channel import FIND, Channel
-from bluewatt.transports.ble_pairing import Pairing
-from bluewatt.transports.ble_words import (
+from bluewatt.transports.ble.central import Central, Nearby, Wanted
+from bluewatt.transports.ble.channel import FIND, Channel
+from bluewatt.transports.ble.link_errors import (
     LinkErrors,
     bond_lost,
     closed_to_bond,
@@ -30,6 +29,7 @@ from bluewatt.transports.ble_words import (
     not_connected,
     pin_needed,
 )
+from bluewatt.transports.ble.pairing import Pairing
 
 DROPS = 3
 """Links in a row that were up and cut by the device before it let us in, after which its bond is taken for lost."""

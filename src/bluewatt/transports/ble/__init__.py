@@ -1,0 +1,1 @@
+"""Bluetooth Low Energy, the central side: scan, connect, pair."""

@@ -1,6 +1,6 @@
 """An event loop that does not wait: where nothing is left to do it jumps to its next timer.
 
-Whatever waits by the loop's clock (sleeps, time-outs, timers, `bluewatt.transports.monotonic`) then depends on the
+Whatever waits by the loop's clock (sleeps, time-outs, timers, `bluewatt.monotonic`) then depends on the
 order of events alone, not on how fast or busy the machine is.
 """
 

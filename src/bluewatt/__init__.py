@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from bluewatt.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from bluewatt.app import open_source as open_source
     from bluewatt.app.connect import connect as connect
+    from bluewatt.app.sources import open_source as open_source
     from bluewatt.errors import BluewattError as BluewattError
     from bluewatt.model.keys import KeyRing as KeyRing
     from bluewatt.model.reading import Frame as Frame
@@ -47,7 +47,7 @@ _ROOMS = {
     "build_message": "wire.victronconnect.grammar",
     "parse_messages": "wire.victronconnect.grammar",
     "connect": "app.connect",
-    "open_source": "app",
+    "open_source": "app.sources",
     "decode_record": "wire.instant_readout.records",
     "encode_record": "wire.instant_readout.records",
 }

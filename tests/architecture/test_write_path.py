@@ -25,7 +25,7 @@ SENDS = {
     ("wire/victronconnect/device.py", "self.registers.set"): "the emulator, which is written to",
     ("services/emulator/device.py", "values.write"): "the emulator",
     ("services/emulator/device.py", "self.values.write"): "the emulator",
-    ("services/emulator/store.py", "self._outlook.write"): "the emulator",
+    ("services/emulator/registers.py", "self._outlook.write"): "the emulator",
     ("transports/peripheral/connection.py", "self.shunt.write"): "the emulator",
 }
 """Calls of a `write` or `set` that take a register and its content, and why each may."""

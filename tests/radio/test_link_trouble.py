@@ -12,13 +12,13 @@ import pytest
 from bluewatt.app.emulate import Emulator, Plan, Running
 from bluewatt.errors import LinkLost, LinkTimeout, PairingFailed
 from bluewatt.model.pins import parse_pin
+from bluewatt.monotonic import monotonic
 from bluewatt.services.readout import read_group, read_history
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.tables.gatt import Characteristic
 from bluewatt.transports.ble.central import Central, Nearby, Wanted
 from bluewatt.transports.ble.channel import Clock
 from bluewatt.transports.ble.link import BleLink
-from bluewatt.transports.monotonic import monotonic
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.transports.virtual.radio import VirtualRadio
 from bluewatt.wire.victronconnect.client import ClientSide

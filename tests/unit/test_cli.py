@@ -218,9 +218,8 @@ def test_a_watch_that_ended_by_itself_says_so(
 
 
 def test_nothing_heard_says_what_to_check() -> None:
-    from bluewatt.app import OpenSource
-    from bluewatt.cli.live import nothing_heard
     from bluewatt.model.keys import KeyRing
+    from bluewatt.services.source_reader import OpenSource, nothing_heard
     from bluewatt.transports.ble.scan import BleSource
 
     source = BleSource()

@@ -13,7 +13,7 @@ from bluewatt.errors import ConfigError, Malformed
 from bluewatt.services.emulator import FAMILIES, EmulatedDevice, FedValues, Memory, SimulatedValues, pin_text
 from bluewatt.services.emulator.families import OLD_FIRMWARE
 from bluewatt.services.emulator.feed import values_of_line, values_of_message
-from bluewatt.services.emulator.store import content
+from bluewatt.services.emulator.registers import content
 from bluewatt.services.simulator import DEFAULT_START, Site
 from bluewatt.tables.gatt import ResultCode
 from bluewatt.tables.products import product

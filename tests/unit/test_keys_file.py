@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from bluewatt.cli import main
-from bluewatt.cli.linked import find_pin, pins_path
 from bluewatt.config import settings_path
 from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.folders import config_folder, state_folder
@@ -27,6 +26,7 @@ from bluewatt.services.keys import (
     save_key,
     save_network,
 )  # fmt: skip
+from bluewatt.services.pins import find_pin, pins_path
 from bluewatt.wire.instant_readout.cipher import Key, parse_key
 from bluewatt.wire.vesmart.broadcast import Network
 

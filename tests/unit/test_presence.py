@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from bluewatt.app import OpenSource
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.presence import (
     GONE_MOST,
@@ -22,6 +21,7 @@ from bluewatt.model.presence import (
 )
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.model.roster import Roster
+from bluewatt.services.source_reader import OpenSource
 
 DAY = 86_400.0
 ADDRESS = "AA:BB:CC:DD:EE:FF"

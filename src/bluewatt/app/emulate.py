@@ -19,7 +19,6 @@ from typing import Any, Self
 
 import msgspec
 
-from bluewatt.app.clock import SiteClock
 from bluewatt.errors import ConfigError, Malformed
 from bluewatt.secret import hide_fields
 from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Family, FedValues, Memory, SimulatedValues, pin_text
@@ -27,6 +26,7 @@ from bluewatt.services.emulator.families import GENERATIONS
 from bluewatt.services.emulator.feed import values_of_line, values_of_message
 from bluewatt.services.simulator import Site
 from bluewatt.services.simulator.chance import child_seed
+from bluewatt.services.simulator.clock import SiteClock
 from bluewatt.tables.vesmart import DATA_PERIOD
 from bluewatt.transports.background import Background
 from bluewatt.transports.input_lines import lines

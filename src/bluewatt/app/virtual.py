@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
-from bluewatt.app.clock import FASTEST, LATEST, MOST_DEVICES, SiteClock
 from bluewatt.errors import AdapterUnavailable, ConfigError
 from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
+from bluewatt.services.simulator.clock import FASTEST, LATEST, MOST_DEVICES, SiteClock
 from bluewatt.transports.background import Background
 from bluewatt.transports.ble.nested_scan import ScanningSource
 from bluewatt.transports.ble.scan import BleSource

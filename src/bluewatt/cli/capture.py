@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bluewatt.app import files_of, make_source
+from bluewatt.app.sources import files_of, make_source
 from bluewatt.cli.option_rules import RuledCommand, excludes, needs
 from bluewatt.cli.options import POSITIVE, SECRET, force_option
 from bluewatt.cli.outputs import open_output
@@ -132,7 +132,8 @@ def _record_link(
     write: Callable[[bytes], object], device: str | None, pin: str | None, radio: str, seconds: float
 ) -> int:
     """Record a connection until it ends, `seconds` are over, or Ctrl-C or SIGTERM; returns the count of packets."""
-    from bluewatt.cli.linked import Target, find_pin, with_link
+    from bluewatt.cli.linked import Target, with_link
+    from bluewatt.services.pins import find_pin
     from bluewatt.services.readout import read_group
     from bluewatt.transports.ble.traffic_recorder import recording_client
     from bluewatt.wire.containers.link_trace import LinkTrace

@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 import click
 from rich.console import Console
 
-from bluewatt.app.clock import FASTEST, MOST_DEVICES
 from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, overview, quiet_libraries, run
 from bluewatt.cli.option_rules import RuledCommand, excludes, needs
 from bluewatt.cli.options import FiniteRange, live_options
 from bluewatt.cli.outputs import output_file
 from bluewatt.errors import ConfigError
 from bluewatt.model.keys import KeyRing
+from bluewatt.services.simulator.clock import FASTEST, MOST_DEVICES
 
 PICTURE_WIDTH = 124
 """Columns of the terminal in a picture."""
@@ -92,9 +92,9 @@ def _show(
 
 
 def _serve(options: dict[str, float], transport: str, seconds: float | None) -> None:
-    from bluewatt.app.clock import SiteClock
     from bluewatt.app.virtual import serve
     from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
+    from bluewatt.services.simulator.clock import SiteClock
 
     quiet_libraries()
     site = Site(int(options["seed"]), devices=int(options.get("devices", TYPICAL)))

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bluewatt.app.clock import FASTEST
 from bluewatt.cli.option_rules import RuledCommand, excludes, needs
 from bluewatt.cli.options import POSITIVE, SECRET, FiniteRange
 from bluewatt.errors import ConfigError
 from bluewatt.folders import state_folder
+from bluewatt.services.simulator.clock import FASTEST
 from bluewatt.wire.vesmart.broadcast import Network
 
 if TYPE_CHECKING:

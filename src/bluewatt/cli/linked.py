@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tomllib
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -17,12 +14,8 @@ from bluewatt.app.connect import connect, open_central, open_commander
 from bluewatt.cli.live import quiet_libraries
 from bluewatt.cli.options import POSITIVE, SECRET
 from bluewatt.cli.signals import until_asked
-from bluewatt.errors import ConfigError, KeyProblem
-from bluewatt.folders import config_folder, refuse_open_door
-from bluewatt.model.keys import normal_address
-from bluewatt.model.pins import parse_pin
-from bluewatt.secret import SecretText, hide_fields
-from bluewatt.services.keys import gather_pins
+from bluewatt.secret import hide_fields
+from bluewatt.services.pins import PIN, find_pin
 from bluewatt.transports.ble.channel import FIND, NEAREST
 from bluewatt.transports.radio_names import DEFAULT_RADIO
 from bluewatt.wire.printable import printable
@@ -34,13 +27,6 @@ if TYPE_CHECKING:
     from bluewatt.transports.ble.central import Central
     from bluewatt.transports.ble.link import BleLink
 
-PIN = "BLUEWATT_PIN"
-"""The environment variable with the PIN."""
-
-PINS_FILE = "BLUEWATT_PINS_FILE"
-"""Another place for the file of PINs."""
-
-_EVERY_DEVICE = "default"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _T = TypeVar("_T")
@@ -97,57 +83,6 @@ def target_of(
         raise click.UsageError("--adapter is for this computer's Bluetooth, --radio names another: one of the two")
     spec = f"{DEFAULT_RADIO}{adapter}" if adapter else radio or DEFAULT_RADIO
     return Target(device, spec, find_pin(device, pin), timeout, min(NEAREST, timeout))
-
-
-def find_pin(device: str | None, given: str | None) -> str | None:
-    """The PIN given, else that of the environment, of the file of PINs, of the key file; None where none is known.
-
-    PairingFailed for a text that is no PIN, ConfigError for a file that cannot be used; neither repeats it.
-    """
-    if given is not None:
-        return parse_pin(given)
-    if os.environ.get(PIN):
-        return parse_pin(os.environ[PIN])
-    kept = {_same_name(name): pin for name, pin in gather_pins().items()} | _kept_pins()
-    names = [device, _EVERY_DEVICE] if device else [_EVERY_DEVICE]
-    found = next((kept[key] for key in map(_same_name, names) if key in kept), None)
-    return parse_pin(found) if found is not None else None
-
-
-def pins_path() -> Path:
-    """The file of PINs: lines `"AA:BB:CC:DD:EE:FF" = "014916"`, or a device's name, or `default`."""
-    return Path(os.environ[PINS_FILE]) if os.environ.get(PINS_FILE) else config_folder() / "pins.toml"
-
-
-def _kept_pins() -> dict[str, SecretText]:
-    """The file of PINs; one that the environment names must be there."""
-    path = pins_path()
-    try:
-        with path.open("rb") as file:
-            refuse_open_door("the file of PINs", path, os.fstat(file.fileno()).st_mode)
-            pins = tomllib.load(file)
-    except FileNotFoundError:
-        if os.environ.get(PINS_FILE):
-            raise ConfigError(f"there is no file of PINs {path}, which {PINS_FILE} names", path=str(path)) from None
-        return {}
-    except (OSError, ValueError):
-        raise ConfigError(
-            f"the file of PINs {path} cannot be read", path=str(path), hint='write "AA:BB:CC:DD:EE:FF" = "014916"'
-        ) from None
-    if not all(isinstance(pin, str) for pin in pins.values()):
-        raise ConfigError(
-            f"the file of PINs {path} has a PIN that is not a text: leading zeros get lost", path=str(path),
-            hint='write "AA:BB:CC:DD:EE:FF" = "014916", with quotes',
-        )  # fmt: skip
-    return {_same_name(name): SecretText(pin) for name, pin in pins.items()}
-
-
-def _same_name(name: str) -> str:
-    """An address in its normal form, a name in lower case."""
-    try:
-        return normal_address(name)
-    except KeyProblem:
-        return name.casefold()
 
 
 def notice(sentence: str) -> None:

@@ -14,18 +14,17 @@ import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
-from bluewatt.app import OpenSource, files_of, open_source
+from bluewatt.app.sources import files_of, open_source
 from bluewatt.cli import DEBUG
-from bluewatt.cli.completed import completed_keys
 from bluewatt.cli.outputs import refuse_inputs
 from bluewatt.cli.signals import until_asked
 from bluewatt.cli.terminal import PLAIN_WIDTH, devices_table, status_line
-from bluewatt.errors import BluewattError, CaptureError, DeviceNotFound
 from bluewatt.model.dialogue.json_objects import LineWriter
 from bluewatt.model.json_objects import json_line
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.register_values import RegisterReading
 from bluewatt.model.vesmart import Told
+from bluewatt.services.source_reader import OpenSource, completed_keys, nothing_heard
 from bluewatt.transports.background import Background
 from bluewatt.transports.capture.recording import FrameRecorder
 from bluewatt.wire.vesmart.broadcast import Network
@@ -202,19 +201,3 @@ def limit_of(seconds: float | None, spec: str = "") -> float | None:
     """How long to listen: as asked, for ever on a terminal or to a capture (it ends itself), else WITHOUT_TERMINAL."""
     endless = sys.stdout.isatty() or spec.startswith("capture:")
     return seconds if seconds is not None or endless else WITHOUT_TERMINAL
-
-
-def nothing_heard(source: OpenSource) -> BluewattError:
-    """Why nothing may have been heard, in a sentence that says what to check."""
-    if source.scanner is None:
-        path = str(getattr(source.source, "path", "the source"))
-        return CaptureError(f"{path}: no advertisement of a Victron device in it", path=path)
-    if strangers := source.scanner.counters.strangers:
-        return DeviceNotFound(
-            f"no Victron device heard, though {strangers} advertisements of others: go nearer, and close the app where"
-            " it is connected to the device (a connected device does not advertise)"
-        )
-    return DeviceNotFound(
-        "nothing heard at all: check that the Bluetooth adapter is on and has its antenna (bluetoothctl show), that no"
-        " other program keeps it busy, and that a device is within some ten metres"
-    )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
-from bluewatt.cli.completed import completed_keys
 from bluewatt.cli.tally import Tally
 from bluewatt.cli.text_steps import TextReader, packets_of_text, text_steps
 from bluewatt.cli.texts import PastedOpener
@@ -22,6 +21,7 @@ from bluewatt.model.register_values import RegisterReading
 from bluewatt.model.vesmart import NetworkAwareReceiver
 from bluewatt.secret import SecretBytes
 from bluewatt.services.keys import NamedKey, ring_of
+from bluewatt.services.source_reader import completed_keys
 from bluewatt.transports.capture.files import LONGEST_LINE, split_lines
 from bluewatt.transports.capture.input import Input, archive_kind, peeked
 from bluewatt.wire.containers import Packet, is_capture, read_packets

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 from rich.console import Console, Group, RenderableType
 
-from bluewatt.app import OpenSource, is_source
+from bluewatt.app.sources import is_source
 from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, mode_text
 from bluewatt.cli.options import keys_options, live_options
 from bluewatt.cli.terminal import device_panel, status_line
@@ -22,6 +22,7 @@ from bluewatt.model.reading import Reading
 from bluewatt.model.register_values import RegisterReading
 from bluewatt.model.vesmart import Told
 from bluewatt.services.keys import gather_keys, gather_networks
+from bluewatt.services.source_reader import OpenSource
 from bluewatt.wire.printable import printable
 
 

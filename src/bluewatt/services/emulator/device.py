@@ -15,7 +15,7 @@ from bluewatt.schema import Record
 from bluewatt.services.emulator.families import RADIO_INSTANCE, Family, Generation
 from bluewatt.services.emulator.memory import Memory, pin_text
 from bluewatt.services.emulator.networking import NetworkMember, network_facts
-from bluewatt.services.emulator.store import Cell, Outlook, RegisterStore
+from bluewatt.services.emulator.registers import Cell, Outlook, RegisterStore
 from bluewatt.services.emulator.values import Values
 from bluewatt.services.simulator.device import NONCES, Identity
 from bluewatt.tables.advertisement import ProductOnly

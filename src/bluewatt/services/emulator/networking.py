@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bluewatt.services.emulator.memory import Memory
-from bluewatt.services.emulator.store import RegisterStore, content
+from bluewatt.services.emulator.registers import RegisterStore, content
 from bluewatt.tables.vesmart import RESTART_SKIP
 from bluewatt.wire.vesmart.broadcast import Network, serial_number
 from bluewatt.wire.vesmart.network import NetworkSender

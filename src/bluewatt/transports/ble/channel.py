@@ -11,7 +11,7 @@ import msgspec
 
 from bluewatt.errors import DeviceRefused, LinkLost, LinkTimeout
 from bluewatt.model.register_values import RegisterReading
-from bluewatt.transports.monotonic import monotonic
+from bluewatt.monotonic import monotonic
 
 FIND = 10.0
 """Seconds to listen for a device; Victron devices advertise several times a second."""

@@ -30,11 +30,11 @@ from bluewatt.errors import AdapterUnavailable
 from bluewatt.model.ports import ScanCounters
 from bluewatt.model.reading import Frame
 from bluewatt.model.recent import Recent
+from bluewatt.monotonic import monotonic
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.transports.ble.adapter import Adapter, Mode, owner_of
 from bluewatt.transports.ble.adapter_errors import AdapterErrors, adapter_unavailable
 from bluewatt.transports.ble.bluez_watch import BluezWatch, open_watch
-from bluewatt.transports.monotonic import monotonic
 from bluewatt.wire.printable import printable
 
 SILENCE = 90.0

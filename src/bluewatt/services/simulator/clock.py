@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bluewatt.transports.monotonic import monotonic
+from bluewatt.monotonic import monotonic
 
 FASTEST = 10_000.0
 """The fastest a site's time may run: the simulator computes all that happens on the way, an hour takes milliseconds."""

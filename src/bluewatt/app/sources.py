@@ -1,0 +1,112 @@
+"""From a source string to readings.
+
+A source is opened by a string, NAME:WHAT?option=value: `ble:`, `ble:hci1`, `capture:drive.pcapng?speed=10`,
+`virtual:?seed=7`. The names stand in `SOURCES` and in the entry points of the group `bluewatt.sources`; each leads to
+a function from the text behind the colon to a `Source` (model/ports.py), imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from bluewatt.errors import ConfigError
+from bluewatt.model.keys import KeyRing
+from bluewatt.model.ports import ReadsFile, Source
+from bluewatt.model.reading import Frame
+from bluewatt.model.register_values import RegisterReading
+from bluewatt.services.keys import gather_keys
+from bluewatt.services.source_reader import OpenSource
+from bluewatt.transports.radio_names import KINDS
+from bluewatt.transports.source_options import split_options
+
+if TYPE_CHECKING:
+    from bluewatt.wire.vesmart.broadcast import Network
+
+
+SOURCES: dict[str, str] = {
+    "ble": "bluewatt.app.sources:ble_source",
+    "capture": "bluewatt.transports.capture.source:CaptureSource.from_text",
+    "virtual": "bluewatt.app.virtual:VirtualSource.from_text",
+    **dict.fromkeys(KINDS, "bluewatt.app.hosted:HostedSource"),
+}
+"""Name of a source → "module:function"; what hosts an adapter itself is given the whole source string."""
+
+GROUP = "bluewatt.sources"
+"""The entry points that add sources."""
+
+_EXTRAS = {"ble": "ble", "virtual": "ble,emulator"}
+
+
+def files_of(source: Source) -> list[str]:
+    """Return the files a source reads: none of them may be written meanwhile."""
+    return [str(source.path)] if isinstance(source, ReadsFile) else []
+
+
+def open_source(
+    spec: str,
+    *,
+    keys: KeyRing | Mapping[str, bytes | str] | None = None,
+    networks: Iterable[Network] = (),
+    on_frame: Callable[[Frame], None] | None = None,
+    on_registers: Callable[[RegisterReading], None] | None = None,
+) -> OpenSource:
+    """The source named by `spec`, to be entered with `async with`; iterating it gives readings.
+
+    `keys` by address; left out, those of the key file and of the environment count. `on_frame` sees every frame before
+    it is opened (a recorder). Of the VE.Smart `networks` given, `on_registers` is
+    told what members tell. ConfigError for a text that names no source, or one whose libraries are not installed.
+    """
+    ring = gather_keys() if keys is None else keys if isinstance(keys, KeyRing) else KeyRing(keys)
+    return OpenSource(make_source(spec), ring, networks=networks, on_frame=on_frame, on_registers=on_registers)
+
+
+def make_source(spec: str) -> Source:
+    """The source named by a source string, not open yet; errors as in `open_source`."""
+    name, colon, text = spec.partition(":")
+    place = SOURCES.get(name) or _plugin(name)
+    if not colon or place is None:
+        hint = "write " + ", ".join(f"{known}:" for known in SOURCES)
+        raise ConfigError(f"{spec!r} names no source", hint=hint)
+    try:
+        made: Source = _load(place)(spec if name in KINDS else text)
+    except ModuleNotFoundError as missing:
+        extra = _EXTRAS.get(name, name)
+        hint = f"run: pip install 'bluewatt[{extra}]'"
+        raise ConfigError(f"the source {name}: needs the library {missing.name}", hint=hint) from missing
+    return made
+
+
+def is_source(text: str) -> bool:
+    """Whether a text begins as a source string does."""
+    name, colon, _ = text.partition(":")
+    return bool(colon) and (name in SOURCES or _plugin(name) is not None)
+
+
+def _plugin(name: str) -> str | None:
+    return next((found.value for found in entry_points(group=GROUP, name=name)), None)
+
+
+def _load(place: str) -> Callable[[str], Source]:
+    module, _, path = place.partition(":")
+    found: Any = import_module(module)
+    for name in path.split("."):
+        found = getattr(found, name)
+    opener: Callable[[str], Source] = found
+    return opener
+
+
+def ble_source(text: str) -> Source:
+    """The source `ble:[ADAPTER][?mode=passive|active]`."""
+    adapter, options = split_options("ble", text, {"mode": _mode})
+    ble_scan = import_module("bluewatt.transports.ble.scan")
+    made: Source = ble_scan.BleSource(adapter or None, mode=options.get("mode"))
+    return made
+
+
+def _mode(text: str) -> str:
+    if text not in ("passive", "active"):
+        raise ValueError
+    return text

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench import Row, Unmeasurable, bench
 from bench.capture_reading import COUNT, write_capture
 from bench.samples import KEY
-from bluewatt.faces.docgen.wireshark import dissector
+from bluewatt.docgen.wireshark import dissector
 
 RUNS = 3
 

@@ -123,7 +123,7 @@ def names(node: ast.AST) -> Iterator[str]:
     ],
 )
 def test_a_second_way_would_be_seen(line: str) -> None:
-    assert faults("faces/somewhere.py", ast.parse(line))
+    assert faults("exports/somewhere.py", ast.parse(line))
 
 
 def test_the_port_of_links_has_no_write() -> None:

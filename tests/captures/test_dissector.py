@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from bench import talks
+from bluewatt.docgen.wireshark import dissector
 from bluewatt.errors import BluewattError
-from bluewatt.faces.docgen.wireshark import dissector
 from bluewatt.model.dialogue.conversation import CONTROL, DAMAGED, VREG, Line
 from bluewatt.model.dialogue.sentences import values_of
 from bluewatt.model.dialogue.transcript import Transcript

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from bluewatt.faces.docgen.wireshark import dissector
+from bluewatt.docgen.wireshark import dissector
 from bluewatt.tables.enums import AlarmReason, AuxMode
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.wire.instant_readout.advertisement import build_advertisement

@@ -16,10 +16,10 @@ import pytest
 from bench import talks
 from bluewatt import build_advertisement
 from bluewatt.cli import main
-from bluewatt.cli.byte_by_byte import explain_line
-from bluewatt.cli.capture import AirRecorder
-from bluewatt.faces.report.guesses import guesses
-from bluewatt.faces.report.series import Series, UnknownRegister
+from bluewatt.exports.btsnoop import AirRecorder
+from bluewatt.exports.charts.series import Series, UnknownRegister
+from bluewatt.exports.explanation.message import explain_line
+from bluewatt.exports.report.guesses import guesses
 from bluewatt.model.dialogue.conversation import Attribute, Line
 from bluewatt.model.dialogue.json_objects import LineWriter
 from bluewatt.model.dialogue.sentences import sentence

@@ -32,8 +32,8 @@ def anchors(text: str) -> set[str]:
 
 
 CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"`((?:scripts|tests|bench|fuzz|docs|src|schema|tables|wire|model|services|transports|faces|app|cli)"
-                  r"(?:/[\w./-]*\w/?)?(?:\.py)?)`")  # fmt: skip
+FILE = re.compile(r"`((?:scripts|tests|bench|fuzz|docs|src|schema|tables|wire|model|services|transports|exports|docgen"
+                  r"|app|cli)(?:/[\w./-]*\w/?)?(?:\.py)?)`")  # fmt: skip
 PAGES = pages()
 
 

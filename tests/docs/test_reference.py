@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bluewatt.faces.docgen import PAGES, page
+from bluewatt.docgen import PAGES, page
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 

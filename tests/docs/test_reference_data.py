@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bluewatt.cli import bluewatt
-from bluewatt.faces.docgen.c_header import HEADERS, header
-from bluewatt.faces.docgen.data import DATA
-from bluewatt.faces.docgen.lookup import look_up
+from bluewatt.docgen.c_header import HEADERS, header
+from bluewatt.docgen.data import DATA
+from bluewatt.docgen.lookup import look_up
 from bluewatt.schema import Record
 from bluewatt.tables.records import record_class
 from bluewatt.wire.instant_readout.records import decode_record

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console, Group, RenderableType
 
-from bluewatt.cli.terminal import device_panel, devices_table, plain_table, status_line
+from bluewatt.exports.terminal.devices import device_panel, devices_table, plain_table, status_line
 from bluewatt.model.display import age_text, headline, shown, state_text, trouble, type_title, value_text
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import ADVERTISEMENT, Frame

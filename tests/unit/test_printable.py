@@ -9,7 +9,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
 from bluewatt.cli import main
-from bluewatt.cli.shown import print_table
+from bluewatt.exports.terminal.registers import print_table
 from bluewatt.model.display import device_title, plain_text
 from bluewatt.model.identity import Device
 from bluewatt.model.reading import ADVERTISEMENT, Frame

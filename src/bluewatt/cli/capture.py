@@ -15,12 +15,11 @@ from bluewatt.cli.option_rules import RuledCommand, excludes, needs
 from bluewatt.cli.options import POSITIVE, SECRET, force_option
 from bluewatt.cli.outputs import open_output
 from bluewatt.errors import CaptureError, DeviceNotFound
+from bluewatt.exports.btsnoop import AirRecorder
 from bluewatt.model.display import counted
 from bluewatt.model.ports import Source
-from bluewatt.model.reading import Frame
-from bluewatt.model.recent import Recent
 from bluewatt.safe_write import Writable
-from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records
+from bluewatt.wire.containers.btsnoop_writer import FILE_START
 
 if TYPE_CHECKING:
     from bluewatt.transports.ble.central import Central
@@ -101,24 +100,6 @@ def _record_air(write: Callable[[bytes], object], source: Source, seconds: float
     recorder = AirRecorder(write)
     run(_listen(source, recorder, seconds))
     return recorder.count
-
-
-class AirRecorder:
-    """Writes frames as advertising reports; a name is written when it is new."""
-
-    def __init__(self, write: Callable[[bytes], object]) -> None:
-        self.count = 0
-        self._write = write
-        self._names: Recent[str] = Recent()
-
-    def put(self, frame: Frame) -> None:
-        """One more frame."""
-        name = frame.name if self._names.get(frame.address) != frame.name else None
-        if name is not None:
-            self._names.remember(frame.address, name)
-            self._write(advertisement_records(frame.at, frame.address, None, name, frame.rssi))
-        self._write(advertisement_records(frame.at, frame.address, frame.payload, None, frame.rssi))
-        self.count += 1
 
 
 async def _listen(source: Source, recorder: AirRecorder, seconds: float | None) -> None:

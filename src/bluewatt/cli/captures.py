@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import click
 
 from bluewatt.cli.outputs import output_file
-from bluewatt.cli.progress import progress
 from bluewatt.cli.steps import Secrets, steps
 from bluewatt.cli.tally import Tally, why_nothing
-from bluewatt.cli.writers import BLOCK_LINES, WRITERS, Inlet
 from bluewatt.errors import BluewattError, CaptureError
-from bluewatt.safe_write import SafeFile
+from bluewatt.exports.csv_values import to_csv
+from bluewatt.exports.decoded_input import BLOCK_LINES, Inlet
+from bluewatt.exports.jsonlines import to_json
+from bluewatt.exports.terminal.progress import progress
+from bluewatt.exports.text_table import to_table
+from bluewatt.safe_write import SafeFile, Writable
 from bluewatt.transports.capture.files import STANDARD_INPUT
 from bluewatt.transports.capture.input import Input
 
@@ -63,7 +66,7 @@ def inlets(files: Sequence[str], secrets: Secrets, tally: Tally, *, follow: bool
 
 def explain_number(path: str, secrets: Secrets, number: int) -> None:
     """Print one message byte by byte; raises `CaptureError` where there is none of that number."""
-    from bluewatt.cli.byte_by_byte import explain_line, find_line
+    from bluewatt.exports.explanation.message import explain_line, find_line
 
     with Input(path) as source:
         line = find_line(steps(source, secrets, Tally()), number)
@@ -75,7 +78,8 @@ def explain_number(path: str, secrets: Secrets, number: int) -> None:
 
 def write_report(path: str, secrets: Secrets, output: str, *, force: bool = False) -> None:
     """Write the HTML report of a capture; raises the reason, and writes none, where nothing is in it."""
-    from bluewatt.faces.report import Report
+    from bluewatt.exports.report.page import page
+    from bluewatt.exports.report.report import Report
 
     tally = Tally()
     report = Report(path, reveal=secrets.reveal)
@@ -84,8 +88,12 @@ def write_report(path: str, secrets: Secrets, output: str, *, force: bool = Fals
             for step in steps(source, secrets, tally):
                 report.add(step)
         if tally.readings or tally.lines or tally.reasons:
-            out.write(report.html().encode())
+            out.write(page(report).encode())
             out.keep()
     tally.report()
     if not tally.readings and not tally.lines:
         raise why_nothing(tally.reasons, f"{path}: {tally.detail}")
+
+
+WRITERS: dict[str, Callable[[Iterable[Inlet], Writable], None]] = {"json": to_json, "csv": to_csv, "table": to_table}
+"""Format → its writer."""

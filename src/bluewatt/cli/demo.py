@@ -10,11 +10,12 @@ from urllib.parse import urlencode
 import click
 from rich.console import Console
 
-from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, overview, quiet_libraries, run
+from bluewatt.cli.live import Screen, limit_of, listen, quiet_libraries, run
 from bluewatt.cli.option_rules import RuledCommand, excludes, needs
 from bluewatt.cli.options import FiniteRange, live_options
 from bluewatt.cli.outputs import output_file
 from bluewatt.errors import ConfigError
+from bluewatt.exports.terminal.screens import JsonScreen, TableScreen, overview
 from bluewatt.model.keys import KeyRing
 from bluewatt.services.simulator.clock import FASTEST, MOST_DEVICES
 
@@ -85,7 +86,7 @@ def _show(
     with output_file(picture, force=force) if picture else nullcontext() as out:
         source = listen(spec, keys=KeyRing(), screen=screen, seconds=limit, record=record)
         if out is not None:
-            from bluewatt.cli.picture import write_picture
+            from bluewatt.exports.terminal.picture import write_picture
 
             write_picture(out, overview(source, PICTURE_WIDTH), width=PICTURE_WIDTH, title=TITLE)
             out.keep()

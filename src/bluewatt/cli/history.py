@@ -15,7 +15,9 @@ from rich.text import Text
 from bluewatt.cli.linked import link_options, target_of, with_link
 from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.options import json_option
-from bluewatt.cli.shown import COLUMNS, console, csv_cell, csv_cells, print_table, write_csv, write_json
+from bluewatt.exports.csv_values import COLUMNS, csv_cell, csv_cells, write_csv
+from bluewatt.exports.jsonlines import write_json
+from bluewatt.exports.terminal.registers import console, print_table
 from bluewatt.model.display import device_title, plain_text
 from bluewatt.model.identity import Device
 from bluewatt.services.readout import Day, History, read_history

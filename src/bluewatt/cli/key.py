@@ -12,8 +12,8 @@ from rich.text import Text
 from bluewatt.app.connect import frames_of, open_central
 from bluewatt.cli.linked import LINK_OPTIONS, Target, link_options, notice, open_link, quiet_run, target_of
 from bluewatt.cli.option_rules import RuledCommand, excludes
-from bluewatt.cli.shown import console
 from bluewatt.errors import BluewattError, DeviceRefused, KeyProblem, LinkTimeout
+from bluewatt.exports.terminal.registers import console
 from bluewatt.model.display import counted
 from bluewatt.model.reading import Frame
 from bluewatt.services.key_fetch import PROOF, Change, Fetched, compare, fetch_key, prove_key, save

@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 
 from bluewatt.cli.outputs import check_output, output_file
-from bluewatt.cli.progress import progress
 from bluewatt.cli.tally import NOTHING, Tally, why_nothing
 from bluewatt.errors import CaptureError
-from bluewatt.faces.columns import ParquetWriter
+from bluewatt.exports.parquet.advertisements import ParquetWriter
+from bluewatt.exports.terminal.progress import progress
 from bluewatt.safe_write import SafeFile
 from bluewatt.services.keys import NamedKey
 from bluewatt.transports.capture.frames import ProblemCallback

@@ -11,7 +11,7 @@ import click
 from bluewatt.cli.outputs import output_file
 from bluewatt.cli.steps import packet_batches
 from bluewatt.errors import CaptureError
-from bluewatt.faces.value_columns import ValueWriter
+from bluewatt.exports.parquet.register_values import ValueWriter
 from bluewatt.model.dialogue.conversation import Conversation, Line
 from bluewatt.transports.capture.files import STANDARD_INPUT
 from bluewatt.transports.capture.input import Input

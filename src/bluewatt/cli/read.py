@@ -14,7 +14,9 @@ import click
 from bluewatt.cli.linked import link_options, target_of, with_link
 from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.options import json_option
-from bluewatt.cli.shown import COLUMNS, csv_cells, print_table, write_csv, write_json
+from bluewatt.exports.csv_values import COLUMNS, csv_cells, write_csv
+from bluewatt.exports.jsonlines import write_json
+from bluewatt.exports.terminal.registers import print_table
 from bluewatt.model.display import register_label, register_text
 from bluewatt.model.json_objects import json_reading
 from bluewatt.model.register_values import RegisterReading, RegisterValue

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import click
 
 from bluewatt.cli.outputs import open_output
-from bluewatt.cli.progress import progress
 from bluewatt.cli.steps import Secrets, packet_batches
 from bluewatt.errors import CaptureError
+from bluewatt.exports.terminal.progress import progress
 from bluewatt.model.dialogue.redaction import Redactor, redacted
 from bluewatt.transports.capture.files import STANDARD_INPUT
 from bluewatt.transports.capture.input import Input

@@ -10,10 +10,10 @@ from inspect import cleandoc
 import click
 import msgspec
 
+from bluewatt import docgen
 from bluewatt.cli.option_rules import RuledCommand, excludes
-from bluewatt.cli.shown import csv_cell
 from bluewatt.errors import EXIT_CODES, UnknownType
-from bluewatt.faces import docgen
+from bluewatt.exports.csv_values import csv_cell
 
 CLI_PAGE = "cli"
 PAGES = (CLI_PAGE, *docgen.PAGES)
@@ -115,7 +115,7 @@ def command(words: tuple[str, ...], *, as_json: bool, as_csv: bool, as_c: bool) 
 
 
 def _look_up(text: str) -> None:
-    from bluewatt.faces.docgen.lookup import look_up
+    from bluewatt.docgen.lookup import look_up
 
     lines = look_up(text)
     if not lines:
@@ -128,13 +128,13 @@ def _look_up(text: str) -> None:
 
 
 def _json(name: str) -> str:
-    from bluewatt.faces.docgen.data import rows
+    from bluewatt.docgen.data import rows
 
     return msgspec.json.format(msgspec.json.encode(rows(name)), indent=2).decode() + "\n"
 
 
 def _csv(name: str) -> str:
-    from bluewatt.faces.docgen.data import rows
+    from bluewatt.docgen.data import rows
 
     text = io.StringIO()
     lines = rows(name)
@@ -145,19 +145,19 @@ def _csv(name: str) -> str:
 
 
 def _c_header(name: str) -> str:
-    from bluewatt.faces.docgen.c_header import header
+    from bluewatt.docgen.c_header import header
 
     return header(name)
 
 
 def _data_pages() -> Collection[str]:
-    from bluewatt.faces.docgen.data import DATA
+    from bluewatt.docgen.data import DATA
 
     return DATA
 
 
 def _header_pages() -> Collection[str]:
-    from bluewatt.faces.docgen.c_header import HEADERS
+    from bluewatt.docgen.c_header import HEADERS
 
     return HEADERS
 

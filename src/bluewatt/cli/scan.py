@@ -6,8 +6,9 @@ from functools import partial
 
 import click
 
-from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, overview
+from bluewatt.cli.live import Screen, limit_of, listen
 from bluewatt.cli.options import keys_options, live_options
+from bluewatt.exports.terminal.screens import JsonScreen, TableScreen, overview
 from bluewatt.services.keys import gather_keys, gather_networks
 
 

@@ -8,8 +8,8 @@ from rich.table import Table
 from bluewatt.cli.consent import consent_of
 from bluewatt.cli.linked import LINK_OPTIONS, Target, link_options, notice, target_of, with_commander
 from bluewatt.cli.option_rules import RuledCommand, excludes
-from bluewatt.cli.shown import console
 from bluewatt.config import Settings, load_settings
+from bluewatt.exports.terminal.registers import console
 from bluewatt.folders import state_folder
 from bluewatt.model.display import plain_text
 from bluewatt.services.audit import Audit

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bluewatt.cli.explain import explain
 from bluewatt.cli.outputs import open_output
 from bluewatt.cli.tally import why_nothing
 from bluewatt.errors import Malformed
+from bluewatt.exports.explanation.advertisement import explain
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.pasted_text import Pasted, bare_hex, hex_digits, is_advertisement, lacks_a_digit
 from bluewatt.model.reading import ADVERTISEMENT, Frame, Undecoded

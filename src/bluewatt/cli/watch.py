@@ -9,10 +9,11 @@ import click
 from rich.console import Console, Group, RenderableType
 
 from bluewatt.app.sources import is_source
-from bluewatt.cli.live import JsonScreen, Screen, TableScreen, limit_of, listen, mode_text
+from bluewatt.cli.live import Screen, limit_of, listen
 from bluewatt.cli.options import keys_options, live_options
-from bluewatt.cli.terminal import device_panel, status_line
 from bluewatt.errors import DeviceNotFound, KeyProblem
+from bluewatt.exports.terminal.devices import device_panel, status_line
+from bluewatt.exports.terminal.screens import JsonScreen, TableScreen, mode_text
 from bluewatt.model.dialogue.sentences import value_words
 from bluewatt.model.display import label, register_label, shown, value_text
 from bluewatt.model.identity import Device

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
+from bluewatt.docgen.wireshark import FILE_NAME, dissector
 from bluewatt.errors import ConfigError
-from bluewatt.faces.docgen.wireshark import FILE_NAME, dissector
 from bluewatt.folders import home_folder
 from bluewatt.safe_write import replace_file
 

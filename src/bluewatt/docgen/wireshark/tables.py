@@ -8,8 +8,8 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from bluewatt.faces.docgen.wireshark.fields import Book, Shape, label_of
-from bluewatt.faces.docgen.wireshark.lua import Raw, literal
+from bluewatt.docgen.wireshark.fields import Book, Shape, label_of
+from bluewatt.docgen.wireshark.lua import Raw, literal
 from bluewatt.schema import Code, Flags, Groups, Name, Record, Row, Scale
 from bluewatt.tables import advertisement, compounds, gatt, smartshunt, vesmart
 from bluewatt.tables.compounds import Layout

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bluewatt.faces.docgen.markdown import GENERATED, table
+from bluewatt.docgen.markdown import GENERATED, table
 from bluewatt.tables.enums import enumeration, enumeration_names
 
 _INTRODUCTION = """

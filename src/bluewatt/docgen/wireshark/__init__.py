@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from bluewatt.faces.docgen.wireshark.tables import lua_tables
+from bluewatt.docgen.wireshark.tables import lua_tables
 from bluewatt.version import __version__
 
 FILE_NAME = "bluewatt.lua"

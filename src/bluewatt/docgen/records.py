@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bluewatt.faces.docgen.markdown import GENERATED, table
+from bluewatt.docgen.markdown import GENERATED, table
 from bluewatt.model.json_objects import type_text
 from bluewatt.schema import Proof, Record, Row
 from bluewatt.tables.metrics import metric

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 
-from bluewatt.faces.report.series import Series, UnknownRegister
+from bluewatt.exports.charts.series import Series, UnknownRegister
 
 _WIDTHS = (1, 2, 4, 8)
 _TOLERANCE = 0.02

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 
 from bluewatt import errors
-from bluewatt.faces.docgen.markdown import GENERATED, table
+from bluewatt.docgen.markdown import GENERATED, table
 
 
 def page() -> str:

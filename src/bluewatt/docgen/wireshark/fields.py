@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from bluewatt.faces.docgen.wireshark.lua import Raw
+from bluewatt.docgen.wireshark.lua import Raw
 from bluewatt.schema import Name
 from bluewatt.tables.metrics_registers import any_metric
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from bluewatt.faces.docgen.markdown import GENERATED, table
+from bluewatt.docgen.markdown import GENERATED, table
 from bluewatt.model.json_objects import type_text
 from bluewatt.schema import Proof, Record
 from bluewatt.tables.products import ProductRange, product_ranges, products

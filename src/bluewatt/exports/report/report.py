@@ -2,7 +2,7 @@
 
 report = Report("drive.btsnoop")
 for step in …: report.add(step)
-report.html()
+page(report)                            # of the module page
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bluewatt.faces.report.page import page
-from bluewatt.faces.report.series import Series, UnknownRegister
+from bluewatt.exports.charts.series import Series, UnknownRegister
 from bluewatt.model.dialogue.conversation import CONNECTED, DAMAGED, DISCONNECTED, Line
 from bluewatt.model.dialogue.sentences import sentence, values_of
 from bluewatt.model.dialogue.transcript import Entry, Step
@@ -71,10 +70,6 @@ class Report:
                 heard.moments.append(frame.at)
         for entry in entries:
             self._entry(entry)
-
-    def html(self) -> str:
-        """The whole page."""
-        return page(self)
 
     def _device(self, device: Device, at: float) -> DeviceReport:
         known = self.devices.get(device.address)

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from bluewatt.faces.report.guesses import guesses
-from bluewatt.faces.report.series import UnknownRegister
-from bluewatt.faces.report.svg import Lane, line_chart, timeline
+from bluewatt.exports.charts.series import UnknownRegister
+from bluewatt.exports.charts.svg import Lane, line_chart, timeline
+from bluewatt.exports.report.guesses import guesses
 from bluewatt.model.dialogue.sentences import value_words
 from bluewatt.model.json_objects import utc_text
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.products import product_name
 
 if TYPE_CHECKING:
-    from bluewatt.faces.report import DeviceReport, Report
+    from bluewatt.exports.report.report import DeviceReport, Report
 
 _MOST_CHANGES = 12
 _FEWEST_POINTS = 2

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import NamedTuple
 
-from bluewatt.faces.report.series import Point, Series
+from bluewatt.exports.charts.series import Point, Series
 from bluewatt.model.json_objects import utc_text
 
 WIDTH, HEIGHT = 360, 110

@@ -1,0 +1,1 @@
+"""Readings and captures in a form for people or programs: files, charts, terminal screens."""

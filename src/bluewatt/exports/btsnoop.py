@@ -1,0 +1,27 @@
+"""Advertisements as a capture file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bluewatt.model.reading import Frame
+from bluewatt.model.recent import Recent
+from bluewatt.wire.containers.btsnoop_writer import advertisement_records
+
+
+class AirRecorder:
+    """Writes frames as advertising reports; a name is written when it is new."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self.count = 0
+        self._write = write
+        self._names: Recent[str] = Recent()
+
+    def put(self, frame: Frame) -> None:
+        """One more frame."""
+        name = frame.name if self._names.get(frame.address) != frame.name else None
+        if name is not None:
+            self._names.remember(frame.address, name)
+            self._write(advertisement_records(frame.at, frame.address, None, name, frame.rssi))
+        self._write(advertisement_records(frame.at, frame.address, frame.payload, None, frame.rssi))
+        self.count += 1

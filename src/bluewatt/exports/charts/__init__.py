@@ -1,0 +1,1 @@
+"""Bounded time series, drawn as SVG."""

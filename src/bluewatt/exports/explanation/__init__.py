@@ -1,0 +1,1 @@
+"""One advertisement or message, byte by byte."""

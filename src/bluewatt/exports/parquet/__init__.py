@@ -1,0 +1,1 @@
+"""Parquet files of advertisements and of register values."""

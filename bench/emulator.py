@@ -17,7 +17,7 @@ from bench import Row, Unmeasurable, bench
 try:
     from bleak import BleakClient, BleakScanner
 
-    from bluewatt.app.emulate import Emulator, Plan
+    from bluewatt.app.emulation import Emulator, Plan
     from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
     from bluewatt.transports.virtual.radio import VirtualRadio
     from tests.central import visit

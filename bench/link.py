@@ -24,7 +24,7 @@ TEN = (
 @asynccontextmanager
 async def around(family: str, interval: float | None = None) -> AsyncIterator[tuple[object, str]]:
     """A fresh emulated device, advertising as often as told, and an adapter without bonds; the device's address."""
-    from bluewatt.app.emulate import Emulator, Plan
+    from bluewatt.app.emulation import Emulator, Plan
     from bluewatt.transports.ble.central import Central
     from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
     from bluewatt.transports.virtual.radio import VirtualRadio
@@ -38,7 +38,7 @@ async def around(family: str, interval: float | None = None) -> AsyncIterator[tu
 
 async def visit(interval: float | None = None) -> float:
     """Seconds from nothing to ten values."""
-    from bluewatt.app.connect import connect
+    from bluewatt.app.links import connect
     from bluewatt.services.readout import read_named
 
     async with around("smartshunt", interval) as (central, address):
@@ -53,7 +53,7 @@ async def visit(interval: float | None = None) -> float:
 
 async def everything() -> tuple[float, int]:
     """Seconds to read every register and every day of a charger on an open link, and how many registers that are."""
-    from bluewatt.app.connect import connect
+    from bluewatt.app.links import connect
     from bluewatt.services.readout import read_group, read_history
 
     async with around("mppt") as (central, address), connect(address, pin=PIN, central=central) as link:  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bluewatt.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from bluewatt.app.connect import connect as connect
+    from bluewatt.app.links import connect as connect
     from bluewatt.app.sources import open_source as open_source
     from bluewatt.errors import BluewattError as BluewattError
     from bluewatt.model.keys import KeyRing as KeyRing
@@ -46,7 +46,7 @@ _ROOMS = {
     "Message": "wire.victronconnect.grammar",
     "build_message": "wire.victronconnect.grammar",
     "parse_messages": "wire.victronconnect.grammar",
-    "connect": "app.connect",
+    "connect": "app.links",
     "open_source": "app.sources",
     "decode_record": "wire.instant_readout.records",
     "encode_record": "wire.instant_readout.records",

@@ -31,6 +31,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 
+DEBUG = "BLUEWATT_DEBUG"
+"""The environment variable that, set to 1, brings tracebacks and the libraries' logs."""
+
 
 class ExitCode(enum.IntEnum):
     """What the exit code of a command says; each error names its own."""

@@ -19,7 +19,7 @@ OWNED = {
         "asyncio.create_task",
     ): "the writer of a link, whose every error is the link's end",
     ("transports/ble/smartshunt.py", "asyncio.create_task"): "the keep-alive of a link, likewise",
-    ("cli/signals.py", "asyncio.create_task"): "the command, awaited",
+    ("app/lifetime.py", "asyncio.create_task"): "the command, awaited",
     ("cli/emulate.py", "group.create_task"): "a TaskGroup around the body",
 }
 """Who starts tasks, and who hears of their errors."""

@@ -10,12 +10,12 @@ import pytest
 
 WRITERS = {
     "Writer": {"model/ports.py", "services/commander.py"},
-    "BleWriter": {"transports/ble/writer.py", "transports/ble/link.py", "app/connect.py"},
-    "Commander": {"services/commander.py", "app/connect.py", "cli/linked.py", "cli/set.py"},
+    "BleWriter": {"transports/ble/writer.py", "transports/ble/link.py", "app/links.py"},
+    "Commander": {"services/commander.py", "app/links.py", "app/links.py", "cli/set.py"},
 }
 """Who may name what can write: who defines it, who hands it on, who is handed it."""
 
-MODULES = {"bluewatt.transports.ble.writer": {"transports/ble/link.py", "app/connect.py"}}
+MODULES = {"bluewatt.transports.ble.writer": {"transports/ble/link.py", "app/links.py"}}
 """Who may import what can write, as a statement or by name."""
 
 SENDS = {

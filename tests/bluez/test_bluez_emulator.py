@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bluewatt.app.emulate import Emulator, Plan
+from bluewatt.app.emulation import Emulator, Plan
 
 pytestmark = pytest.mark.bluez
 

@@ -233,8 +233,8 @@ def test_what_is_no_capture_says_so(content: bytes, tmp_path: Path) -> None:
 
 READ_STANDARD_INPUT = """
 import asyncio, sys
-from bluewatt.transports.capture import CaptureSource
-from bluewatt.transports.capture_frames import read_frames
+from bluewatt.transports.capture.source import CaptureSource
+from bluewatt.transports.capture.frames import read_frames
 async def main():
     async with CaptureSource("-") as source:
         return [frame async for frame in source]

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from bluewatt.app.emulate import Emulator, Plan
+from bluewatt.app.emulation import Emulator, Plan
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.transports.virtual.radio import VirtualRadio

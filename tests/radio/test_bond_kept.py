@@ -10,7 +10,7 @@ from bleak import BleakClient
 from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
 from bleak_retry_connector import BleakConnectionError, BleakNotFoundError
 
-from bluewatt.app.emulate import Emulator, Plan, Running
+from bluewatt.app.emulation import Emulator, Plan, Running
 from bluewatt.errors import LinkError, LinkLost, LinkTimeout, PairingFailed
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.transports.ble.central import Central, Wanted

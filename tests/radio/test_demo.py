@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import bluewatt
-from bluewatt.app.virtual import advertise
+from bluewatt.app.virtual_site import advertise
 from bluewatt.model.json_objects import json_value
 from bluewatt.schema import Record
 from bluewatt.services.simulator import DEFAULT_START, SimulatedDevice, Site

@@ -14,7 +14,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.exc import BleakGATTProtocolError
 from bumble.device import Device
 
-from bluewatt.app.emulate import Emulator, Plan, feed_values
+from bluewatt.app.emulation import Emulator, Plan, feed_values
 from bluewatt.errors import AdapterUnavailable, BrokerError, ConfigError
 from bluewatt.services.emulator.networking import SHARED
 from bluewatt.tables.gatt import (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bluewatt.app.emulate import Emulator, Plan
+from bluewatt.app.emulation import Emulator, Plan
 from bluewatt.services.emulator import FAMILIES
 from tests import central
 from tests.central import GET, GET_ALTERNATE, SET_ALTERNATE, Answer, Central, Refusal, Value, get, put, records

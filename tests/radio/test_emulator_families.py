@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bleak import BleakScanner
 
-from bluewatt.app.emulate import Plan
+from bluewatt.app.emulation import Plan
 from bluewatt.services.emulator import FAMILIES, EmulatedDevice
 from bluewatt.tables.gatt import COMPANY_ID, DATA_SERVICE, SECOND_DATA_SERVICE
 from bluewatt.tables.registers import by_key, lookup

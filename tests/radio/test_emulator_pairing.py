@@ -10,7 +10,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.exc import BleakError, BleakGATTProtocolError
 from bumble.core import BaseBumbleError
 
-from bluewatt.app.emulate import Plan
+from bluewatt.app.emulation import Plan
 from bluewatt.tables.gatt import (
     DEVICE_INFORMATION,
     FIRMWARE_CONTROL,
@@ -169,7 +169,7 @@ class ByHand:
 @pytest.fixture
 def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Emulators whose time stands still until a test moves it."""
-    monkeypatch.setattr("bluewatt.app.emulate.SiteClock", ByHand)
+    monkeypatch.setattr("bluewatt.app.emulation.SiteClock", ByHand)
 
 
 KEEP_ALIVE = 0x93

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bluewatt.app.emulate import Emulator, Plan
+from bluewatt.app.emulation import Emulator, Plan
+from bluewatt.app.links import Target
 from bluewatt.cli import key as key_command
-from bluewatt.cli.linked import Target
 from bluewatt.services.keys import load_keys, load_networks
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.tables.gatt import ResultCode

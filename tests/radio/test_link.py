@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bluewatt.app.connect import connect, open_commander
-from bluewatt.app.emulate import Emulator, Plan
+from bluewatt.app.emulation import Emulator, Plan
+from bluewatt.app.links import connect, open_commander
 from bluewatt.errors import DeviceNotFound, DeviceRefused, Forbidden, LinkLost, PairingFailed, Unencodable
 from bluewatt.services.audit import Audit
 from bluewatt.services.emulator import FAMILIES

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bluewatt.app.emulate import Emulator, Plan, Running
+from bluewatt.app.emulation import Emulator, Plan, Running
 from bluewatt.errors import LinkLost, LinkTimeout, PairingFailed
 from bluewatt.model.pins import parse_pin
 from bluewatt.monotonic import monotonic

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 from bleak import BleakScanner
 
-from bluewatt.app.connect import connect, frames_of
-from bluewatt.app.emulate import Emulator, Plan
+from bluewatt.app.emulation import Emulator, Plan
+from bluewatt.app.links import connect
+from bluewatt.app.radios import frames_of
 from bluewatt.errors import AdapterUnavailable, DeviceNotFound
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.transports.ble.adapter import START, STOP, owner_of, within

@@ -13,10 +13,10 @@ from bumble.device import Device
 from bumble.hci import HCI_Reset_Command
 from bumble.transport.common import ParserSource, Transport, TransportLostError
 
-from bluewatt.app.connect import connect
-from bluewatt.app.emulate import Emulator, Plan
+from bluewatt.app.emulation import Emulator, Plan
+from bluewatt.app.links import connect
 from bluewatt.app.sources import make_source, open_source
-from bluewatt.app.virtual import VirtualSource
+from bluewatt.app.virtual_site import VirtualSource
 from bluewatt.cli import main
 from bluewatt.errors import AdapterUnavailable, LinkLost, Unencodable
 from bluewatt.services.emulator import EmulatedDevice

@@ -15,7 +15,7 @@ import bluewatt.cli
 import bluewatt.cli.reference
 from bluewatt import __version__
 from bluewatt.cli import COMMANDS, main
-from bluewatt.cli.live import limit_of
+from bluewatt.cli.options import limit_of
 from bluewatt.errors import EXIT_CODES, BluewattError, DeviceNotFound, ExitCode, LinkLost
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.tables.records.solarsense import Solarsense
@@ -212,7 +212,7 @@ def test_an_adapter_belongs_to_ble_alone(capfd: Captured) -> None:
 def test_a_watch_that_ended_by_itself_says_so(
     given: list[str], told: int, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    monkeypatch.setattr("bluewatt.cli.live.WITHOUT_TERMINAL", 0.8)
+    monkeypatch.setattr("bluewatt.cli.options.WITHOUT_TERMINAL", 0.8)
     assert main(["watch", "virtual:?devices=2", "--json", *given]) == 0
     assert capfdbinary.readouterr().err.count(b"bluewatt: ended after 0.8 s: give --seconds for longer\n") == told
 

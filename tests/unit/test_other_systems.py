@@ -48,8 +48,8 @@ sys.exit(main(sys.argv[3:]))
 """
 
 ASK_SYSTEM = """
-from bluewatt.transports.ble_central import Central
-from bluewatt.transports.ble_pairing import pairing_of
+from bluewatt.transports.ble.central import Central
+from bluewatt.transports.ble.pairing import pairing_of
 print(type(pairing_of(Central())).__name__)
 """
 

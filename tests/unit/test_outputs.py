@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from bluewatt.cli import main, outputs
-from bluewatt.cli.capture import LinkRecorder
+from bluewatt.app.capturing import LinkRecorder
+from bluewatt.app.decoding import output as outputs
+from bluewatt.cli import main
 from bluewatt.errors import CaptureError
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.services.simulator import Site, frames
@@ -184,7 +185,7 @@ def test_on_a_terminal_a_person_is_asked(
     asked: list[str] = []
     for name in ("stdin", "stderr"):
         monkeypatch.setattr(sys, name, type("Terminal", (io.StringIO,), {"isatty": lambda self: True})())
-    monkeypatch.setattr(outputs.click, "confirm", lambda text, **_: asked.append(text) or answer)
+    monkeypatch.setattr(outputs, "confirm", lambda text: asked.append(text) or answer)
     assert main(["decode", str(capture), "--redact", str(output)]) == code
     assert asked == [f"{output} exists. Replace it?"]
     assert (output.read_bytes() == OLD) is not answer

@@ -19,8 +19,8 @@ from bumble.keys import PairingKeys
 
 import bluewatt
 import bluewatt.cli
-from bluewatt.app.emulate import Plan
-from bluewatt.cli.linked import Target
+from bluewatt.app.emulation import Plan
+from bluewatt.app.links import Target
 from bluewatt.cli.steps import Secrets
 from bluewatt.errors import PairingFailed
 from bluewatt.model.dialogue.conversation import Line

@@ -12,8 +12,8 @@ import pytest
 
 COMMAND = """
 import asyncio, sys
-from bluewatt.cli.live import run
-from bluewatt.transports.lines import lines
+from bluewatt.app.lifetime import run
+from bluewatt.transports.input_lines import lines
 
 async def main():
     try:

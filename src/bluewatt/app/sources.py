@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 SOURCES: dict[str, str] = {
     "ble": "bluewatt.app.sources:ble_source",
     "capture": "bluewatt.transports.capture.source:CaptureSource.from_text",
-    "virtual": "bluewatt.app.virtual:VirtualSource.from_text",
-    **dict.fromkeys(KINDS, "bluewatt.app.hosted:HostedSource"),
+    "virtual": "bluewatt.app.virtual_site:VirtualSource.from_text",
+    **dict.fromkeys(KINDS, "bluewatt.app.radios:HostedSource"),
 }
 """Name of a source → "module:function"; what hosts an adapter itself is given the whole source string."""
 

@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from bluewatt import __version__
-from bluewatt.errors import BluewattError, CaptureError, ConfigError, ExitCode
+from bluewatt.errors import DEBUG, BluewattError, CaptureError, ConfigError, ExitCode
 
 COMMANDS = {
     "demo": "A live table of a simulated site. Needs no Bluetooth.",
@@ -38,9 +38,6 @@ COMMANDS = {
     "reference": "Print a page of the reference.",
 }
 """Command → what `bluewatt --help` says of it; each is the function `command` of the module of its name."""
-
-DEBUG = "BLUEWATT_DEBUG"
-"""Set to 1, this environment variable brings tracebacks."""
 
 EXTRAS = {"bleak": "ble", "bleak_retry_connector": "ble", "dbus_fast": "ble", "bumble": "emulator"} | {
     "aiomqtt": "mqtt", "numpy": "batch", "pyarrow": "batch",

@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-import click
-
-from bluewatt.cli.outputs import output_file
+from bluewatt.app.decoding.output import output_file
 from bluewatt.cli.steps import Secrets, steps
 from bluewatt.cli.tally import Tally, why_nothing
 from bluewatt.errors import BluewattError, CaptureError
@@ -73,7 +71,7 @@ def explain_number(path: str, secrets: Secrets, number: int) -> None:
     if line is None:
         raise CaptureError(f"{path}: there is no message {number}: the table shows their numbers", path=path)
     for text in explain_line(line, reveal=secrets.reveal):
-        click.echo(text)
+        print(text)
 
 
 def write_report(path: str, secrets: Secrets, output: str, *, force: bool = False) -> None:

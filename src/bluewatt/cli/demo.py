@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 import click
 from rich.console import Console
 
-from bluewatt.cli.live import Screen, limit_of, listen, quiet_libraries, run
+from bluewatt.app.decoding.output import output_file
+from bluewatt.app.lifetime import quiet_libraries, run
+from bluewatt.app.listening import Screen, listen
 from bluewatt.cli.option_rules import RuledCommand, excludes, needs
-from bluewatt.cli.options import FiniteRange, live_options
-from bluewatt.cli.outputs import output_file
+from bluewatt.cli.options import FiniteRange, limit_of, live_options
 from bluewatt.errors import ConfigError
 from bluewatt.exports.terminal.screens import JsonScreen, TableScreen, overview
 from bluewatt.model.keys import KeyRing
@@ -93,7 +94,7 @@ def _show(
 
 
 def _serve(options: dict[str, float], transport: str, seconds: float | None) -> None:
-    from bluewatt.app.virtual import serve
+    from bluewatt.app.virtual_site import serve
     from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
     from bluewatt.services.simulator.clock import SiteClock
 

@@ -20,7 +20,7 @@ from bluewatt.services.simulator.clock import FASTEST
 from bluewatt.wire.vesmart.broadcast import Network
 
 if TYPE_CHECKING:
-    from bluewatt.app.emulate import Emulator, Running
+    from bluewatt.app.emulation import Emulator, Running
 
 DEVICES = ("smartshunt", "bmv712", "mppt", "phoenix", "orion", "ip22")
 SIMULATOR = "simulator"
@@ -98,11 +98,11 @@ def command(
     They advertise, pair by their PIN, and answer reads and writes as the real ones do; what is switched or set acts on
     the simulated device. On, off, name, PIN and key survive a restart. Ctrl-C ends it.
     """
-    from bluewatt.cli.live import quiet_libraries, run
+    from bluewatt.app.lifetime import quiet_libraries, run
 
     quiet_libraries()
     try:
-        from bluewatt.app.emulate import Emulator, Plan
+        from bluewatt.app.emulation import Emulator, Plan
     except ModuleNotFoundError as missing:
         hint = "run: pip install 'bluewatt[emulator]'"
         raise ConfigError(f"the emulator needs the library {missing.name}", hint=hint) from missing
@@ -138,7 +138,7 @@ def _network(choice: str | None) -> Network | None:
 
 
 async def _emulate(emulator: Emulator, feed: str, seconds: float | None) -> None:
-    from bluewatt.app.emulate import feed_values, watch_clients
+    from bluewatt.app.emulation import feed_values, watch_clients
 
     async with emulator:
         for running in emulator.running:

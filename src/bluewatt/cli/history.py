@@ -12,7 +12,8 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from bluewatt.cli.linked import link_options, target_of, with_link
+from bluewatt.app.links import with_link
+from bluewatt.cli.linked import link_options, target_of
 from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.options import json_option
 from bluewatt.exports.csv_values import COLUMNS, csv_cell, csv_cells, write_csv

@@ -9,10 +9,13 @@ from typing import TypeVar
 import click
 from rich.text import Text
 
-from bluewatt.app.connect import frames_of, open_central
-from bluewatt.cli.linked import LINK_OPTIONS, Target, link_options, notice, open_link, quiet_run, target_of
+from bluewatt.app.lifetime import quiet_run
+from bluewatt.app.links import Target, open_link
+from bluewatt.app.radios import frames_of, open_central
+from bluewatt.cli.linked import LINK_OPTIONS, link_options, target_of
 from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.errors import BluewattError, DeviceRefused, KeyProblem, LinkTimeout
+from bluewatt.exports.terminal.notices import notice
 from bluewatt.exports.terminal.registers import console
 from bluewatt.model.display import counted
 from bluewatt.model.reading import Frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -84,3 +85,13 @@ def force_option(command: Command) -> Command:
 def json_option(explained: str) -> Decorator[Any]:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help=explained)
+
+
+WITHOUT_TERMINAL = 10.0
+"""Seconds a command runs where nobody can press Ctrl-C and none were named."""
+
+
+def limit_of(seconds: float | None, spec: str = "") -> float | None:
+    """How long to listen: as asked, for ever on a terminal or to a capture (it ends itself), else WITHOUT_TERMINAL."""
+    endless = sys.stdout.isatty() or spec.startswith("capture:")
+    return seconds if seconds is not None or endless else WITHOUT_TERMINAL

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from bluewatt.cli.outputs import check_output, output_file
+from bluewatt.app.decoding.output import check_output, output_file
 from bluewatt.cli.tally import NOTHING, Tally, why_nothing
 from bluewatt.errors import CaptureError
 from bluewatt.exports.parquet.advertisements import ParquetWriter

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import click
-
-from bluewatt.cli.outputs import output_file
+from bluewatt.app.decoding.output import output_file
 from bluewatt.cli.steps import packet_batches
 from bluewatt.errors import CaptureError
 from bluewatt.exports.parquet.register_values import ValueWriter
+from bluewatt.exports.terminal.notices import notice
 from bluewatt.model.dialogue.conversation import Conversation, Line
 from bluewatt.transports.capture.files import STANDARD_INPUT
 from bluewatt.transports.capture.input import Input
@@ -38,7 +37,7 @@ def write_values(output: Path, files: Sequence[str], *, reveal: bool) -> int:
             raise CaptureError(f"cannot write {output}: {error.strerror or error}", path=str(output)) from error
         if count:
             file.keep()
-            click.echo(f"bluewatt: {count} values told in conversations are in {output}", err=True)
+            notice(f"{count} values told in conversations are in {output}")
     return count
 
 

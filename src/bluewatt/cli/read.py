@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bluewatt.cli.linked import link_options, target_of, with_link
+from bluewatt.app.links import with_link
+from bluewatt.cli.linked import link_options, target_of
 from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.options import json_option
 from bluewatt.exports.csv_values import COLUMNS, csv_cells, write_csv

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import click
-
-from bluewatt.cli.outputs import open_output
+from bluewatt.app.decoding.output import open_output
 from bluewatt.cli.steps import Secrets, packet_batches
 from bluewatt.errors import CaptureError
+from bluewatt.exports.terminal.notices import notice
 from bluewatt.exports.terminal.progress import progress
 from bluewatt.model.dialogue.redaction import Redactor, redacted
 from bluewatt.transports.capture.files import STANDARD_INPUT
@@ -27,11 +26,11 @@ def redact_file(path: str, secrets: Secrets, output: str, *, force: bool = False
     with open_output(output, path, force=force) as out, Input(path) as first, Input(path) as second, progress(second):
         for piece in redacted(_hosts(first), _hosts(second), redactor):
             out.write(piece)
-    click.echo(f"bluewatt: {output} names none of your devices, keys or serial numbers any more", err=True)
+    notice(f"{output} names none of your devices, keys or serial numbers any more")
     for address, key in redactor.told_keys.items():
-        click.echo(f"bluewatt: its advertisements open with --key {address}={key.hex()} (no real key)", err=True)
+        notice(f"its advertisements open with --key {address}={key.hex()} (no real key)")
     for why, count in redactor.dropped.most_common():
-        click.echo(f"bluewatt: left out: {count} x {why}", err=True)
+        notice(f"left out: {count} x {why}")
 
 
 def _hosts(source: Input) -> Iterator[list[Packet]]:

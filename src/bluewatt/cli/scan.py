@@ -6,8 +6,8 @@ from functools import partial
 
 import click
 
-from bluewatt.cli.live import Screen, limit_of, listen
-from bluewatt.cli.options import keys_options, live_options
+from bluewatt.app.listening import Screen, listen
+from bluewatt.cli.options import keys_options, limit_of, live_options
 from bluewatt.exports.terminal.screens import JsonScreen, TableScreen, overview
 from bluewatt.services.keys import gather_keys, gather_networks
 

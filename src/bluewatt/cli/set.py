@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 from rich.table import Table
 
-from bluewatt.cli.consent import consent_of
-from bluewatt.cli.linked import LINK_OPTIONS, Target, link_options, notice, target_of, with_commander
+from bluewatt.app.links import Target, with_commander
+from bluewatt.cli.linked import LINK_OPTIONS, link_options, target_of
 from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.config import Settings, load_settings
+from bluewatt.exports.terminal.consent import consent_of
+from bluewatt.exports.terminal.notices import notice
 from bluewatt.exports.terminal.registers import console
 from bluewatt.folders import state_folder
 from bluewatt.model.display import plain_text

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-import click
-
 from bluewatt.errors import CaptureError, KeyMismatch, KeyMissing, KeyProblem, Malformed, WireError
+from bluewatt.exports.terminal.notices import notice
 from bluewatt.model.display import counted
 
 NOTHING = "no advertisement of a Victron device in it, and no connection to one"
@@ -38,7 +37,7 @@ class Tally:
         """Say a damage the reading survived; the first few in full."""
         self.damaged += 1
         if self.damaged <= _TOLD:
-            click.echo(f"bluewatt: {error}", err=True)
+            notice(str(error))
 
     def report(self) -> None:
         """Say on standard error what gave no values."""
@@ -47,9 +46,9 @@ class Tally:
             parts.append(f"{self.damaged} x damaged")
         found = counted(self.readings, "reading") + (f", {counted(self.lines, 'message')}" if self.lines else "")
         if parts:
-            click.echo(f"bluewatt: {found}; without values: {', '.join(parts)}", err=True)
+            notice(f"{found}; without values: {', '.join(parts)}")
         for note in self.notes:
-            click.echo(f"bluewatt: {note}", err=True)
+            notice(note)
 
 
 def why_nothing(reasons: Counter[str], detail: str) -> KeyProblem | WireError | CaptureError:

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
-from bluewatt.cli.outputs import open_output
+from bluewatt.app.decoding.output import open_output
 from bluewatt.cli.tally import why_nothing
 from bluewatt.errors import Malformed
 from bluewatt.exports.explanation.advertisement import explain
+from bluewatt.exports.terminal.notices import notice
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.pasted_text import Pasted, bare_hex, hex_digits, is_advertisement, lacks_a_digit
 from bluewatt.model.reading import ADVERTISEMENT, Frame, Undecoded
@@ -79,7 +78,7 @@ def decode_texts(
         told = [told_advertisement(opener.open(opener.frame(Pasted(data, None)))) for data in plain if data is not None]
     _write(_json(told) if as_json else _explained(told), output, force=force)
     for note in notes:
-        click.echo(f"bluewatt: {note}", err=True)
+        notice(note)
     if all(one.reason for one in told):
         raise why_nothing(Counter(one.reason for one in told), told[0].detail)
 
@@ -124,4 +123,4 @@ def _write(lines: Sequence[str], output: str | None, *, force: bool) -> None:
             out.write("".join(f"{line}\n" for line in lines).encode())
     else:
         for line in lines:
-            click.echo(line)
+            print(line)

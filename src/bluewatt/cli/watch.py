@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import click
 from rich.console import Console, Group, RenderableType
 
+from bluewatt.app.listening import Screen, listen
 from bluewatt.app.sources import is_source
-from bluewatt.cli.live import Screen, limit_of, listen
-from bluewatt.cli.options import keys_options, live_options
+from bluewatt.cli.options import keys_options, limit_of, live_options
 from bluewatt.errors import DeviceNotFound, KeyProblem
 from bluewatt.exports.terminal.devices import device_panel, status_line
 from bluewatt.exports.terminal.screens import JsonScreen, TableScreen, mode_text

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from bluewatt.model.reading import Frame
 from bluewatt.model.recent import Recent
-from bluewatt.wire.containers.btsnoop_writer import advertisement_records
+from bluewatt.safe_write import Writable
+from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records
 
 
 class AirRecorder:
@@ -25,3 +26,16 @@ class AirRecorder:
             self._write(advertisement_records(frame.at, frame.address, None, name, frame.rssi))
         self._write(advertisement_records(frame.at, frame.address, frame.payload, None, frame.rssi))
         self.count += 1
+
+
+class Snoop:
+    """Writes records to a btsnoop file, whose header goes before the first one; each stands on the disk at once."""
+
+    def __init__(self, file: Writable) -> None:
+        self._file = file
+        self._head = FILE_START
+
+    def write(self, record: bytes) -> None:
+        """One or more records."""
+        self._file.write(self._head + record)
+        self._head = b""

@@ -1,7 +1,4 @@
-"""The wiring of links: which radio, which device, whose PIN.
-
-    async with connect("AA:BB:CC:DD:EE:FF", pin="014916") as link:
-        voltage = await link.get("battery_voltage")
+"""From a radio string to an open adapter, and to its advertisements as a source.
 
 A radio is "ble:" or "ble:hci1" (this computer's Bluetooth), "virtual:" (emulated devices in this process, PIN 000000),
 or a transport string of an adapter whose host we are: "usb:0", "hci-socket:0", "tcp-client:127.0.0.1:7001".
@@ -10,8 +7,8 @@ or a transport string of an adapter whose host we are: "usb:0", "hci-socket:0", 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,16 +17,11 @@ import msgspec
 
 from bluewatt.errors import ConfigError
 from bluewatt.folders import state_folder
-from bluewatt.model.pins import parse_pin
-from bluewatt.transports.ble.channel import FIND, NEAREST
+from bluewatt.transports.ble.nested_scan import ScanningSource
 from bluewatt.transports.radio_names import KINDS
 
 if TYPE_CHECKING:  # the libraries for Bluetooth are wanted when a radio is opened, not before
-    from bluewatt.services.audit import Audit
-    from bluewatt.services.commander import Commander
     from bluewatt.transports.ble.central import Central
-    from bluewatt.transports.ble.link import BleLink
-    from bluewatt.transports.ble.pairing import Notice
     from bluewatt.transports.ble.scan import BleSource
 
 SYSTEM, VIRTUAL = "ble", "virtual"
@@ -44,7 +36,7 @@ async def open_central(radio: str = "ble:", *, bonds: Path | None = None) -> Asy
     `bonds` is the file for bonds where the system keeps none: transports whose host we are.
     """
     kind, _, text = radio.partition(":")
-    (central,) = _rooms(_CENTRAL)
+    (central,) = import_modules(CENTRAL)
     async with AsyncExitStack() as stack:
         if kind == SYSTEM:
             yield central.Central(text or None)
@@ -55,7 +47,7 @@ async def open_central(radio: str = "ble:", *, bonds: Path | None = None) -> Asy
 
 
 async def _emulated(stack: AsyncExitStack) -> Central:
-    emulate, virtual, bleak, central = _rooms("bluewatt.app.emulate", _RADIO, _BLEAK, _CENTRAL)
+    emulate, virtual, bleak, central = import_modules("bluewatt.app.emulation", _RADIO, _BLEAK, CENTRAL)
     radio = await stack.enter_async_context(virtual.VirtualRadio())
     plans = [emulate.Plan(family=family, pin=VIRTUAL_PIN) for family in emulate.FAMILIES]
     await stack.enter_async_context(emulate.Emulator(plans, radio=radio, seed=1))
@@ -65,7 +57,7 @@ async def _emulated(stack: AsyncExitStack) -> Central:
 
 
 async def _hosted(stack: AsyncExitStack, transport: str, bonds: Path) -> Central:
-    bleak, host, central = _rooms(_BLEAK, "bluewatt.transports.virtual.hosted_adapter", _CENTRAL)
+    bleak, host, central = import_modules(_BLEAK, "bluewatt.transports.virtual.hosted_adapter", CENTRAL)
     if transport.partition(":")[0] not in KINDS:
         hint = f"write ble:, ble:hci1, virtual:, or {', '.join(KINDS)} with what follows the colon"
         raise ConfigError(f"no radio is called {transport!r}", hint=hint)
@@ -78,12 +70,12 @@ async def _hosted(stack: AsyncExitStack, transport: str, bonds: Path) -> Central
     return made
 
 
-_CENTRAL, _LINK = "bluewatt.transports.ble.central", "bluewatt.transports.ble.link"
-_WRITER = "bluewatt.transports.ble.writer"
+CENTRAL = "bluewatt.transports.ble.central"
+"""The module of the central, which needs the libraries for Bluetooth."""
 _RADIO, _BLEAK = "bluewatt.transports.virtual.radio", "bluewatt.transports.virtual.bleak_backend"
 
 
-def _rooms(*names: str) -> list[Any]:
+def import_modules(*names: str) -> list[Any]:
     """Modules that need the libraries for Bluetooth; ConfigError where those are not installed."""
     try:
         return [import_module(name) for name in names]
@@ -108,68 +100,21 @@ def _private(bonds: Path) -> None:
         raise ConfigError(f"the file of bonds {bonds} is damaged", path=str(bonds), hint=hint) from error
 
 
-@asynccontextmanager
-async def connect(
-    device: str | None = None,
-    *,
-    pin: str | None = None,
-    radio: str = "ble:",
-    central: Central | None = None,
-    find: float = FIND,
-    nearest: float = NEAREST,
-    notice: Notice | None = None,
-) -> AsyncIterator[BleLink]:
-    """Open a link to a device, by address or part of its name; None is the nearest. Errors as `BleLink` has them.
-
-    The link reads and cannot write. `pin` is a text of six digits, wanted once per device: the bond serves afterwards.
-    `central` shares an open adapter.
-    """
-    link, dialled = _rooms(_LINK, _CENTRAL)
-    wanted, options = dialled.Wanted.of(device), {"pin": _typed(pin), "find": find, "nearest": nearest}
-    async with _central(radio, central) as opened, link.BleLink(opened, wanted, notice=notice, **options) as made:
-        yield made
-
-
-@asynccontextmanager
-async def open_commander(
-    device: str | None = None,
-    *,
-    writable: Callable[[str], Collection[str]],
-    audit: Audit,
-    pin: str | None = None,
-    radio: str = "ble:",
-    central: Central | None = None,
-    find: float = FIND,
-    nearest: float = NEAREST,
-    notice: Notice | None = None,
-) -> AsyncIterator[Commander]:
-    """Open a link and the one path that writes over it; the other parameters and the errors are those of `connect`.
-
-    `writable` returns the controls that may be written on the device of an address (`Settings.writable`); `audit` is
-    where every write is noted.
-    """
-    link, dialled, writing, services = _rooms(_LINK, _CENTRAL, _WRITER, "bluewatt.services.commander")
-    wanted, options = dialled.Wanted.of(device), {"pin": _typed(pin), "find": find, "nearest": nearest}
-    writer = writing.BleWriter()  # handed to the commander, and to nobody else
-    async with (
-        _central(radio, central) as opened,
-        link.BleLink(opened, wanted, notice=notice, writer=writer, **options) as made,
-    ):
-        yield services.Commander(made, writer, allowed=writable(made.device.address), audit=audit)
-
-
-def _typed(pin: str | None) -> str | None:
-    return parse_pin(pin) if pin is not None else None
-
-
-def _central(radio: str, central: Central | None) -> AbstractAsyncContextManager[Central]:
-    """The adapter that is open already, which stays open, else the one of a radio string."""
-    return open_central(radio) if central is None else nullcontext(central)
-
-
 def frames_of(central: Central) -> BleSource:
     """The advertisements that a central's adapter hears."""
     backend = central.virtual.scanner if central.virtual else None
-    (scan,) = _rooms("bluewatt.transports.ble.scan")
+    (scan,) = import_modules("bluewatt.transports.ble.scan")
     source: BleSource = scan.BleSource(central.adapter, backend=backend, origin=central.origin)
     return source
+
+
+class HostedSource(ScanningSource):
+    """The advertisements heard through the radio of a transport string; entering raises what `open_central` raises."""
+
+    def __init__(self, radio: str) -> None:
+        super().__init__()
+        self.radio = radio
+
+    async def _scanner(self, stack: AsyncExitStack) -> BleSource:
+        central = await stack.enter_async_context(open_central(self.radio))
+        return await stack.enter_async_context(frames_of(central))

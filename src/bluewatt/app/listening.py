@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import aclosing, contextmanager, suppress
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Protocol, TypeVar
 
-import click
-
+from bluewatt.app.decoding.output import refuse_inputs
+from bluewatt.app.lifetime import quiet_libraries, run
 from bluewatt.app.sources import files_of, open_source
-from bluewatt.cli import DEBUG
-from bluewatt.cli.outputs import refuse_inputs
-from bluewatt.cli.signals import until_asked
+from bluewatt.exports.terminal.notices import notice
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.vesmart import Told
 from bluewatt.services.source_reader import OpenSource, completed_keys, nothing_heard
@@ -25,8 +20,6 @@ from bluewatt.wire.vesmart.broadcast import Network
 
 _T = TypeVar("_T")
 
-WITHOUT_TERMINAL = 10.0
-"""Seconds a command runs where nobody can press Ctrl-C and none were named."""
 REFRESH = 0.5
 """Seconds between two pictures of a live table."""
 
@@ -76,7 +69,7 @@ def listen(
             refuse_inputs(record, files_of(source.source))
         run(_listen(source, screen, seconds, unasked=unasked))
     for note in completed_keys(source.receiver):
-        click.echo(f"bluewatt: {note}", err=True)
+        notice(note)
     if not source.frames:
         raise nothing_heard(source)
     return source
@@ -97,7 +90,7 @@ async def _listen(
             if not limit.expired():
                 raise
             if unasked:
-                click.echo(f"bluewatt: ended after {seconds:g} s: give --seconds for longer", err=True)
+                notice(f"ended after {seconds:g} s: give --seconds for longer")
         finally:
             screen.close(source)
 
@@ -106,25 +99,3 @@ async def _tick(screen: Screen, source: OpenSource) -> None:
     while True:
         screen.tick(source)
         await asyncio.sleep(REFRESH)
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine until it ends, or until Ctrl-C or SIGTERM ask it to: both are a good end."""
-    asyncio.run(_well_ended(main))
-
-
-async def _well_ended(main: Coroutine[Any, Any, None]) -> None:
-    with suppress(asyncio.CancelledError):
-        await until_asked(main)
-
-
-def quiet_libraries() -> None:
-    """Keep what libraries log off the screen, unless the user asked for it; their lines go to standard error."""
-    level = logging.INFO if os.environ.get(DEBUG) else logging.CRITICAL
-    logging.basicConfig(level=level, stream=sys.stderr)
-
-
-def limit_of(seconds: float | None, spec: str = "") -> float | None:
-    """How long to listen: as asked, for ever on a terminal or to a capture (it ends itself), else WITHOUT_TERMINAL."""
-    endless = sys.stdout.isatty() or spec.startswith("capture:")
-    return seconds if seconds is not None or endless else WITHOUT_TERMINAL

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-import click
-
 from bluewatt.errors import CaptureError, ExitCode
+from bluewatt.exports.terminal.notices import confirm
 from bluewatt.safe_write import SafeFile, Writable, holds_something, refuse_reading, same_file
 from bluewatt.transports.capture.files import STANDARD_INPUT
 
@@ -64,7 +63,7 @@ def check_output(path: str, *read: str, force: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise CaptureError(f"{path} exists: --force replaces it, or name another file", path=path)
-    if not click.confirm(f"{path} exists. Replace it?", err=True):
+    if not confirm(f"{path} exists. Replace it?"):
         raise CaptureError(f"{path} is left as it was", path=path)
 
 

@@ -6,8 +6,6 @@ import asyncio
 import sys
 from functools import partial
 
-import click
-
 from bluewatt.errors import Forbidden
 from bluewatt.model.display import plain_text
 from bluewatt.model.identity import Device
@@ -31,13 +29,13 @@ async def _ask(device: Device, plan: Plan) -> bool:
     """Show the plan and wait for an answer; Forbidden where no person is there to give one."""
     if not sys.stdin.isatty():
         raise Forbidden(f"{plan.control.name} was not changed: nobody is there to consent; add --yes")
-    click.echo(f"{device.name or device.address}: {plan.control.name}", err=True)
-    click.echo(f"  {plain_text(plan.old)} → {plain_text(plan.new)} {plan.row.unit}".rstrip(), err=True)
-    click.echo(f"  {plan.control.risk}", err=True)
+    print(f"{device.name or device.address}: {plan.control.name}", file=sys.stderr)
+    print(f"  {plain_text(plan.old)} → {plain_text(plan.new)} {plan.row.unit}".rstrip(), file=sys.stderr)
+    print(f"  {plan.control.risk}", file=sys.stderr)
     if plan.no_way_back:
-        click.echo(f"  --undo will not take it back: {plan.no_way_back}", err=True)
+        print(f"  --undo will not take it back: {plan.no_way_back}", file=sys.stderr)
     _forget_typed()
-    click.echo(QUESTION, nl=False, err=True)
+    print(QUESTION, end="", file=sys.stderr, flush=True)
     return (await _typed_line()).strip().lower() == "yes"
 
 

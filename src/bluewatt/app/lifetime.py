@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import click
+from bluewatt.errors import DEBUG
 
 _T = TypeVar("_T")
 
@@ -57,6 +58,39 @@ def _end_at_once(number: int, *, blocking: bool) -> None:
         os.set_blocking(sys.stdin.fileno(), blocking)
     if sys.stdout.isatty():
         with suppress(OSError):
-            click.echo(_SHOW_CURSOR, nl=False)
+            print(_SHOW_CURSOR, end="", flush=True)
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine until it ends, or until Ctrl-C or SIGTERM ask it to: both are a good end."""
+    asyncio.run(_well_ended(main))
+
+
+async def _well_ended(main: Coroutine[Any, Any, None]) -> None:
+    with suppress(asyncio.CancelledError):
+        await until_asked(main)
+
+
+def quiet_libraries() -> None:
+    """Keep what libraries log off the screen, unless the user asked for it; their lines go to standard error."""
+    level = logging.INFO if os.environ.get(DEBUG) else logging.CRITICAL
+    logging.basicConfig(level=level, stream=sys.stderr)
+
+
+def quiet_run(main: Coroutine[Any, Any, _T]) -> _T:
+    """Run a coroutine with what libraries log kept off the screen.
+
+    Ctrl-C and SIGTERM close the link, which the Bluetooth system would keep open otherwise; they end in
+    KeyboardInterrupt.
+    """
+    quiet_libraries()
+    return asyncio.run(_interruptible(main))
+
+
+async def _interruptible(main: Coroutine[Any, Any, _T]) -> _T:
+    try:
+        return await until_asked(main)
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None

@@ -1,0 +1,1 @@
+"""Captures, recordings and pasted text, turned into the forms people ask for."""

@@ -1,0 +1,154 @@
+"""Opens the link to one device: which radio, which device, whose PIN.
+
+async with connect("AA:BB:CC:DD:EE:FF", pin="014916") as link:
+    voltage = await link.get("battery_voltage")
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from bluewatt.app.lifetime import quiet_run
+from bluewatt.app.radios import CENTRAL, import_modules, open_central
+from bluewatt.exports.terminal.notices import notice
+from bluewatt.model.pins import parse_pin
+from bluewatt.secret import hide_fields
+from bluewatt.transports.ble.channel import FIND, NEAREST
+from bluewatt.transports.radio_names import DEFAULT_RADIO
+
+if TYPE_CHECKING:
+    from bluewatt.config import Settings
+    from bluewatt.services.audit import Audit
+    from bluewatt.services.commander import Commander
+    from bluewatt.transports.ble.central import Central
+    from bluewatt.transports.ble.link import BleLink
+    from bluewatt.transports.ble.pairing import Notice
+
+_T = TypeVar("_T")
+
+_LINK, _WRITER = "bluewatt.transports.ble.link", "bluewatt.transports.ble.writer"
+
+
+@asynccontextmanager
+async def connect(
+    device: str | None = None,
+    *,
+    pin: str | None = None,
+    radio: str = "ble:",
+    central: Central | None = None,
+    find: float = FIND,
+    nearest: float = NEAREST,
+    notice: Notice | None = None,
+) -> AsyncIterator[BleLink]:
+    """Open a link to a device, by address or part of its name; None is the nearest. Errors as `BleLink` has them.
+
+    The link reads and cannot write. `pin` is a text of six digits, wanted once per device: the bond serves afterwards.
+    `central` shares an open adapter.
+    """
+    link, dialled = import_modules(_LINK, CENTRAL)
+    wanted, options = dialled.Wanted.of(device), {"pin": _typed(pin), "find": find, "nearest": nearest}
+    async with _central(radio, central) as opened, link.BleLink(opened, wanted, notice=notice, **options) as made:
+        yield made
+
+
+@asynccontextmanager
+async def open_commander(
+    device: str | None = None,
+    *,
+    writable: Callable[[str], Collection[str]],
+    audit: Audit,
+    pin: str | None = None,
+    radio: str = "ble:",
+    central: Central | None = None,
+    find: float = FIND,
+    nearest: float = NEAREST,
+    notice: Notice | None = None,
+) -> AsyncIterator[Commander]:
+    """Open a link and the one path that writes over it; the other parameters and the errors are those of `connect`.
+
+    `writable` returns the controls that may be written on the device of an address (`Settings.writable`); `audit` is
+    where every write is noted.
+    """
+    link, dialled, writing, services = import_modules(_LINK, CENTRAL, _WRITER, "bluewatt.services.commander")
+    wanted, options = dialled.Wanted.of(device), {"pin": _typed(pin), "find": find, "nearest": nearest}
+    writer = writing.BleWriter()  # handed to the commander, and to nobody else
+    async with (
+        _central(radio, central) as opened,
+        link.BleLink(opened, wanted, notice=notice, writer=writer, **options) as made,
+    ):
+        yield services.Commander(made, writer, allowed=writable(made.device.address), audit=audit)
+
+
+def _typed(pin: str | None) -> str | None:
+    return parse_pin(pin) if pin is not None else None
+
+
+def _central(radio: str, central: Central | None) -> AbstractAsyncContextManager[Central]:
+    """The adapter that is open already, which stays open, else the one of a radio string."""
+    return open_central(radio) if central is None else nullcontext(central)
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Which device, over which radio, with whose PIN."""
+
+    device: str | None
+    radio: str = DEFAULT_RADIO
+    pin: str | None = None
+    timeout: float = FIND
+    listen: float = NEAREST
+
+    def __post_init__(self) -> None:
+        hide_fields(self, "pin")
+
+
+def with_link(
+    target: Target,
+    work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]],
+    *,
+    client_class: type[Any] | None = None,
+) -> _T:
+    """Open the radio and the link, do the work, close both; what ends the work early is raised.
+
+    `client_class` dials in place of bleak's own, to record what passes.
+    """
+
+    async def main() -> _T:
+        async with open_central(target.radio) as central:
+            if client_class is not None:
+                central.client_class = client_class
+            async with open_link(target, central) as link:
+                return await work(link, central)
+
+    return quiet_run(main())
+
+
+def with_commander(
+    target: Target, settings: Settings, audit: Audit, work: Callable[[Commander], Coroutine[Any, Any, _T]]
+) -> _T:
+    """Open the radio, the link and the path that writes, do the work, close all.
+
+    A part of a name that fits several devices is not taken: the nearest may be the wrong one.
+    """
+
+    async def main() -> _T:
+        async with open_central(target.radio) as central:
+            central.one_of_a_name = True
+            async with open_commander(
+                target.device, writable=settings.writable, audit=audit, central=central, **_how(target)
+            ) as commander:
+                return await work(commander)
+
+    return quiet_run(main())
+
+
+def open_link(target: Target, central: Central) -> AbstractAsyncContextManager[BleLink]:
+    """The link of a target on an open central."""
+    return connect(target.device, central=central, **_how(target))
+
+
+def _how(target: Target) -> dict[str, Any]:
+    return {"pin": target.pin, "find": target.timeout, "nearest": target.listen, "notice": notice}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import talks
 from bluewatt import build_advertisement, decode_advertisement, decode_record, encode_record
-from bluewatt.cli.text_steps import TextReader, items
+from bluewatt.app.decoding.text_contents import TextReader, items
 from bluewatt.errors import BluewattError, CaptureError, KeyProblem, WireError
 from bluewatt.model.dialogue.conversation import Line
 from bluewatt.model.dialogue.json_objects import LineWriter

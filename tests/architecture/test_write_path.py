@@ -11,7 +11,7 @@ import pytest
 WRITERS = {
     "Writer": {"model/ports.py", "services/commander.py"},
     "BleWriter": {"transports/ble/writer.py", "transports/ble/link.py", "app/links.py"},
-    "Commander": {"services/commander.py", "app/links.py", "app/links.py", "cli/set.py"},
+    "Commander": {"services/commander.py", "app/links.py", "cli/set.py"},
 }
 """Who may name what can write: who defines it, who hands it on, who is handed it."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from bluewatt.cli import EXTRAS
+from bluewatt.cli.exits import EXTRAS
 
 ABSENT = """
 import sys

@@ -19,9 +19,9 @@ from bumble.keys import PairingKeys
 
 import bluewatt
 import bluewatt.cli
+from bluewatt.app.decoding.contents import Secrets
 from bluewatt.app.emulation import Plan
 from bluewatt.app.links import Target
-from bluewatt.cli.steps import Secrets
 from bluewatt.errors import PairingFailed
 from bluewatt.model.dialogue.conversation import Line
 from bluewatt.model.identity import Device

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import atexit
-import errno
 import gc
 import io
 import os
@@ -19,7 +18,8 @@ from typing import Any
 import click
 
 from bluewatt import __version__
-from bluewatt.errors import DEBUG, BluewattError, CaptureError, ConfigError, ExitCode
+from bluewatt.cli.exits import forget_output, report_error
+from bluewatt.errors import ExitCode
 
 COMMANDS = {
     "demo": "A live table of a simulated site. Needs no Bluetooth.",
@@ -38,11 +38,6 @@ COMMANDS = {
     "reference": "Print a page of the reference.",
 }
 """Command → what `bluewatt --help` says of it; each is the function `command` of the module of its name."""
-
-EXTRAS = {"bleak": "ble", "bleak_retry_connector": "ble", "dbus_fast": "ble", "bumble": "emulator"} | {
-    "aiomqtt": "mqtt", "numpy": "batch", "pyarrow": "batch",
-}  # fmt: skip
-"""Library that the core install does not bring → the extra that does."""
 
 
 class LazyGroup(click.Group):
@@ -64,7 +59,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            _forget_output()
+            forget_output()
             return 0
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -87,12 +82,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = bluewatt.main(arguments, prog_name="bluewatt", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        _forget_output()
+        forget_output()
         return ExitCode.OK
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except Exception as error:
-        return _told(error)
+        return report_error(error)
     return code if isinstance(code, int) else ExitCode.OK
 
 
@@ -108,50 +103,3 @@ def _spare_the_collector() -> None:
     """What a start imports is there for good: to search it for garbage, at the end again, takes a fifth of its time."""
     gc.set_threshold(100_000)
     atexit.register(gc.freeze)
-
-
-def _forget_output() -> None:
-    """Who read our output has seen enough: the interpreter's own flush at exit must not stumble over that again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _told(error: Exception) -> int:
-    """Say in one line what went wrong; the exit code for it."""
-    if os.environ.get(DEBUG) and not isinstance(error, click.exceptions.Exit):
-        import traceback
-
-        traceback.print_exception(error)
-    if isinstance(error, click.exceptions.Exit):
-        return error.exit_code
-    if isinstance(error, click.Abort):
-        return ExitCode.INTERRUPTED
-    if isinstance(error, click.ClickException):
-        error.show()
-        return error.exit_code
-    cause = _leaf(error)
-    if isinstance(cause, BluewattError):
-        _say(str(cause))
-        return cause.exit_code
-    if isinstance(cause, ModuleNotFoundError) and (extra := EXTRAS.get((cause.name or "").partition(".")[0])):
-        _say(f"this needs the library {cause.name} (run: pip install 'bluewatt[{extra}]')")
-        return ConfigError.exit_code
-    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
-        _say(f"cannot write the output: {cause.strerror}")
-        _forget_output()
-        return CaptureError.exit_code
-    _say(f"unexpected {type(cause).__name__}: this is a bug, please report it ({DEBUG}=1 shows the traceback)")
-    return ExitCode.BUG
-
-
-def _leaf(error: BaseException) -> BaseException:
-    """The first error of our own tree in a group, else the first error."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    leaves = [_leaf(inner) for inner in error.exceptions]
-    return next((leaf for leaf in leaves if isinstance(leaf, BluewattError)), leaves[0])
-
-
-def _say(message: str) -> None:
-    from bluewatt.wire.printable import printable  # here: a start without an error needs none
-
-    click.echo(f"bluewatt: {printable(message)}", err=True)

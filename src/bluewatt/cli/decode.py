@@ -18,7 +18,7 @@ from bluewatt.model.pasted_text import bare_hex, lacks_a_digit
 from bluewatt.services.keys import NamedKey, named_keys
 
 if TYPE_CHECKING:
-    from bluewatt.cli.steps import Secrets
+    from bluewatt.app.decoding.contents import Secrets
 
 _LONGEST_NAME = 256
 
@@ -99,7 +99,7 @@ def command(
     form = "json" if as_json else form
     named = named_keys(keys, keys_file)
     if texts and form in ("table", "json"):
-        from bluewatt.cli.texts import decode_texts
+        from bluewatt.app.decoding.pasted import decode_texts
 
         uuid = characteristic_uuid(characteristic)
         secrets_of = partial(_secrets, named, keys_file, reveal)
@@ -121,7 +121,7 @@ def _secrets(
     named: Sequence[NamedKey], keys_file: str | None, reveal: bool, long_term_keys: Sequence[str] = ()
 ) -> Secrets:
     """All that opens things; imported late, for an advertisement in hex digits needs none of it."""
-    from bluewatt.cli.steps import Secrets
+    from bluewatt.app.decoding.contents import Secrets
     from bluewatt.services.keys import gather_networks
     from bluewatt.wire.bluetooth.link_encryption import parse_long_term_key
 
@@ -145,19 +145,19 @@ def _decode_files(
     if (number is not None or redact or report) and len(files) > 1:
         raise click.UsageError("--explain, --redact and --report take one file")
     if redact:
-        from bluewatt.cli.redact import redact_file
+        from bluewatt.app.decoding.redact import redact_file
 
         redact_file(files[0], secrets, redact, force=force)
     elif number is not None:
-        from bluewatt.cli.captures import explain_number
+        from bluewatt.app.decoding.convert import explain_number
 
         explain_number(files[0], secrets, number)
     elif report:
-        from bluewatt.cli.captures import write_report
+        from bluewatt.app.decoding.convert import write_report
 
         write_report(files[0], secrets, report, force=force)
     else:
-        from bluewatt.cli.captures import decode_files
+        from bluewatt.app.decoding.convert import decode_files
 
         decode_files(files, secrets, form, output, follow=follow, force=force)
 
@@ -189,7 +189,7 @@ def _to_parquet(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
-        from bluewatt.cli.parquet import to_parquet
+        from bluewatt.app.decoding.parquet import to_parquet
     except ModuleNotFoundError as missing:
         hint = "run: pip install 'bluewatt[batch]'"
         raise ConfigError(f"Parquet needs the library {missing.name}", hint=hint) from missing

@@ -8,9 +8,9 @@ from typing import Any
 import click
 import msgspec
 
+from bluewatt.app.decoding.contents import Secrets, steps
+from bluewatt.app.decoding.summary import Tally
 from bluewatt.cli.options import json_option, keys_options
-from bluewatt.cli.steps import Secrets, steps
-from bluewatt.cli.tally import Tally
 from bluewatt.errors import CaptureError
 from bluewatt.model.dialogue.comparison import Difference, Place, Told, compare, told
 from bluewatt.model.dialogue.sentences import value_words

@@ -13,9 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bluewatt.app.links import with_link
-from bluewatt.cli.linked import link_options, target_of
 from bluewatt.cli.option_rules import RuledCommand, excludes
-from bluewatt.cli.options import json_option
+from bluewatt.cli.options import json_option, link_options, target_of
 from bluewatt.exports.csv_values import COLUMNS, csv_cell, csv_cells, write_csv
 from bluewatt.exports.jsonlines import write_json
 from bluewatt.exports.terminal.registers import console, print_table

@@ -12,8 +12,8 @@ from rich.text import Text
 from bluewatt.app.lifetime import quiet_run
 from bluewatt.app.links import Target, open_link
 from bluewatt.app.radios import frames_of, open_central
-from bluewatt.cli.linked import LINK_OPTIONS, link_options, target_of
 from bluewatt.cli.option_rules import RuledCommand, excludes
+from bluewatt.cli.options import LINK_OPTIONS, link_options, target_of
 from bluewatt.errors import BluewattError, DeviceRefused, KeyProblem, LinkTimeout
 from bluewatt.exports.terminal.notices import notice
 from bluewatt.exports.terminal.registers import console

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from bluewatt.cli.linked import link_options, target_of
 from bluewatt.cli.option_rules import RuledCommand, excludes
+from bluewatt.cli.options import link_options, target_of
 from bluewatt.cli.set import change
 from bluewatt.config import load_settings
 

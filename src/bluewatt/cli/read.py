@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bluewatt.app.links import with_link
-from bluewatt.cli.linked import link_options, target_of
 from bluewatt.cli.option_rules import RuledCommand, excludes
-from bluewatt.cli.options import json_option
+from bluewatt.cli.options import json_option, link_options, target_of
 from bluewatt.exports.csv_values import COLUMNS, csv_cells, write_csv
 from bluewatt.exports.jsonlines import write_json
 from bluewatt.exports.terminal.registers import print_table

@@ -6,8 +6,8 @@ import click
 from rich.table import Table
 
 from bluewatt.app.links import Target, with_commander
-from bluewatt.cli.linked import LINK_OPTIONS, link_options, target_of
 from bluewatt.cli.option_rules import RuledCommand, excludes
+from bluewatt.cli.options import LINK_OPTIONS, link_options, target_of
 from bluewatt.config import Settings, load_settings
 from bluewatt.exports.terminal.consent import consent_of
 from bluewatt.exports.terminal.notices import notice

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bluewatt.cli.texts import PastedOpener
+from bluewatt.app.decoding.pasted import PastedOpener
 from bluewatt.errors import CaptureError
 from bluewatt.model.dialogue.transcript import Entry, Step, Transcript
 from bluewatt.model.pasted_text import Pasted, PastedFinder, hex_digits

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from bluewatt.app.decoding.contents import packet_batches
 from bluewatt.app.decoding.output import output_file
-from bluewatt.cli.steps import packet_batches
 from bluewatt.errors import CaptureError
 from bluewatt.exports.parquet.register_values import ValueWriter
 from bluewatt.exports.terminal.notices import notice

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from bluewatt.app.decoding.output import check_output, output_file
-from bluewatt.cli.tally import NOTHING, Tally, why_nothing
+from bluewatt.app.decoding.summary import NOTHING, Tally, why_nothing
 from bluewatt.errors import CaptureError
 from bluewatt.exports.parquet.advertisements import ParquetWriter
 from bluewatt.exports.terminal.progress import progress
@@ -37,7 +37,7 @@ def to_parquet(
     with output_file(str(output), *files, force=force) as file:
         talking = _write_advertisements(file, files, named, tally)
     if talking:
-        from bluewatt.cli.parquet_values import write_values
+        from bluewatt.app.decoding.parquet_values import write_values
 
         tally.lines = write_values(values_path(output), talking, reveal=reveal)
     tally.report()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
-from bluewatt.cli.tally import Tally
-from bluewatt.cli.text_steps import TextReader, packets_of_text, text_steps
-from bluewatt.cli.texts import PastedOpener
+from bluewatt.app.decoding.pasted import PastedOpener
+from bluewatt.app.decoding.summary import Tally
+from bluewatt.app.decoding.text_contents import TextReader, packets_of_text, text_steps
 from bluewatt.errors import CaptureError
 from bluewatt.model.dialogue.conversation import DAMAGED, LINK, Line
 from bluewatt.model.dialogue.transcript import Entry, Step, Transcript

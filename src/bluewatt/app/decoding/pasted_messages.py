@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from bluewatt.cli.steps import Secrets
-from bluewatt.cli.text_steps import NetworkOpener, TextItem, TextReader
-from bluewatt.cli.texts import PASTED, PastedOpener, Told, told_advertisement
+from bluewatt.app.decoding.contents import Secrets
+from bluewatt.app.decoding.pasted import PASTED, PastedOpener, Told, told_advertisement
+from bluewatt.app.decoding.text_contents import NetworkOpener, TextItem, TextReader
 from bluewatt.errors import Malformed, WireError
 from bluewatt.model.dialogue.conversation import DAMAGED, LINK, Line
 from bluewatt.model.dialogue.json_objects import LineWriter

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from bluewatt.app.decoding.contents import Secrets, steps
 from bluewatt.app.decoding.output import output_file
-from bluewatt.cli.steps import Secrets, steps
-from bluewatt.cli.tally import Tally, why_nothing
+from bluewatt.app.decoding.summary import Tally, why_nothing
 from bluewatt.errors import BluewattError, CaptureError
 from bluewatt.exports.csv_values import to_csv
 from bluewatt.exports.decoded_input import BLOCK_LINES, Inlet

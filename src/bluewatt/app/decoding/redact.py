@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bluewatt.app.decoding.contents import Secrets, packet_batches
 from bluewatt.app.decoding.output import open_output
-from bluewatt.cli.steps import Secrets, packet_batches
 from bluewatt.errors import CaptureError
 from bluewatt.exports.terminal.notices import notice
 from bluewatt.exports.terminal.progress import progress

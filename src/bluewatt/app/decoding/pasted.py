@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bluewatt.app.decoding.output import open_output
-from bluewatt.cli.tally import why_nothing
+from bluewatt.app.decoding.summary import why_nothing
 from bluewatt.errors import Malformed
 from bluewatt.exports.explanation.advertisement import explain
 from bluewatt.exports.terminal.notices import notice
@@ -20,7 +20,7 @@ from bluewatt.model.single_advertisement import NOWHERE, OpenedAdvertisement, op
 from bluewatt.services.keys import NamedKey, ring_of
 
 if TYPE_CHECKING:
-    from bluewatt.cli.steps import Secrets
+    from bluewatt.app.decoding.contents import Secrets
 
 PASTED = "pasted"
 """The source of what is given as text."""
@@ -70,7 +70,7 @@ def decode_texts(
     plain = [_plain_advertisement(text) for text in texts]
     notes: list[str] = []
     if characteristic or None in plain:
-        from bluewatt.cli.pasted_talk import read_texts  # here: a plain advertisement is explained at once
+        from bluewatt.app.decoding.pasted_messages import read_texts  # here: a plain advertisement is explained at once
 
         told, notes = read_texts(texts, secrets(), characteristic)
     else:

@@ -1,0 +1,63 @@
+"""Errors become one sentence and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import click
+
+from bluewatt.errors import DEBUG, BluewattError, CaptureError, ConfigError, ExitCode
+
+EXTRAS = {"bleak": "ble", "bleak_retry_connector": "ble", "dbus_fast": "ble", "bumble": "emulator"} | {
+    "aiomqtt": "mqtt", "numpy": "batch", "pyarrow": "batch",
+}  # fmt: skip
+"""Library that the core install does not bring → the extra that does."""
+
+
+def forget_output() -> None:
+    """Who read our output has seen enough: the interpreter's own flush at exit must not stumble over that again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def report_error(error: Exception) -> int:
+    """Say in one line what went wrong; the exit code for it."""
+    if os.environ.get(DEBUG) and not isinstance(error, click.exceptions.Exit):
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.Abort):
+        return ExitCode.INTERRUPTED
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    cause = _leaf(error)
+    if isinstance(cause, BluewattError):
+        _say(str(cause))
+        return cause.exit_code
+    if isinstance(cause, ModuleNotFoundError) and (extra := EXTRAS.get((cause.name or "").partition(".")[0])):
+        _say(f"this needs the library {cause.name} (run: pip install 'bluewatt[{extra}]')")
+        return ConfigError.exit_code
+    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+        _say(f"cannot write the output: {cause.strerror}")
+        forget_output()
+        return CaptureError.exit_code
+    _say(f"unexpected {type(cause).__name__}: this is a bug, please report it ({DEBUG}=1 shows the traceback)")
+    return ExitCode.BUG
+
+
+def _leaf(error: BaseException) -> BaseException:
+    """The first error of our own tree in a group, else the first error."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = [_leaf(inner) for inner in error.exceptions]
+    return next((leaf for leaf in leaves if isinstance(leaf, BluewattError)), leaves[0])
+
+
+def _say(message: str) -> None:
+    from bluewatt.exports.terminal.notices import notice  # here: a start without an error needs none
+
+    notice(message)

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,7 +117,8 @@ def test_fetch_the_key_and_decode_the_advertisement_with_it(client: Client) -> N
     keys = client.home / "config" / "bluewatt" / "keys.toml"
     assert keys.stat().st_mode & 0o777 == 0o600
     kept = keys.read_text()
-    secret = kept.split('"key" = "')[1][:32]
+    (told,) = tomllib.loads(kept).values()
+    secret = told["key"]
     assert secret not in said
     keys.write_text(kept.replace(secret, "00" * 16))
     keys.chmod(0o600)

@@ -124,7 +124,8 @@ def test_fetch_the_key_and_decode_the_advertisement_with_it(client: Client) -> N
     keys.chmod(0o600)
     with emulating(client, "mppt"):
         assert "another one than before" in client.ok("key", "SmartSolar", pin=PIN)
-    assert keys.read_text() == kept
+    assert tomllib.loads(keys.read_text()) == tomllib.loads(kept)
+    assert f'# replaced: key = "{"00" * 16}"' in keys.read_text(), "the key before is kept as a comment"
 
 
 def test_history_as_table_json_and_csv(client: Client) -> None:

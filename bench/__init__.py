@@ -55,21 +55,22 @@ def bench(function: Callable[[], Iterable[Row]]) -> Callable[[], Iterable[Row]]:
 
 
 def timed(action: Callable[[], object], runs: int) -> Iterator[float]:
+    # Processor time: other programs on the machine do not count in it.
     for _ in range(runs):
-        started = time.perf_counter()
+        started = time.process_time()
         action()
-        yield time.perf_counter() - started
+        yield time.process_time() - started
 
 
 def median_seconds(action: Callable[[], object], *, runs: int = 15, warm_up: int = 2) -> float:
-    """The median time of an action over some runs, after a few that do not count."""
+    """The median processor time of an action over some runs, after a few that do not count."""
     for _ in range(warm_up):
         action()
     return statistics.median(timed(action, runs))
 
 
 def rate(action: Callable[[], object], *, items: int, runs: int = 7) -> float:
-    """Items per second of an action that handles `items` of them: the median of some runs."""
+    """Items per processor second of an action that handles `items` of them: the median of some runs."""
     return items / median_seconds(action, runs=runs, warm_up=1)
 
 

@@ -32,10 +32,13 @@ class Key(SecretBytes):
         """
         if isinstance(key, Key):
             return key
-        made = cls(_from_text(key) if isinstance(key, str) else key)
-        if len(made) != BLOCK:
-            raise KeyProblem(f"a key has {BLOCK} bytes, this one has {len(made)}")
-        return made
+        parsed = parse_key(key)
+        if isinstance(parsed, ShortKey):
+            raise KeyProblem(
+                "a key has 32 hex digits, this one has 31: some versions of the app hide the first, which need not be"
+                " 0; an advertisement of the device tells it"
+            )
+        return parsed
 
     @property
     def fingerprint(self) -> str:
@@ -85,10 +88,9 @@ class ShortKey:
 
 def parse_key(key: bytes | str | ShortKey) -> Key | ShortKey:
     """Return a key, or a `ShortKey` for a text of 31 digits; KeyProblem as `Key.of` has it for anything else."""
-    if isinstance(key, ShortKey):
+    if isinstance(key, Key | ShortKey):
         return key
-    digits = _digits(key) if isinstance(key, str) else ""
-    return ShortKey(digits) if len(digits) == _SHORT else Key.of(key)
+    return _parsed(key if isinstance(key, str) else bytes(key))
 
 
 def key_for(key: bytes | str | ShortKey, key_check: int) -> Key:
@@ -106,16 +108,19 @@ def _digits(text: str) -> str:
     return digits
 
 
-def _from_text(text: str) -> bytes:
-    digits = _digits(text)
+@lru_cache(maxsize=KEYS_KEPT)
+def _parsed(key: bytes | str) -> Key | ShortKey:
+    """Return a key, kept for the next call: reading a text takes longer than opening an advertisement with its key."""
+    if isinstance(key, bytes):
+        if len(key) != BLOCK:
+            raise KeyProblem(f"a key has {BLOCK} bytes, this one has {len(key)}")
+        return Key(key)
+    digits = _digits(key)
     if len(digits) == _SHORT:
-        raise KeyProblem(
-            "a key has 32 hex digits, this one has 31: some versions of the app hide the first, which need not be 0; an"
-            " advertisement of the device tells it"
-        )
+        return ShortKey(digits)
     if len(digits) != 2 * BLOCK:
         raise KeyProblem(f"a key has {2 * BLOCK} hex digits, this one has {len(digits)}")
-    return bytes.fromhex(digits)
+    return Key(bytes.fromhex(digits))
 
 
 @lru_cache(maxsize=KEYS_KEPT)

@@ -193,7 +193,7 @@ class ParquetWriter:
         opened = np.flatnonzero((batch.status == Status.DECODED) & (batch.record_type < _OPEN) & (index != NO_KEY))
         pairs = columns.address[opened] << np.uint64(16) | index[opened].astype(np.uint64)
         found = []
-        for pair in _distinct(pairs)[0]:
+        for pair in _occurring(pairs).tolist():
             if pair in self._proven:
                 continue
             rows = opened[pairs == pair]
@@ -315,9 +315,15 @@ def _distinct(values: NDArray[Any]) -> tuple[list[int], NDArray[np.int32]]:
         seen = np.zeros(highest + 1, np.bool_)
         seen[values] = True
         return np.flatnonzero(seen).tolist(), (np.cumsum(seen, dtype=np.int32) - np.int32(1))[values]
-    ordered = np.sort(values)
-    distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    distinct = _occurring(values)
     return distinct.tolist(), np.searchsorted(distinct, values).astype(np.int32)
+
+
+def _occurring(values: NDArray[Any]) -> NDArray[Any]:
+    """The distinct numbers among `values`, ascending."""
+    ordered = np.sort(values)
+    distinct: NDArray[Any] = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    return distinct
 
 
 def _texts(

@@ -37,7 +37,7 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     """Whether a checksum vouches for the bytes, as a radio's link layer does; False near damage in a capture."""
 
 
-class Device(msgspec.Struct, frozen=True, gc=False):
+class Device(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """Who sent something, as far as it is known."""
 
     id: str

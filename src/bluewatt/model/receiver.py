@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import Counter, deque
 
 import msgspec
-from msgspec.structs import astuple
 
 from bluewatt.errors import KeyMismatch, KeyMissing, WireError
 from bluewatt.model.copies import NONCE_SECONDS
@@ -24,7 +23,7 @@ from bluewatt.model.opened import Opened, open_sample, split_believed
 from bluewatt.model.plausibility import SEVERAL_FAIL
 from bluewatt.model.reading import Device, Frame, Reading, Undecoded
 from bluewatt.model.recent import Recent
-from bluewatt.model.screen import screen
+from bluewatt.model.screen import picker
 from bluewatt.model.steadiness import JUMP_SECONDS, NONCE_LEAP, NONCES, agree, marks, why_held
 from bluewatt.model.verdict import BOUND, LIKELY, KeyState, KeyVerdict
 from bluewatt.schema import Record
@@ -39,7 +38,6 @@ from bluewatt.wire.advert import (
     parse_advertisement,
 )
 from bluewatt.wire.cipher import Key
-from bluewatt.wire.plan import decoder
 
 Outcome = Reading | Undecoded
 
@@ -124,10 +122,10 @@ class Receiver:
         nonce, bits = opened
         if nonce in state.copies.heard or not 0 < (nonce - last.nonce) % NONCES <= NONCE_LEAP:
             return None
-        record = decoder(cls)(bits)
-        values, ask = astuple(record), screen(cls)
-        if bits >> cls.bits != cls.spare or not (ask.usual(values) and ask.steady(last.values, values)):
+        picked = picker(cls)(bits, last.values) if bits >> cls.bits == cls.spare else None
+        if picked is None:
             return None
+        record, values = picked
         state.copies.remember(frame, nonce)
         verdict.before = state.last = Opened(frame, nonce, record, values, last.judgement)
         state.heard = frame.at

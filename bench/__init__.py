@@ -78,6 +78,8 @@ class Cost(NamedTuple):
     """What a whole command took."""
 
     seconds: float
+    processor: float
+    """Seconds of processor time: other programs on the machine do not count in it, a second thread does."""
     megabytes: float
     """Resident memory at its peak."""
 
@@ -88,7 +90,8 @@ started = time.perf_counter()
 child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[
     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
 _, status, usage = os.wait4(child, 0)
-print(time.perf_counter() - started, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+seconds = time.perf_counter() - started
+print(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
 """
 """Starts a command from a small process: a child counts the memory its parent had when it was started as its own."""
 
@@ -99,13 +102,17 @@ def command_cost(*command: str) -> Cost:
         raise Unmeasurable(f"{command[0]} is not installed")
     launcher = [sys.executable, "-S", "-E", "-c", LAUNCHER, *command]
     done = subprocess.run(launcher, capture_output=True, text=True, check=True)
-    seconds, peak, status = done.stdout.split()
+    seconds, processor, peak, status = done.stdout.split()
     if int(status):
         raise Unmeasurable(f"{' '.join(command)[:80]}: {done.stderr.strip()[-200:]}")
-    return Cost(float(seconds), int(peak) / (2**20 if sys.platform == "darwin" else 2**10))
+    return Cost(float(seconds), float(processor), int(peak) / (2**20 if sys.platform == "darwin" else 2**10))
 
 
 def median_cost(*command: str, runs: int = 15, warm_up: int = 2) -> Cost:
     """The median of some runs of a command, after a few that do not count; the memory is the largest of them."""
     costs = [command_cost(*command) for _ in range(warm_up + runs)][warm_up:]
-    return Cost(statistics.median(cost.seconds for cost in costs), max(cost.megabytes for cost in costs))
+    return Cost(
+        statistics.median(cost.seconds for cost in costs),
+        statistics.median(cost.processor for cost in costs),
+        max(cost.megabytes for cost in costs),
+    )

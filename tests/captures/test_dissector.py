@@ -33,6 +33,7 @@ from bluewatt.wire.advert import decode_advertisement
 from bluewatt.wire.cipher import apply
 from bluewatt.wire.compounds import Version
 from bluewatt.wire.containers import read_packets
+from bluewatt.wire.printable import printable as printable_text
 from bluewatt.wire.reassembly import cut
 from bluewatt.wire.shunt_gatt import decode_characteristic
 
@@ -112,7 +113,7 @@ def agrees(element: ET.Element, expected: Any) -> bool:
     if isinstance(expected, bytes):
         return text.replace(":", "") == expected.hex()
     if isinstance(expected, str):
-        return text == expected
+        return printable_text(text) == expected
     if isinstance(expected, int):
         return int(text, 0) == expected if re.fullmatch(r"-?(0x)?[0-9a-f]+", text) else float(text) == expected
     return float(text) == pytest.approx(expected, rel=1e-12)

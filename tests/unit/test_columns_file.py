@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 
 from bluewatt import build_advertisement, decode_advertisement, decode_record
 from bluewatt.errors import BluewattError
-from bluewatt.faces.columns import ParquetWriter, schema, write_parquet
+from bluewatt.faces.arrow_table import schema
+from bluewatt.faces.columns import ParquetWriter, write_parquet
 from bluewatt.schema import Code, Record
 from bluewatt.tables.advert import ProductOnly
 from bluewatt.tables.records import record_classes

@@ -84,7 +84,7 @@ def capture(*, copies: bool, repeats: int = 1) -> Capture:
 
 def ours(made: Capture, form: str, folder: str) -> list[str]:
     """Our command for a capture."""
-    output = ["--output", str(Path(folder) / "out.parquet")] if form == "parquet" else []
+    output = ["--force", "--output", str(Path(folder) / "out.parquet")] if form == "parquet" else []
     return [COMMAND, "decode", "--format", form, *output, "--keys", made.keys, made.path]
 
 

@@ -13,7 +13,6 @@ Pipes and devices (`/dev/stdout`) are written to as they are.
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
@@ -122,7 +121,7 @@ class _Beside:
 
     def __init__(self, target: Path, *, private: bool) -> None:
         self.target = target
-        self.path = target.with_name(f".bluewatt-{secrets.token_hex(6)}")
+        self.path = target.with_name(f".bluewatt-{os.urandom(6).hex()}")
         self._private = private
 
     def open(self) -> int:

@@ -13,7 +13,8 @@ rows follow each other from bit 0, and the bits left over in the last byte are o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from math import lcm
 from typing import Any, ClassVar, Final
 
@@ -371,7 +372,20 @@ class Record(msgspec.Struct, metaclass=RecordMeta):
 
     def as_dict(self) -> dict[str, Any]:
         """The values by canonical name: numbers, enumerations as int subclasses, lists, hex text, or None."""
-        return {row.name: _plain(getattr(self, row.name)) for row in self.rows if not row.hidden}
+        return _dictionary(self.__class__)(self)
+
+
+@cache
+def _dictionary(cls: type[Record]) -> Callable[[Record], dict[str, Any]]:
+    """The function from a record to its dictionary: one expression, made from the rows of its class."""
+    parts = [f"{row.name!r}: {_plainly(row)}" for row in cls.rows if not row.hidden]
+    made: Callable[[Record], dict[str, Any]] = eval(f"lambda r: {{{', '.join(parts)}}}", {"plain": _plain})
+    return made
+
+
+def _plainly(row: Row) -> str:
+    """The expression of a row's value in the record r: only lists and raw bytes have to be made plain."""
+    return f"plain(r.{row.name})" if row.raw or row.count > 1 else f"r.{row.name}"
 
 
 def _plain(value: Any) -> Any:

@@ -31,6 +31,7 @@ from bluewatt.tables.smartshunt import CHARACTERISTICS
 from bluewatt.wire.containers import read_packets
 from bluewatt.wire.instant_readout.advertisement import decode_advertisement
 from bluewatt.wire.instant_readout.cipher import apply
+from bluewatt.wire.printable import printable as printable_text
 from bluewatt.wire.registers.compounds import Version
 from bluewatt.wire.smartshunt import decode_characteristic
 from bluewatt.wire.victronconnect import control, grammar
@@ -113,7 +114,7 @@ def agrees(element: ET.Element, expected: Any) -> bool:
     if isinstance(expected, bytes):
         return text.replace(":", "") == expected.hex()
     if isinstance(expected, str):
-        return text == expected
+        return printable_text(text) == expected
     if isinstance(expected, int):
         return int(text, 0) == expected if re.fullmatch(r"-?(0x)?[0-9a-f]+", text) else float(text) == expected
     return float(text) == pytest.approx(expected, rel=1e-12)

@@ -24,6 +24,7 @@ shown = {}
 TreeItem = {}
 TreeItem.__index = TreeItem
 function TreeItem.add(tree, field, range, value)
+  if type(range) == "number" then range, value = nil, range end
   if type(field) == "table" and field.kind then
     local text = math.type(value) == "float" and string.format("%.15g", value) or tostring(value)
     shown[#shown + 1] = field.name .. "=" .. text

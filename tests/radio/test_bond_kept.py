@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -152,6 +153,83 @@ async def test_links_that_this_side_cut_after_a_time_out_are_no_drops(
 ) -> None:
     with pytest.raises(LinkTimeout):
         await link_to(failing(adapter, lambda number: TimeoutError(), drops=True), bonded, PIN).__aenter__()
+    assert forgotten == []
+
+
+def dialling_again(adapter: VirtualAdapter, cuts: Sequence[int | None]) -> tuple[Central, list[int]]:
+    """A central that dials again within a try, as bleak does on BlueZ; the cuts seen in each try.
+
+    `cuts`: how often the link is up and cut in each try before it stays or (None) without end; a try with a minus is
+    then out of time and hangs up.
+    """
+    central, seen = Central(virtual=adapter), list[int]()
+
+    class DiallingAgain(BleakClient):
+        async def connect(self, **options: Any) -> None:
+            wanted = cuts[len(seen)]
+            seen.append(0)
+            async with asyncio.timeout(None) as limit:
+                while wanted is None or seen[-1] < abs(wanted):
+                    self.cut()
+                    await asyncio.sleep(0)
+                if wanted >= 0:
+                    return await super().connect(**options)
+                limit.reschedule(asyncio.get_running_loop().time())
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    self.cut()
+                    await asyncio.sleep(0.01)  # hanging up takes a moment, here as in bleak
+
+        def cut(self) -> None:
+            seen[-1] += 1
+            self._backend._disconnected_callback()  # type: ignore[misc]
+
+    central.client_class = DiallingAgain
+    return central, seen
+
+
+@pytest.mark.parametrize("before", [[], [1 - DROPS], [-1, -1]])
+async def test_drops_within_one_try_are_evidence_as_soon_as_they_are_enough(
+    bonded: Running, adapter: VirtualAdapter, forgotten: list[str], before: list[int]
+) -> None:
+    central, seen = dialling_again(adapter, [*before, None])
+    with pytest.raises(PairingFailed, match="no longer knows this computer"):
+        await link_to(central, bonded).__aenter__()
+    assert len(seen) == len(before) + 1
+    assert 2 <= seen[-1] <= DROPS + 1, "it is not dialled on and on"
+    assert forgotten == []
+    central, seen = dialling_again(adapter, [*before, None, 0])
+    async with link_to(central, bonded, PIN) as link:
+        assert (await link.get("battery_voltage")).value
+    assert forgotten == [bonded.device.address]
+
+
+@pytest.mark.parametrize("cuts", [[DROPS - 1], [1 - DROPS, 1], [-1, -1, 1]])
+async def test_fewer_drops_within_a_try_and_hanging_up_after_it_are_none(
+    bonded: Running, adapter: VirtualAdapter, forgotten: list[str], cuts: list[int]
+) -> None:
+    central, seen = dialling_again(adapter, cuts)
+    async with link_to(central, bonded, PIN) as link:
+        assert (await link.get("battery_voltage")).value
+    assert len(seen) == len(cuts)
+    assert forgotten == []
+
+
+async def test_drops_within_a_try_and_at_the_first_read_are_one_row(
+    bonded: Running, adapter: VirtualAdapter, forgotten: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    central, seen = dialling_again(adapter, [DROPS - 1, 0])
+
+    async def cut(self: BleakClient, *arguments: Any, **options: Any) -> bytearray:
+        await self.disconnect()
+        raise NO_SERVICES
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BleakClient, "read_gatt_char", cut)
+        with pytest.raises(PairingFailed, match="no longer knows this computer"):
+            await link_to(central, bonded).__aenter__()
+    assert len(seen) == 1
     assert forgotten == []
 
 

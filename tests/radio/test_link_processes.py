@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,13 +117,15 @@ def test_fetch_the_key_and_decode_the_advertisement_with_it(client: Client) -> N
     keys = client.home / "config" / "bluewatt" / "keys.toml"
     assert keys.stat().st_mode & 0o777 == 0o600
     kept = keys.read_text()
-    secret = kept.split('"key" = "')[1][:32]
+    (told,) = tomllib.loads(kept).values()
+    secret = told["key"]
     assert secret not in said
     keys.write_text(kept.replace(secret, "00" * 16))
     keys.chmod(0o600)
     with emulating(client, "mppt"):
         assert "another one than before" in client.ok("key", "SmartSolar", pin=PIN)
-    assert keys.read_text() == kept
+    assert tomllib.loads(keys.read_text()) == tomllib.loads(kept)
+    assert f'# replaced: key = "{"00" * 16}"' in keys.read_text(), "the key before is kept as a comment"
 
 
 def test_history_as_table_json_and_csv(client: Client) -> None:

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 
 from bluewatt import build_advertisement, decode_advertisement, decode_record
 from bluewatt.errors import BluewattError
-from bluewatt.exports.parquet.advertisements import ParquetWriter, schema, write_parquet
+from bluewatt.exports.parquet.advertisements import ParquetWriter, write_parquet
+from bluewatt.exports.parquet.arrow_table import schema
 from bluewatt.schema import Code, Record
 from bluewatt.tables.advertisement import ProductOnly
 from bluewatt.tables.records import record_classes

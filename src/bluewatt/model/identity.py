@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Device(msgspec.Struct, frozen=True, gc=False):
+class Device(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """Who sent something, as far as it is known."""
 
     id: str

@@ -82,6 +82,11 @@ def _values_of(cls: type[Record]) -> Callable[[Record], dict[str, Any]]:
     return made
 
 
+def json_values(record: Record) -> dict[str, Any]:
+    """Return the values of a record as a JSON object holds them, by metric."""
+    return _values_of(record.__class__)(record)
+
+
 @lru_cache(maxsize=KEPT)
 def device_object(device: Device) -> dict[str, Any]:
     """Who sent something, as a JSON object; not to be changed, it is made once."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections import Counter, deque
 
 import msgspec
-from msgspec.structs import astuple
 
 from bluewatt.errors import KeyMismatch, KeyMissing, WireError
 from bluewatt.model.identity import Device
@@ -23,7 +22,7 @@ from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import Frame, Reading, Undecoded
 from bluewatt.model.recent import Recent
 from bluewatt.model.trust.device_memory import WAITING, DeviceMemory
-from bluewatt.model.trust.doubt import screen
+from bluewatt.model.trust.doubt import picker
 from bluewatt.model.trust.duplicates import NONCE_SECONDS
 from bluewatt.model.trust.evidence import SEVERAL_FAIL
 from bluewatt.model.trust.jumps import JUMP_SECONDS, NONCE_LEAP, NONCES, agree, marks, why_held
@@ -41,7 +40,6 @@ from bluewatt.wire.instant_readout.advertisement import (
     parse_advertisement,
 )
 from bluewatt.wire.instant_readout.cipher import Key
-from bluewatt.wire.row_compiler import decoder
 
 Outcome = Reading | Undecoded
 
@@ -126,10 +124,10 @@ class Receiver:
         nonce, bits = opened
         if nonce in state.copies.heard or not 0 < (nonce - last.nonce) % NONCES <= NONCE_LEAP:
             return None
-        record = decoder(cls)(bits)
-        values, ask = astuple(record), screen(cls)
-        if bits >> cls.bits != cls.spare or not (ask.usual(values) and ask.steady(last.values, values)):
+        picked = picker(cls)(bits, last.values) if bits >> cls.bits == cls.spare else None
+        if picked is None:
             return None
+        record, values = picked
         state.copies.remember(frame, nonce)
         verdict.before = state.last = KeyTrial(frame, nonce, record, values, last.judgement)
         state.heard = frame.at

@@ -36,15 +36,28 @@ class _Instances(dict[int, Any]):
 @cache
 def decoder(cls: type[Record]) -> Callable[[int], Record]:
     """The function from a record's bits (one integer, all defined bits present) to the record."""
-    names: dict[str, Any] = {"cls": cls}
-    names.update({f"known{index}": _Instances(row) for index, row in enumerate(cls.rows) if _is_looked_up(row)})
-    lines = ["def decode(n):"]
-    for index, row in enumerate(cls.rows):
-        lines += _statements(cls, index, row)
-    lines.append(f"    return cls({', '.join(f'v{index}' for index in range(len(cls.rows)))})")
-    exec("\n".join(lines), names)
-    made: Callable[[int], Record] = names["decode"]
+    lines, names = source(cls)
+    made: Callable[[int], Record]
+    made = compiled("decode", "n", [*lines, f"return {construction(cls)}"], names | {"cls": cls})
     return made
+
+
+def source(cls: type[Record]) -> tuple[list[str], dict[str, Any]]:
+    """Return the statements that set v0, v1, … to the values of a record `n`, row by row, and the names they use."""
+    names = {f"known{index}": _Instances(row) for index, row in enumerate(cls.rows) if _is_looked_up(row)}
+    lines = [line for index, row in enumerate(cls.rows) for line in _statements(cls, index, row)]
+    return lines, names
+
+
+def construction(cls: type[Record]) -> str:
+    """Return the expression that makes the record of those values; it needs the name `cls`."""
+    return f"cls({', '.join(f'v{index}' for index in range(len(cls.rows)))})"
+
+
+def compiled(name: str, arguments: str, lines: list[str], names: dict[str, Any]) -> Any:
+    """Return the function of statements that are text of our own; `names` are its global names."""
+    exec("\n".join([f"def {name}({arguments}):", *(f"    {line}" for line in lines)]), names)
+    return names[name]
 
 
 def _is_looked_up(row: Row) -> bool:
@@ -55,18 +68,18 @@ def _statements(cls: type[Record], index: int, row: Row) -> Iterator[str]:
     """The lines that set v<index> to the value of a row."""
     if row.count > 1:
         for number in range(row.count):
-            yield f"    r = {_bits(row, row.start + row.bits * number)}"
-            yield f"    e{number} = {_value(row, index)}"
-        yield f"    v{index} = ({' '.join(f'e{number},' for number in range(row.count))})"
+            yield f"r = {_bits(row, row.start + row.bits * number)}"
+            yield f"e{number} = {_value(row, index)}"
+        yield f"v{index} = ({' '.join(f'e{number},' for number in range(row.count))})"
     elif row.when is not None:
         selector = next(other for other in cls.rows if other.name == row.when[0])
-        yield f"    v{index} = None"
-        yield f"    if {_bits(selector, selector.start)} in {row.when[1]!r}:"
-        yield f"        r = {_bits(row, row.start)}"
-        yield f"        v{index} = {_value(row, index)}"
-    else:
+        yield f"v{index} = None"
+        yield f"if {_bits(selector, selector.start)} in {row.when[1]!r}:"
         yield f"    r = {_bits(row, row.start)}"
         yield f"    v{index} = {_value(row, index)}"
+    else:
+        yield f"r = {_bits(row, row.start)}"
+        yield f"v{index} = {_value(row, index)}"
 
 
 def _bits(row: Row, start: int) -> str:

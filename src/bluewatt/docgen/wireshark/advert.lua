@@ -1,7 +1,7 @@
 -- Manufacturer data of company 0x02E1: Instant Readout, opened where a key is known, and VE.Smart broadcasts.
 
 local F, N, E = V.F, V.N, V.E
-local byte, floor, unpack = string.byte, math.floor, table.unpack or unpack
+local byte, floor, add = string.byte, math.floor, TreeItem.add
 
 local in_event, on_air = Field.new("bthci_evt.bd_addr"), Field.new("btle.advertising_address")
 
@@ -24,37 +24,51 @@ local function note_product(mark, product)
 end
 
 -- In Wireshark's window bytes are marked; tshark draws nothing, and every range costs time.
-local marks = gui_enabled and gui_enabled()
+local marks = gui_enabled and gui_enabled() or false
 
 local HEADER_LENGTH = 0
 for _, row in ipairs(T.advert.rows) do HEADER_LENGTH = math.max(HEADER_LENGTH, (row.start + row.bits) / 8) end
 HEADER_LENGTH = floor(HEADER_LENGTH)
 
-local show_header = V.compile(T.advert.rows)
 local whole -- the range of all of the advertisement at hand
-local function all_of_it() return whole end
-local bytes = {} -- of the advertisement or record at hand; one table for all, since making one costs time
+function V.whole_advertisement() return whole end
 
--- The record in `bytes`; what is cut off is not shown. `range_of` gives the range of some bytes of the record.
-local function show_record(tree, range_of, record, length)
-  if record.bits == 0 then
-    tree:add(F[record.rows[1].field], range_of(0, length))
-    return
-  end
-  local present = 8 * length
-  if present < record.bits then
-    tree:add_proto_expert_info(E.short, ("%d bits of %d are here"):format(present, record.bits))
-    for at = length + 1, T.block do bytes[at] = 255 end
-  end
-  record.show = record.show or V.compile(record.rows)
-  record.show(tree, bytes, present, range_of)
+-- Sixteen bytes from `at` as four words, the first byte lowest.
+local function words(data, at)
+  local a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p = byte(data, at, at + 15)
+  return a + b * 256 + c * 65536 + d * 16777216, e + f * 256 + g * 65536 + h * 16777216,
+    i + j * 256 + k * 65536 + l * 16777216, m + n * 256 + o * 65536 + p * 16777216
 end
 
--- The bytes of the record at hand into `bytes`; how many there are.
-local function load_record(data)
-  bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7], bytes[8],
-    bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15], bytes[16] = byte(data, HEADER_LENGTH + 1, -1)
-  return math.min(#data - HEADER_LENGTH, T.block)
+local PADDING = ("\255"):rep(HEADER_LENGTH + T.block)
+local function padded(data) return #data < #PADDING and data .. PADDING or data end
+
+-- Word number `number` with ones behind the first `present` bits of the record.
+local function filled(word, number, present)
+  local here = present - 32 * number
+  if here >= 32 then return word end
+  if here <= 0 then return 4294967295 end
+  return word % V.POWER[here] + 4294967296 - V.POWER[here]
+end
+
+local compiled = { [true] = {}, [false] = {} } -- whether the data is cut off → rows → the function that shows them
+
+local function show_rows(tree, rows, cut, w0, w1, w2, w3, range_of, present)
+  local show = compiled[cut][rows]
+  if not show then
+    show = V.compile(rows, marks, cut)
+    compiled[cut][rows] = show
+  end
+  show(tree, w0, w1, w2, w3, range_of, present)
+end
+
+-- The opened record in four words; what is cut off is not shown. `range_of` gives the range of some of its bytes.
+local function show_record(tree, range_of, record, length, w0, w1, w2, w3)
+  local present = 8 * length
+  if present >= record.bits then return show_rows(tree, record.rows, false, w0, w1, w2, w3, range_of) end
+  tree:add_proto_expert_info(E.short, ("%d bits of %d are here"):format(present, record.bits))
+  show_rows(tree, record.rows, true, filled(w0, 0, present), filled(w1, 1, present), filled(w2, 2, present),
+    filled(w3, 3, present), range_of, present)
 end
 
 local function complain(tree, range, from, misfit)
@@ -69,21 +83,48 @@ local function complain(tree, range, from, misfit)
   tree:add(N.sealed, range):add_proto_expert_info(E.key_missing, "No key" .. who .. more)
 end
 
+-- The bytes of four words.
+local function as_bytes(...)
+  local made = {}
+  for _, word in ipairs({ ... }) do
+    for _ = 1, 4 do
+      local low = word % 256
+      made[#made + 1] = string.char(low)
+      word = (word - low) / 256
+    end
+  end
+  return table.concat(made)
+end
+
+local function show_opened(tree, record, length, ...)
+  if not marks and record.bits > 0 then return show_record(tree, nil, record, length, ...) end
+  local opened = ByteArray.new(as_bytes(...):sub(1, length), true):tvb("Opened record")
+  if record.bits == 0 then
+    tree:add(F[record.rows[1].field], opened(0, length))
+  else
+    show_record(tree, function(first, size) return opened(first, size) end, record, length, ...)
+  end
+end
+
 local function show_sealed(tree, tvb, data, record)
   local from = V.have_named_keys() and address() or nil
-  local key, misfit = V.find_key(from, bytes[8])
+  local key, misfit = V.find_key(from, byte(data, 8))
   if not key then
     complain(tree, tvb(HEADER_LENGTH), from or address(), misfit)
     return
   end
-  local nonce = bytes[6] + 256 * bytes[7]
-  local length = load_record(data)
-  V.open(key, nonce, bytes, length)
-  if marks or record.bits == 0 then
-    local opened = ByteArray.new(string.char(unpack(bytes, 1, length)), true):tvb("Opened record")
-    show_record(tree, function(first, size) return opened(first, size) end, record, length)
+  local low, high = byte(data, 6, 7)
+  local length = math.min(#data - HEADER_LENGTH, T.block)
+  show_opened(tree, record, length, V.open(key, low + 256 * high, words(padded(data), HEADER_LENGTH + 1)))
+end
+
+local function show_plain(tree, tvb, data, record)
+  local length = math.min(#data - HEADER_LENGTH, T.block)
+  if record.bits == 0 then
+    tree:add(F[record.rows[1].field], tvb(HEADER_LENGTH, length))
   else
-    show_record(tree, all_of_it, record, length)
+    local range_of = function(first, size) return tvb(HEADER_LENGTH + first, size) end
+    show_record(tree, range_of, record, length, words(padded(data), HEADER_LENGTH + 1))
   end
 end
 
@@ -93,8 +134,9 @@ local function is_idle(data)
 end
 
 local function show_product(tree, tvb, data, number)
-  bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7], bytes[8] = byte(data, 1, 8)
-  show_header(tree, bytes, 8 * #data, marks and function(from, size) return tvb(from, size) end or all_of_it)
+  local w0, w1 = words(padded(data), 1)
+  local range_of = marks and function(from, size) return tvb(from, size) end
+  show_rows(tree, T.advert.rows, #data < HEADER_LENGTH, w0, w1, nil, nil, range_of, 8 * #data)
   if not number then
     if #data < 4 then tree:add_proto_expert_info(E.malformed, ("%d bytes do not name a product"):format(#data)) end
     return
@@ -103,8 +145,7 @@ local function show_product(tree, tvb, data, number)
   if not record then
     tree:add(N.sealed, tvb(HEADER_LENGTH)):add_proto_expert_info(E.undecoded, "Nobody has described this record type")
   elseif number >= 256 then
-    local plain = function(first, size) return tvb(HEADER_LENGTH + first, size) end
-    show_record(tree, plain, record, load_record(data))
+    show_plain(tree, tvb, data, record)
   else
     show_sealed(tree, tvb, data, record)
   end
@@ -132,7 +173,7 @@ end
 
 local function show(tvb, tree, data, first, number, listed)
   whole = tvb()
-  local item = tree:add(V.protocol, whole, listed)
+  local item = add(tree, V.protocol, whole, listed)
   if first == PRODUCT then
     show_product(item, tvb, data, number)
   elseif is_vesmart(first) then

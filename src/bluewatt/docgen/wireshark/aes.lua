@@ -2,20 +2,20 @@
 
 local byte, char = string.byte, string.char
 
--- Exclusive or of five words and byte n of a word: operators where Lua has them, else one of the two bit libraries.
-local xor5, byte_of
+-- Exclusive or of two and of five words, and byte n of a word: operators where Lua has them, else one of the two bit libraries.
+local xor, xor5, byte_of
 if load("return 1 ~ 1") then
+  xor = load("return function(a, b) return a ~ b end")()
   xor5 = load("return function(a, b, c, d, e) return a ~ b ~ c ~ d ~ e end")()
   byte_of = load("return function(word, shift) return word >> shift & 255 end")()
 else
   local library = bit32 or bit
   local extract, band, rshift = library.extract, library.band, library.rshift
-  xor5 = library.bxor
+  xor, xor5 = library.bxor, library.bxor
   byte_of = extract and function(word, shift) return extract(word, shift, 8) end
     or function(word, shift) return band(rshift(word, shift), 255) end
 end
 
-local function xor(a, b) return xor5(a, b, 0, 0, 0) end
 
 -- The substitution box, from its definition: the inverse in GF(2^8), then the affine map.
 local function substitution()
@@ -76,35 +76,65 @@ local function schedule(key)
   return words
 end
 
-local function column(a, b, c, d, key)
-  return xor5(T0[byte_of(a, 24)], T1[byte_of(b, 16)], T2[byte_of(c, 8)], T3[byte_of(d, 0)], key)
+-- The bytes of a word, the highest first. Plain arithmetic: a call into a bit library takes ten times as long.
+local function bytes_of(word)
+  local d = word % 256
+  word = (word - d) / 256
+  local c = word % 256
+  word = (word - c) / 256
+  local b = word % 256
+  return (word - b) / 256, b, c, d
 end
 
-local function last(a, b, c, d, key)
-  return char(xor(BOX[byte_of(a, 24)], byte_of(key, 24)), xor(BOX[byte_of(b, 16)], byte_of(key, 16)),
-    xor(BOX[byte_of(c, 8)], byte_of(key, 8)), xor(BOX[byte_of(d, 0)], byte_of(key, 0)))
+-- One round: substitute, shift the rows, mix the columns, add the four words of the round key from `at` on.
+local function round(words, at, w0, w1, w2, w3)
+  local a0, a1, a2, a3 = bytes_of(w0)
+  local b0, b1, b2, b3 = bytes_of(w1)
+  local c0, c1, c2, c3 = bytes_of(w2)
+  local d0, d1, d2, d3 = bytes_of(w3)
+  return xor5(T0[a0], T1[b1], T2[c2], T3[d3], words[at]), xor5(T0[b0], T1[c1], T2[d2], T3[a3], words[at + 1]),
+    xor5(T0[c0], T1[d1], T2[a2], T3[b3], words[at + 2]), xor5(T0[d0], T1[a1], T2[b2], T3[c3], words[at + 3])
 end
 
--- The block of four words, encrypted, as 16 bytes.
+-- The same without mixing: the last round.
+local function last_round(words, at, w0, w1, w2, w3)
+  local a0, a1, a2, a3 = bytes_of(w0)
+  local b0, b1, b2, b3 = bytes_of(w1)
+  local c0, c1, c2, c3 = bytes_of(w2)
+  local d0, d1, d2, d3 = bytes_of(w3)
+  local function joined(a, b, c, d, key)
+    return xor(((BOX[a] * 256 + BOX[b]) * 256 + BOX[c]) * 256 + BOX[d], key)
+  end
+  return joined(a0, b1, c2, d3, words[at]), joined(b0, c1, d2, a3, words[at + 1]),
+    joined(c0, d1, a2, b3, words[at + 2]), joined(d0, a1, b2, c3, words[at + 3])
+end
+
+-- The block of four words, encrypted: four words, the first byte of each highest.
 local function encrypt(words, w0, w1, w2, w3)
   w0, w1 = xor(w0, words[0]), xor(w1, words[1])
   w2, w3 = xor(w2, words[2]), xor(w3, words[3])
-  for at = 4, 36, 4 do
-    w0, w1, w2, w3 = column(w0, w1, w2, w3, words[at]), column(w1, w2, w3, w0, words[at + 1]),
-      column(w2, w3, w0, w1, words[at + 2]), column(w3, w0, w1, w2, words[at + 3])
-  end
-  return last(w0, w1, w2, w3, words[40]) .. last(w1, w2, w3, w0, words[41])
-    .. last(w2, w3, w0, w1, words[42]) .. last(w3, w0, w1, w2, words[43])
+  for at = 4, 36, 4 do w0, w1, w2, w3 = round(words, at, w0, w1, w2, w3) end
+  return last_round(words, 40, w0, w1, w2, w3)
 end
 
 function V.aes_block(key, block)
-  return encrypt(schedule(key), V.big(block, 1, 4), V.big(block, 5, 8), V.big(block, 9, 12), V.big(block, 13, 16))
+  local words = { encrypt(schedule(key), V.big(block, 1, 4), V.big(block, 5, 8), V.big(block, 9, 12),
+    V.big(block, 13, 16)) }
+  for number = 1, 4 do words[number] = char(bytes_of(words[number])) end
+  return table.concat(words)
+end
+
+-- A word with its bytes the other way round.
+local function turned(word)
+  local a, b, c, d = bytes_of(word)
+  return ((d * 256 + c) * 256 + b) * 256 + a
 end
 
 local schedules, streams, kept = {}, {}, 0
 local STREAMS_KEPT = 65536
 
--- The key stream of a nonce (low byte first in the counter block): devices repeat an advertisement, so it is kept.
+-- The key stream of a nonce (low byte first in the counter block) in four little-endian words. It is kept: devices
+-- repeat an advertisement, and Wireshark dissects a packet each time it is looked at.
 local function key_stream(key, nonce)
   local of_key = streams[key]
   local stream = of_key and of_key[nonce]
@@ -114,13 +144,14 @@ local function key_stream(key, nonce)
   if kept >= STREAMS_KEPT then streams, of_key, kept = {}, nil, 0 end
   of_key = of_key or {}
   streams[key] = of_key
-  stream = { byte(encrypt(words, (nonce % 256) * 16777216 + math.floor(nonce / 256) * 65536, 0, 0, 0), 1, 16) }
+  local w0, w1, w2, w3 = encrypt(words, (nonce % 256) * 16777216 + math.floor(nonce / 256) * 65536, 0, 0, 0)
+  stream = { turned(w0), turned(w1), turned(w2), turned(w3) }
   of_key[nonce], kept = stream, kept + 1
   return stream
 end
 
--- Write the opened bytes over `bytes` (numbers, counted from 1); at most one block, longer ones were never seen.
-function V.open(key, nonce, bytes, length)
+-- A record of one block in four little-endian words, opened; longer ones were never seen.
+function V.open(key, nonce, w0, w1, w2, w3)
   local stream = key_stream(key, nonce)
-  for at = 1, length do bytes[at] = xor5(bytes[at], stream[at], 0, 0, 0) end
+  return xor(w0, stream[1]), xor(w1, stream[2]), xor(w2, stream[3]), xor(w3, stream[4])
 end

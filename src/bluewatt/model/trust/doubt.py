@@ -14,6 +14,7 @@ import msgspec
 
 from bluewatt.schema import Flags, Record, Row
 from bluewatt.tables.metrics import METRICS, Metric, metric
+from bluewatt.wire.row_compiler import compiled, construction, source
 
 SET_BITS = 4
 """Masks of warnings and reasons rarely have more bits set than this, or than a quarter of those that have a name."""
@@ -60,41 +61,68 @@ class Screen(msgspec.Struct, frozen=True):
 @cache
 def screen(cls: type[Record]) -> Screen:
     """Return the questions for a record class."""
-    names: dict[str, Any] = {"usual": is_usual, "limits": METRICS}
-    usual, steady = [], []
-    for index, row in enumerate(cls.rows):
-        if row.hidden or row.raw:
-            continue
-        if row.named is not None:
-            names[f"familiar{index}"] = _Familiar()  # its own: a state 3 and an error 3 are equal as numbers
-            usual.append(f"familiar{index}[n[{index}]]")
-            steady.append(f"(familiar{index}[n[{index}]] or n[{index}] == b[{index}])")
-        elif row.count == 1:
-            usual += _usual(index, row)
-            steady += _close(index, row)
-        else:
-            usual.append(f"usual(n[{index}], limits['{row.name}'])")
-            steady.append(f"n[{index}] == b[{index}]")
-    return Screen(_compiled("n", usual, names), _compiled("b, n", steady, names))
+    asked, names = _asked(cls), _names(cls)
+    usual = [part for index, row in asked for part in _usual(index, row, f"n[{index}]")]
+    steady = [part for index, row in asked for part in _steady(index, row, f"n[{index}]")]
+    return Screen(
+        compiled("usual_values", "n", [_answer(usual)], dict(names)),
+        compiled("steady_values", "b, n", [_answer(steady)], dict(names)),
+    )
 
 
-def _compiled(arguments: str, conditions: list[str], names: dict[str, Any]) -> Callable[..., bool]:
-    made: Callable[..., bool] = eval(f"lambda {arguments}: {' and '.join(conditions) or True}", names)
-    return made
+def _asked(cls: type[Record]) -> list[tuple[int, Row]]:
+    return [(index, row) for index, row in enumerate(cls.rows) if not (row.hidden or row.raw)]
 
 
-def _usual(index: int, row: Row) -> list[str]:
+def _names(cls: type[Record]) -> dict[str, Any]:
+    """The names the conditions use; a table for each coded row: a state 3 and an error 3 are equal as numbers."""
+    familiar = {f"familiar{index}": _Familiar() for index, row in _asked(cls) if row.named is not None}
+    return {"usual": is_usual, "limits": METRICS} | familiar
+
+
+def _answer(conditions: list[str]) -> str:
+    return f"return {' and '.join(conditions) or True}"
+
+
+@cache
+def picker(cls: type[Record]) -> Callable[[int, Values], tuple[Record, Values] | None]:
+    """Return the decoder with both questions in it: (the bits of a record, the values before) → record and values.
+
+    None where an answer is no. Asked before the record is made, in one call, since nearly all samples take this way.
+    Not for records of unknown layout.
+    """
+    lines, known = source(cls)
+    conditions = [part for index, row in _asked(cls) for part in _usual(index, row, f"v{index}")]
+    # A familiar code is steady, too.
+    numbers = [(index, row) for index, row in _asked(cls) if row.named is None]
+    conditions += [part for index, row in numbers for part in _steady(index, row, f"v{index}")]
+    values = "".join(f"v{index}, " for index in range(len(cls.rows)))
+    made = f"return ({construction(cls)}, ({values})) if {' and '.join(conditions) or True} else None"
+    picked: Callable[[int, Values], tuple[Record, Values] | None]
+    picked = compiled("pick", "n, b", [*lines, made], _names(cls) | known | {"cls": cls})
+    return picked
+
+
+def _usual(index: int, row: Row, now: str) -> list[str]:
+    """The conditions for a usual value, in the expression `now`."""
+    if row.named is not None:
+        return [f"familiar{index}[{now}]"]
+    if row.count > 1:
+        return [f"usual({now}, limits['{row.name}'])"]
     span = usual_span(metric(row.name))
-    if span is None:
-        return []
-    return [f"(n[{index}] is None or {span[0]} <= n[{index}] <= {span[1]})"]
+    return [] if span is None else [f"({now} is None or {span[0]} <= {now} <= {span[1]})"]
 
 
-def _close(index: int, row: Row) -> list[str]:
+def _steady(index: int, row: Row, now: str) -> list[str]:
+    """The conditions for a steady value, in the expression `now`, after `b[index]`."""
+    before = f"b[{index}]"
+    if row.named is not None:
+        return [f"(familiar{index}[{now}] or {now} == {before})"]
+    if row.count > 1:
+        return [f"{now} == {before}"]
     limits = metric(row.name)
     if limits is None or limits.jump is None:
         return []
-    now, before = f"n[{index}]", f"b[{index}]"
     return [f"({now} is None or {before} is not None and -{limits.jump} <= {now} - {before} <= {limits.jump})"]
 
 

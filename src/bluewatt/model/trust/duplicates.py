@@ -45,8 +45,10 @@ class Copies:
     def remember(self, frame: Frame, nonce: int) -> None:
         """Note a frame, the copies of which are to be known."""
         before = self.heard.pop(nonce, None)
-        recent = before is not None and abs(frame.at - before[0]) < NONCE_SECONDS
-        versions = before[1][1 - MOST_VERSIONS :] if before is not None and recent else ()
+        if before is None or abs(frame.at - before[0]) >= NONCE_SECONDS:
+            versions: tuple[bytes, ...] = ()
+        else:
+            versions = before[1][1 - MOST_VERSIONS :]
         self.heard[nonce] = (frame.at, (*versions, frame.payload))
         if len(self.heard) > NONCE_MEMORY:
             del self.heard[next(iter(self.heard))]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -68,7 +68,10 @@ class Dialler:
         self._find = find
         self._make_channel = make_channel
         self._lost = lost
-        self._drops = 0
+        self._drops = 0  # of the tries before
+        self._cuts = 0  # of links that were up in the present try
+        self._trying: asyncio.Task[Any] | None = None
+        self._limit = asyncio.timeout(None)
         self._client: BleakClient | None = None
 
     async def connect(self, nearby: Nearby) -> Connected:
@@ -130,26 +133,36 @@ class Dialler:
 
         class Watched(base):  # type: ignore[misc] # whichever class records what passes
             async def connect(self, *arguments: Any, **options: Any) -> None:
-                dialler._was_up = False
-                try:
-                    await super().connect(*arguments, **options)
-                except BleakError as error:
-                    # After a time-out it is this side that hangs up: that is an OSError, and no drop.
-                    if bonded:
-                        dialler._judge(name, error)
-                    raise
+                connecting = super().connect(*arguments, **options)
+                await (dialler._try(name, connecting) if bonded else connecting)
 
         return Watched
 
-    def _judge(self, name: str, error: BleakError) -> None:
-        """Raise PairingFailed where this failed try shows, with those before, that the device has lost its bond."""
-        if denies_bond(error):
-            raise bond_lost(name) from error
-        if self._was_up and not isinstance(error, BleakGATTProtocolError):
-            self._count_drop(name)
+    async def _try(self, name: str, connecting: Awaitable[None]) -> None:
+        """Await one try of the library; PairingFailed as soon as the device is shown to have lost its bond.
 
-    _was_up = False
-    """Whether the link of the present try was up and ended."""
+        The kernel cuts a link whose encryption failed, and all that BlueZ says of it is "le-connection-abort-by-local",
+        as of bad reception. Bleak then dials again within the same try, silently, until the time of the try is over.
+        """
+        self._cuts, self._trying = 0, asyncio.current_task()
+        try:
+            async with asyncio.timeout(None) as self._limit:
+                await connecting
+        except (BleakError, TimeoutError) as error:
+            self._judge(name, error)
+            raise
+        finally:
+            self._trying = None
+        self._drops += self._cuts  # what follows is the same row, until the device lets us in
+
+    def _judge(self, name: str, error: BleakError | TimeoutError) -> None:
+        """Raise PairingFailed where this failed try shows, with those before, that the device has lost its bond."""
+        self._drops += self._cuts
+        hung_up = isinstance(error, BleakGATTProtocolError | TimeoutError) and not self._limit.expired()
+        if hung_up and self._cuts:
+            self._drops -= 1  # the link was of use or too slow: this side may have cut it at the end
+        if denies_bond(error) or self._drops >= DROPS:
+            raise bond_lost(name) from error
 
     def _count_drop(self, name: str) -> None:
         self._drops += 1
@@ -175,7 +188,11 @@ class Dialler:
             raise closed_to_bond(name) from error
 
     def _on_disconnected(self, client: BleakClient) -> None:
-        self._was_up = True
+        if self._trying and not self._trying.cancelling():  # a try that is cancelled hangs up itself
+            self._cuts += 1
+            # After the first cut most tries end, and `_judge` knows why; a second one shows that this one would go on.
+            if self._cuts > 1 and self._drops + self._cuts >= DROPS:
+                self._limit.reschedule(asyncio.get_running_loop().time())
         self._lost(client)
 
     async def _hang_up(self) -> None:

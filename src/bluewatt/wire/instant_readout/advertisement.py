@@ -23,7 +23,7 @@ from bluewatt.tables.advertisement import (
 )
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.tables.records import EXTENDED_TYPE, record_class
-from bluewatt.wire.instant_readout.cipher import BLOCK, Key, ShortKey, apply, key_for, key_stream
+from bluewatt.wire.instant_readout.cipher import BLOCK, Key, ShortKey, apply, key_for, key_stream, next_stream
 from bluewatt.wire.instant_readout.records import decode_bits, decode_record, encode_record, refuse_text
 from bluewatt.wire.row_compiler import decoder
 
@@ -31,6 +31,8 @@ _COMPANY = COMPANY_ID.to_bytes(2, "little")
 _WIDTHS = {8: "B", 16: "H"}
 _HEADER = struct.Struct("<" + "".join(_WIDTHS[row.bits] for row in AdvertHeader.rows))
 _unpack_header = _HEADER.unpack_from
+_ONES = tuple((1 << 8 * length) - 1 for length in range(BLOCK + 1))
+"""By the length of a record in bytes: all of its bits."""
 HEADER_LENGTH = _HEADER.size
 HEADER_FIXED = next(row.start for row in AdvertHeader.rows if row.name == "nonce") // 8
 """So many bytes at the start are the same in all advertisements of a device that keeps its record type."""
@@ -183,7 +185,10 @@ def open_at_once(data: bytes, key: Key) -> tuple[int, int] | None:
     manufacturer_record, _, _, record_type, nonce, key_check = _unpack_header(data)
     if key_check != key[0] or manufacturer_record != PRODUCT_ADVERTISEMENT or not (record_type or nonce or key_check):
         return None
-    return nonce, _opened_bits(data[HEADER_LENGTH:], key, nonce)
+    body = data[HEADER_LENGTH:]
+    if len(body) > BLOCK:
+        return nonce, _opened_bits(body, key, nonce)
+    return nonce, int.from_bytes(body, "little") ^ next_stream(key, nonce) & _ONES[len(body)]
 
 
 def open_advertisement(advertisement: Advertisement, key: bytes | str | ShortKey | None) -> Record:

@@ -16,6 +16,8 @@ from bluewatt.secret import SecretBytes
 
 BLOCK = 16
 KEYS_KEPT = 4096
+PAGE = 32
+"""Nonces whose key streams are made at once: devices count up, and the cipher takes hardly longer for all of them."""
 _SHORT = 2 * BLOCK - 1
 _PADDING = bytes(BLOCK - 2)
 _SEPARATORS = str.maketrans("", "", " :-\t\r\n")
@@ -32,10 +34,13 @@ class Key(SecretBytes):
         """
         if isinstance(key, Key):
             return key
-        made = cls(_from_text(key) if isinstance(key, str) else key)
-        if len(made) != BLOCK:
-            raise KeyProblem(f"a key has {BLOCK} bytes, this one has {len(made)}")
-        return made
+        parsed = parse_key(key)
+        if isinstance(parsed, ShortKey):
+            raise KeyProblem(
+                "a key has 32 hex digits, this one has 31: some versions of the app hide the first, which need not be"
+                " 0; an advertisement of the device tells it"
+            )
+        return parsed
 
     @property
     def fingerprint(self) -> str:
@@ -85,10 +90,9 @@ class ShortKey:
 
 def parse_key(key: bytes | str | ShortKey) -> Key | ShortKey:
     """Return a key, or a `ShortKey` for a text of 31 digits; KeyProblem as `Key.of` has it for anything else."""
-    if isinstance(key, ShortKey):
+    if isinstance(key, Key | ShortKey):
         return key
-    digits = _digits(key) if isinstance(key, str) else ""
-    return ShortKey(digits) if len(digits) == _SHORT else Key.of(key)
+    return _parsed(key if isinstance(key, str) else bytes(key))
 
 
 def key_for(key: bytes | str | ShortKey, key_check: int) -> Key:
@@ -106,16 +110,19 @@ def _digits(text: str) -> str:
     return digits
 
 
-def _from_text(text: str) -> bytes:
-    digits = _digits(text)
+@lru_cache(maxsize=KEYS_KEPT)
+def _parsed(key: bytes | str) -> Key | ShortKey:
+    """Return a key, kept for the next call: reading a text takes longer than opening an advertisement with its key."""
+    if isinstance(key, bytes):
+        if len(key) != BLOCK:
+            raise KeyProblem(f"a key has {BLOCK} bytes, this one has {len(key)}")
+        return Key(key)
+    digits = _digits(key)
     if len(digits) == _SHORT:
-        raise KeyProblem(
-            "a key has 32 hex digits, this one has 31: some versions of the app hide the first, which need not be 0; an"
-            " advertisement of the device tells it"
-        )
+        return ShortKey(digits)
     if len(digits) != 2 * BLOCK:
         raise KeyProblem(f"a key has {2 * BLOCK} hex digits, this one has {len(digits)}")
-    return bytes.fromhex(digits)
+    return Key(bytes.fromhex(digits))
 
 
 @lru_cache(maxsize=KEYS_KEPT)
@@ -131,6 +138,19 @@ def key_stream(key: bytes, nonce: int, length: int = BLOCK) -> bytes:
     # Nothing above one block was ever seen; the vendor's document counts the block number big endian at the end.
     counters = b"".join(first[:-2] + block.to_bytes(2, "big") for block in range(-(-length // BLOCK)))
     return _encryptor(key).update(counters)
+
+
+@lru_cache(maxsize=KEYS_KEPT)
+def _page(key: bytes, number: int) -> tuple[int, ...]:
+    """The key streams of the nonces from `number` times PAGE on, each one block as a little-endian integer."""
+    nonces = range(number * PAGE, (number + 1) * PAGE)
+    streams = key_streams(key, b"".join(nonce.to_bytes(2, "little") for nonce in nonces))
+    return tuple(int.from_bytes(streams[at : at + BLOCK], "little") for at in range(0, len(streams), BLOCK))
+
+
+def next_stream(key: bytes, nonce: int) -> int:
+    """The first block of `key_stream` as a little-endian integer, for a device that counts its nonces up."""
+    return _page(key, nonce // PAGE)[nonce % PAGE]
 
 
 def key_streams(key: bytes, nonces: bytes) -> bytes:

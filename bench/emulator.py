@@ -17,7 +17,7 @@ from bench import Row, Unmeasurable, bench
 try:
     from bleak import BleakClient, BleakScanner
 
-    from bluewatt.app.emulation import Emulator, Plan
+    from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator
     from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
     from bluewatt.transports.virtual.radio import VirtualRadio
     from tests.central import visit
@@ -41,7 +41,7 @@ async def _read(family: str, registers: Callable[[Emulator], tuple[int, ...]]) -
     async with (
         VirtualRadio() as radio,
         VirtualAdapter(radio, pin="000000") as adapter,
-        Emulator([Plan(family=family)], radio=radio, seed=5, start=DEFAULT_START) as emulator,
+        Emulator([EmulatedDeviceConfig(family=family)], radio=radio, seed=5, start=DEFAULT_START) as emulator,
     ):
         wanted = registers(emulator)
         started = time.perf_counter()
@@ -56,7 +56,9 @@ async def _notifications() -> float:
     async with (
         VirtualRadio() as radio,
         VirtualAdapter(radio, pin="000000") as adapter,
-        Emulator([Plan(family="smartshunt")], radio=radio, seed=5, start=DEFAULT_START, fed=True) as emulator,
+        Emulator(
+            [EmulatedDeviceConfig(family="smartshunt")], radio=radio, seed=5, start=DEFAULT_START, fed=True
+        ) as emulator,
     ):
         heard, every = 0, asyncio.Event()
 
@@ -81,7 +83,11 @@ async def _notifications() -> float:
 async def _crowd(devices: int) -> float:
     """How many of so many emulated devices one scanner hears within four seconds."""
     heard: set[str] = set()
-    plans = [Plan(family=family) for family in ("mppt", "smartshunt", "phoenix", "orion") for _ in range(devices // 4)]
+    plans = [
+        EmulatedDeviceConfig(family=family)
+        for family in ("mppt", "smartshunt", "phoenix", "orion")
+        for _ in range(devices // 4)
+    ]
     async with (
         VirtualRadio() as radio,
         VirtualAdapter(radio) as adapter,

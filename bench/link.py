@@ -24,13 +24,13 @@ TEN = (
 @asynccontextmanager
 async def around(family: str, interval: float | None = None) -> AsyncIterator[tuple[object, str]]:
     """A fresh emulated device, advertising as often as told, and an adapter without bonds; the device's address."""
-    from bluewatt.app.emulation import Emulator, Plan
+    from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator
     from bluewatt.transports.ble.central import Central
     from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
     from bluewatt.transports.virtual.radio import VirtualRadio
 
     async with VirtualRadio(seed=1) as radio, VirtualAdapter(radio) as adapter, AsyncExitStack() as stack:
-        emulator = Emulator([Plan(family=family, pin=PIN)], radio=radio, seed=5)
+        emulator = Emulator([EmulatedDeviceConfig(family=family, pin=PIN)], radio=radio, seed=5)
         emulator.devices[0].interval = interval or emulator.devices[0].interval
         await stack.enter_async_context(emulator)
         yield Central(virtual=adapter), emulator.running[0].device.address

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator, Sequence
 
 from bench import Row, bench
-from bluewatt.tables.gatt import Characteristic
+from bluewatt.tables.gatt import DataCharacteristic
 from bluewatt.wire.victronconnect.client import ClientSide
 from bluewatt.wire.victronconnect.control import Grant, build_control
 from bluewatt.wire.victronconnect.device import DeviceSide
 from bluewatt.wire.victronconnect.grammar import build_message
-from bluewatt.wire.victronconnect.messages import GetValues, Value
+from bluewatt.wire.victronconnect.messages import GetValues, ValueMessage
 from bluewatt.wire.victronconnect.session import Session
 
 MESSAGES = 20_000
@@ -35,11 +35,11 @@ def _client_seconds() -> float:
     """A client hears values, one per message, and tops up the device's credit."""
     session = Session(ClientSide())
     session.open(0.0)
-    message = build_message(Value(3, 0xED8D, b"\x2f\x05"))
+    message = build_message(ValueMessage(3, 0xED8D, b"\x2f\x05"))
     heard = 0
     start = time.perf_counter()
     for number in range(MESSAGES):
-        heard += len(session.receive(Characteristic.LAST, message, number * 0.001))
+        heard += len(session.receive(DataCharacteristic.LAST, message, number * 0.001))
         session.take_writes()
     seconds = time.perf_counter() - start
     assert heard == MESSAGES
@@ -56,8 +56,8 @@ def _device_seconds() -> float:
     start = time.perf_counter()
     for number in range(MESSAGES):
         if number % 128 == 0:
-            session.receive(Characteristic.CONTROL, top_up, 0.0)
-        session.receive(Characteristic.LAST, message, 0.0)
+            session.receive(DataCharacteristic.CONTROL, top_up, 0.0)
+        session.receive(DataCharacteristic.LAST, message, 0.0)
         written += len(session.take_writes())
     seconds = time.perf_counter() - start
     assert written > 2 * MESSAGES

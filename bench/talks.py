@@ -6,14 +6,14 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from bluewatt.tables.gatt import Characteristic, ResultCode
+from bluewatt.tables.gatt import DataCharacteristic, ResultCode
 from bluewatt.wire.victronconnect.client import ClientSide
 from bluewatt.wire.victronconnect.device import NEW, DeviceSide
-from bluewatt.wire.victronconnect.messages import GetDevices, GetValues, SetValues, Subscribe, Value
+from bluewatt.wire.victronconnect.messages import GetDevices, GetValues, SetValues, Subscribe, ValueMessage
 from bluewatt.wire.victronconnect.session import Session
 
 CLIENT, DEVICE = 0, 1
-HANDLES = {Characteristic.CONTROL: 0x31, Characteristic.LAST: 0x34, Characteristic.BULK: 0x37}
+HANDLES = {DataCharacteristic.CONTROL: 0x31, DataCharacteristic.LAST: 0x34, DataCharacteristic.BULK: 0x37}
 """Not those of any known layout, so that they have to be discovered."""
 KEY_REGISTER = 0xEC65
 KEY = bytes(range(0xAA, 0xBA))
@@ -94,7 +94,7 @@ def talk(*, mtu: int = 23, pushes: int = 50, discovery: bool = True) -> Iterator
         yield from _exchange(client, device, now, client.send(message, now))
     for push in range(pushes):
         now += 1.0
-        for write in device.send(Value(3, 0xED8D, (1200 + push % 300).to_bytes(2, "little")), now):
+        for write in device.send(ValueMessage(3, 0xED8D, (1200 + push % 300).to_bytes(2, "little")), now):
             yield Spoken(DEVICE, b"\x1b" + HANDLES[write.characteristic].to_bytes(2, "little") + write.data)
             client.receive(write.characteristic, write.data, now)
         yield from _exchange(client, device, now, client.take_writes())

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from bluewatt.tables.gatt import DATA_SERVICE, Characteristic
+from bluewatt.tables.gatt import DATA_SERVICE, DataCharacteristic
 from bluewatt.wire.containers.btsnoop_writer import FILE_START
 from bluewatt.wire.containers.link_trace import LinkTrace
 
 ADDRESS: Final = "FD:D4:50:0F:6C:1B"
-HANDLES: Final = {0x21: Characteristic.CONTROL, 0x24: Characteristic.LAST, 0x27: Characteristic.BULK}
+HANDLES: Final = {0x21: DataCharacteristic.CONTROL, 0x24: DataCharacteristic.LAST, 0x27: DataCharacteristic.BULK}
 """Value handles of the captured SmartShunt (firmware of January 2021)."""
 START: Final = 1795605753.0
 """2026-11-25 11:22:33 UTC."""

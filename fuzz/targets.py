@@ -28,7 +28,7 @@ from bluewatt.wire.bluetooth.air_connections import AirLinks
 from bluewatt.wire.bluetooth.att import Server
 from bluewatt.wire.bluetooth.hci_reports import advertising_reports
 from bluewatt.wire.bluetooth.link_layer import advertising_report, unwrap_air
-from bluewatt.wire.containers import Kind, read_packets
+from bluewatt.wire.containers import PacketKind, read_packets
 from bluewatt.wire.containers.btsnooz import find_logs, read_log
 from bluewatt.wire.smartshunt import decode_characteristic
 from bluewatt.wire.vesmart.broadcast import Network, build_broadcast, parse_broadcast, parse_content, seal
@@ -38,7 +38,7 @@ from bluewatt.wire.victronconnect.grammar import build_message, parse_messages
 
 KEY = bytes(range(16))
 TYPES = [cls.record_type for cls in record_classes()]
-AIR_KINDS = [int(kind) for kind in Kind if kind >= Kind.AIR]
+AIR_KINDS = [int(kind) for kind in PacketKind if kind >= PacketKind.AIR]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def sniffed(data: bytes) -> None:
     links, position = AirLinks([KEY]), 0
     while position < len(data):
         end = position + 1 + data[position]
-        links.read((0.0, Kind.AIR, None, data[position + 1 : end], position, 0))
+        links.read((0.0, PacketKind.AIR, None, data[position + 1 : end], position, 0))
         position = end
 
 
@@ -256,7 +256,7 @@ MESSAGES: list[vreg.Message] = [
     vreg.GetValues(instance=0, registers=(0xEC65,), indefinite=True),
     vreg.SetValues(instance=3, writes=((0x0093, b"\x3c\x00"), (0xED8D, b""))),
     vreg.Response(item=0, request_opcode=5, code=0),
-    vreg.Value(instance=3, register=0xED8D, value=b"\x2f\x05"),
+    vreg.ValueMessage(instance=3, register=0xED8D, value=b"\x2f\x05"),
     vreg.ValueResponse(instance=3, register=0xED8E, code=1),
     vreg.NewPath(instance=0, index=4, path="/Dc/0/Voltage"),
 ]

@@ -107,7 +107,7 @@ class Flags(int):
         return ", ".join(self.labels) or "none"
 
 
-class Groups(int):
+class TwoBitFields(int):
     """A number made of two-bit groups with names, such as a BMS input and output status; group value 0 is "unused"."""
 
     names: ClassVar[Mapping[int, Name]] = {}
@@ -148,7 +148,7 @@ class Groups(int):
         return ", ".join(self.keys) or "none"
 
 
-Named = type[Code] | type[Flags] | type[Groups]
+Named = type[Code] | type[Flags] | type[TwoBitFields]
 
 
 def exact(text: str) -> tuple[int, int]:
@@ -282,7 +282,7 @@ def coded(
     return Row(bits=bits, named=named, na=_codes(na), signed=signed, proof=proof)
 
 
-def flags(bits: int, named: type[Flags] | type[Groups], *, proof: Proof | None = None) -> Any:
+def flags(bits: int, named: type[Flags] | type[TwoBitFields], *, proof: Proof | None = None) -> Any:
     """A row of named bits or of named two-bit groups."""
     return Row(bits=bits, named=named, proof=proof)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bluewatt.app.emulation import Emulator, Plan
+from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator
 
 pytestmark = pytest.mark.bluez
 
@@ -22,7 +22,7 @@ def emulated(family: str) -> str:
 
 @pytest.mark.parametrize("family", ["smartshunt", "ip22"])
 def test_bluez_pairs_and_reads_all_registers(lab: Lab, family: str) -> None:
-    emulator = Emulator([Plan(family=family)], seed=SEED)
+    emulator = Emulator([EmulatedDeviceConfig(family=family)], seed=SEED)
     device = emulator.devices[0]
     run = lab.run("scan", site=emulated(family), scan=f"{BLUEWATT} read --nearest --pin {PIN} --json --all")
     assert run.status == 0, run.text("scan.err")

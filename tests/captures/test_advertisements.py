@@ -15,24 +15,24 @@ from hypothesis import strategies as st
 
 from bluewatt.errors import Malformed, WireError
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
-from bluewatt.wire.bluetooth.advertising_data import AddressTexts, Advertisement, parse_structures
+from bluewatt.wire.bluetooth.advertising_data import AddressTexts, CapturedAdvertisement, parse_structures
 from bluewatt.wire.bluetooth.hci_reports import advertising_reports
 from bluewatt.wire.bluetooth.link_layer import advertising_report, unwrap_air
-from bluewatt.wire.containers import Kind, Packet, read_packets
+from bluewatt.wire.containers import Packet, PacketKind, read_packets
 
 
-def packet(data: bytes, kind: int = Kind.EVENT, at: float = 1.0) -> Packet:
+def packet(data: bytes, kind: int = PacketKind.EVENT, at: float = 1.0) -> Packet:
     return (at, int(kind), None, data, 0, 0)
 
 
-def expected(rows: list, *, rssi: bool = True) -> list[Advertisement]:
+def expected(rows: list, *, rssi: bool = True) -> list[CapturedAdvertisement]:
     return [
         (row.at, row.address, row.address_type, row.rssi if rssi else None, row.event_type, row.payload, row.name)
         for row in rows
     ]
 
 
-def rounded(found: list[Advertisement]) -> list[tuple]:
+def rounded(found: list[CapturedAdvertisement]) -> list[tuple]:
     return [(round(at, 6), *rest) for at, *rest in found]
 
 
@@ -164,7 +164,7 @@ def test_the_short_way_never_differs_from_the_careful_one(making: SimpleNamespac
             del data[chance.randrange(len(data)) :]
         short, careful = AdvertisementReader(), AdvertisementReader()
         found = short.read([packet(bytes(data))])
-        slow: list[Advertisement] = []
+        slow: list[CapturedAdvertisement] = []
         careful._event(1.0, bytes(data), 0, slow)
         assert found == slow
         assert len(short.problems) == len(careful.problems)
@@ -174,23 +174,23 @@ def test_a_wrong_crc_is_skipped_and_counted(making: SimpleNamespace, rows: list)
     reader = AdvertisementReader()
     good = next(row for row in rows if row.payload)
     bad = [
-        packet(making.air_with_header(good, flags=0x0413), Kind.AIR_WITH_HEADER),
-        packet(making.air_nordic(good, flags=0), Kind.AIR_NORDIC),
+        packet(making.air_with_header(good, flags=0x0413), PacketKind.AIR_WITH_HEADER),
+        packet(making.air_nordic(good, flags=0), PacketKind.AIR_NORDIC),
     ]
-    unchecked = packet(making.air_with_header(good, flags=0x0013), Kind.AIR_WITH_HEADER)
+    unchecked = packet(making.air_with_header(good, flags=0x0013), PacketKind.AIR_WITH_HEADER)
     assert len(reader.read([*bad, unchecked])) == 1
     assert reader.bad_crc == 2
 
 
 def test_a_strength_marked_invalid_is_none(making: SimpleNamespace, rows: list) -> None:
     data = making.air_with_header(rows[0], flags=0x0C11)
-    (found,) = AdvertisementReader().read([packet(data, Kind.AIR_WITH_HEADER)])
+    (found,) = AdvertisementReader().read([packet(data, PacketKind.AIR_WITH_HEADER)])
     assert found[3] is None
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_every_nordic_header_is_read(making: SimpleNamespace, rows: list, version: int) -> None:
-    data = [packet(making.air_nordic(row, version=version), Kind.AIR_NORDIC, row.at) for row in rows]
+    data = [packet(making.air_nordic(row, version=version), PacketKind.AIR_NORDIC, row.at) for row in rows]
     assert AdvertisementReader().read(data) == expected(rows)
 
 
@@ -198,7 +198,7 @@ def test_data_channels_and_scan_requests_are_not_advertisements(making: SimpleNa
     request = struct.pack("<IBB", 0x8E89BED6, 0x43, 12) + bytes(12) + b"\1\2\3"
     data = struct.pack("<IBB", 0x12345678, 0x02, 4) + bytes(4) + b"\1\2\3"
     reader = AdvertisementReader()
-    assert reader.read([packet(request, Kind.AIR), packet(data, Kind.AIR)]) == []
+    assert reader.read([packet(request, PacketKind.AIR), packet(data, PacketKind.AIR)]) == []
     assert not reader.problems
 
 
@@ -206,7 +206,7 @@ def test_an_extended_pdu_that_names_its_sender_is_read() -> None:
     ad = bytes.fromhex("07ffe1021002aabb")
     header = bytes([0x01 | 0x08]) + bytes(range(6)) + b"\x12\x34"
     pdu = bytes([0x47, 1 + len(header) + len(ad), len(header)]) + header + ad
-    found = AdvertisementReader().read([packet(struct.pack("<I", 0x8E89BED6) + pdu + b"\1\2\3", Kind.AIR)])
+    found = AdvertisementReader().read([packet(struct.pack("<I", 0x8E89BED6) + pdu + b"\1\2\3", PacketKind.AIR)])
     assert [(row[1], row[2], row[5]) for row in found] == [("05:04:03:02:01:00", 1, bytes.fromhex("1002aabb"))]
 
 
@@ -250,12 +250,12 @@ def test_addresses_do_not_grow_without_end() -> None:
 
 
 @settings(max_examples=500, deadline=None)
-@given(st.binary(max_size=80), st.sampled_from(list(Kind)))
-def test_no_packet_stops_the_reader(data: bytes, kind: Kind) -> None:
+@given(st.binary(max_size=80), st.sampled_from(list(PacketKind)))
+def test_no_packet_stops_the_reader(data: bytes, kind: PacketKind) -> None:
     reader = AdvertisementReader()
     for lead in (b"", b"\x3e" + bytes([max(len(data) + 2, 0) & 0xFF]) + b"\x02\x01", b"\x3e\x40\x0d\x02"):
         reader.read([packet(lead + data, kind)])
-        reader.read([packet(b"\xd6\xbe\x89\x8e" + data, Kind.AIR)])
+        reader.read([packet(b"\xd6\xbe\x89\x8e" + data, PacketKind.AIR)])
 
 
 @settings(max_examples=500, deadline=None)
@@ -264,7 +264,11 @@ def test_codecs_raise_wire_errors_only(data: bytes) -> None:
     calls = [
         lambda: parse_structures(data),
         lambda: list(advertising_reports(data)),
-        *(lambda kind=kind: advertising_report(unwrap_air(kind, data)) for kind in Kind if kind >= Kind.AIR),
+        *(
+            lambda kind=kind: advertising_report(unwrap_air(kind, data))
+            for kind in PacketKind
+            if kind >= PacketKind.AIR
+        ),
     ]
     for call in calls:
         with contextlib.suppress(WireError):

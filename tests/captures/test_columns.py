@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bluewatt.errors import CaptureError
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
-from bluewatt.wire.bluetooth.advertising_data import Advertisement
+from bluewatt.wire.bluetooth.advertising_data import CapturedAdvertisement
 from bluewatt.wire.containers import open_container, read_packets
 
 np = pytest.importorskip("numpy", reason="the batch extra (numpy) is not installed")
@@ -35,7 +35,7 @@ def blocks(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def carefully(data: bytes, size: int) -> tuple[Rows, str, list[tuple[int, str]]]:
-    reader, found, told, end = AdvertisementReader(), list[Advertisement](), list[CaptureError](), ""
+    reader, found, told, end = AdvertisementReader(), list[CapturedAdvertisement](), list[CaptureError](), ""
     try:
         for packets in read_packets(blocks(data, size), told.append):
             found += reader.read(packets)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bluewatt.errors import CaptureError
-from bluewatt.wire.containers import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet, read_packets
+from bluewatt.wire.containers import FROM_CONTROLLER, TO_CONTROLLER, Packet, PacketKind, read_packets
 
 
 def blocks(data: bytes, size: int = 1 << 16) -> Iterator[bytes]:
@@ -42,7 +42,7 @@ def test_every_container_gives_what_was_written(making: SimpleNamespace, rows: l
     found = packets(making.CONTAINERS[container](rows))
     assert len(found) == len(rows)
     assert [packet[0] for packet in found] == pytest.approx([row.at for row in rows], abs=1e-6)
-    if found[0][1] == Kind.EVENT:
+    if found[0][1] == PacketKind.EVENT:
         assert [packet[3] for packet in found] == [making.event(row)[1:] for row in rows]
         assert {packet[2] for packet in found} == {FROM_CONTROLLER}
     else:
@@ -188,7 +188,7 @@ def test_the_direction_flag_of_a_packet_is_read() -> None:
     )
     data = bytes(png.SectionHeaderBlockLE()) + bytes(png.InterfaceDescriptionBlockLE(linktype=187)) + bytes(block)
     (found,) = packets(data)
-    assert found[1:4] == (Kind.ACL, TO_CONTROLLER, body[1:])
+    assert found[1:4] == (PacketKind.ACL, TO_CONTROLLER, body[1:])
 
 
 def test_h1_and_the_monitor_tell_the_kinds_apart(making: SimpleNamespace) -> None:

@@ -20,12 +20,12 @@ from bluewatt.model.dialogue.conversation import CONTROL, DAMAGED, VREG, Line
 from bluewatt.model.dialogue.json_objects import LineWriter
 from bluewatt.model.dialogue.sentences import sentence
 from bluewatt.model.dialogue.transcript import Transcript
-from bluewatt.tables.gatt import CHARACTERISTIC_HANDLES, Characteristic
+from bluewatt.tables.gatt import CHARACTERISTIC_HANDLES, DataCharacteristic
 from bluewatt.wire.bluetooth.link_encryption import LinkCipher
 from bluewatt.wire.bluetooth.packets import Packet
-from bluewatt.wire.containers import Kind, read_packets
+from bluewatt.wire.containers import PacketKind, read_packets
 from bluewatt.wire.victronconnect.grammar import parse_messages
-from bluewatt.wire.victronconnect.messages import Value
+from bluewatt.wire.victronconnect.messages import ValueMessage
 
 CAPTURE = "smartshunt_mtu23_sessions_00-09.btsnoop"
 Captured = pytest.CaptureFixture[str]
@@ -56,11 +56,11 @@ def by_tshark(path: Path) -> Counter[str]:
     for row in printed.stdout.decode().splitlines():
         _, handle, value, link = row.split("\t")
         place = handles.get(int(handle, 16))
-        if place is Characteristic.CONTROL:
+        if place is DataCharacteristic.CONTROL:
             counts["control"] += 1
         elif place:
             whole[link] = whole.get(link, b"") + bytes.fromhex(value)
-            if place is Characteristic.LAST:
+            if place is DataCharacteristic.LAST:
                 counts["whole messages"] += 1
                 counts.update(type(message).__name__ for message in parse_messages(whole.pop(link)))
     return counts
@@ -115,7 +115,7 @@ def test_any_mtu_and_any_fragments_say_the_same(mtu: int, fragment: int) -> None
     assert made.problems == []
     assert said(lines) == said(plain)
     assert not [line for line in lines if line.kind == DAMAGED]
-    values = {line.content.register: line.content.value for line in lines if isinstance(line.content, Value)}
+    values = {line.content.register: line.content.value for line in lines if isinstance(line.content, ValueMessage)}
     assert values[0x010C] == b"Bow battery"
     assert values[0x104F] == bytes(range(34))
 
@@ -128,10 +128,10 @@ def test_several_connections_at_once_are_kept_apart() -> None:
     made, lines = transcript(talks.btsnoop(mixed))
     assert made.problems == []
     _, alone = transcript(talks.btsnoop(list(talks.packets())))
-    expected = {content for _, content in said(alone) if isinstance(content, Value)}
+    expected = {content for _, content in said(alone) if isinstance(content, ValueMessage)}
     for link in {line.link for line in lines}:
         own = [line for line in lines if line.link == link]
-        assert {content for _, content in said(own) if isinstance(content, Value)} == expected
+        assert {content for _, content in said(own) if isinstance(content, ValueMessage)} == expected
     assert len({line.link for line in lines}) == 3
 
 
@@ -217,7 +217,7 @@ def sniffed(*, direction: bool = True, encrypted: bool = False) -> list[tuple[fl
 
 def lines_on_air(rows: list[tuple[float, bytes]], **options: object) -> tuple[Transcript, list[Line]]:
     made, lines = Transcript("capture:air", **options), []  # type: ignore[arg-type]
-    packets: list[Packet] = [(at, Kind.AIR_WITH_HEADER, None, data, 0, 0) for at, data in rows]
+    packets: list[Packet] = [(at, PacketKind.AIR_WITH_HEADER, None, data, 0, 0) for at, data in rows]
     for _, entries in made.feed(packets):
         lines += [entry for entry in entries if isinstance(entry, Line)]
     return made, lines
@@ -238,7 +238,7 @@ def test_an_encrypted_connection_on_air_says_so() -> None:
         "encrypted from here on: a sniffer cannot read it without its key (--ltk)"
     ]
     assert made.unreadable > 20
-    assert not any(isinstance(line.content, Value) for line in lines)
+    assert not any(isinstance(line.content, ValueMessage) for line in lines)
 
 
 LTK = bytes(range(0x30, 0x40))

@@ -23,7 +23,7 @@ from bluewatt.model.dialogue.transcript import Transcript
 from bluewatt.model.register_values import RegisterValue
 from bluewatt.schema import Record
 from bluewatt.tables.advertisement import PRODUCT_ADVERTISEMENT
-from bluewatt.tables.gatt import COMPANY_ID, Characteristic
+from bluewatt.tables.gatt import COMPANY_ID, DataCharacteristic
 from bluewatt.tables.products import products
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.registers import SIZES, registers
@@ -329,7 +329,7 @@ def parameter_fields(line: Line) -> Iterator[tuple[str | None, Any]]:
         value = getattr(content, name)
         if name in names and name != "opcode":
             yield name, value
-    if isinstance(content, vreg.Value):
+    if isinstance(content, vreg.ValueMessage):
         yield from content_fields(values_of(line)[0])
     elif isinstance(content, vreg.SetValues):
         yield "indefinite_array", content.indefinite
@@ -350,7 +350,7 @@ def parameter_fields(line: Line) -> Iterator[tuple[str | None, Any]]:
 def assert_beyond_fields(text: str, line: Line) -> None:
     """Integers of eight bytes that no field of 32 bits holds are shown as bytes."""
     raw = bytes.fromhex(text.replace(":", ""))
-    assert isinstance(line.content, vreg.Value)
+    assert isinstance(line.content, vreg.ValueMessage)
     assert raw == line.content.value
     assert len(raw) == 8
     assert raw[4:] != bytes(4)
@@ -469,7 +469,7 @@ def register_values(family: str, chance: random.Random) -> Iterator[bytes]:
         holds_text = row.type == "str" or row.layout == "pin_code"
         for value in map(printable, values) if holds_text else values:
             if not (row.type == "f32" and value in (b"\xff\xff\xff\x7f",)):
-                yield grammar.build_message(vreg.Value(3, row.id, value))
+                yield grammar.build_message(vreg.ValueMessage(3, row.id, value))
 
 
 FAMILIES = ("smartshunt", "mppt", "charger", "multi", "lynx")
@@ -489,7 +489,8 @@ def test_every_kind_of_message_in_both_dialects(shark: Shark) -> None:
         vreg.Subscribe(3, (0xED8D,)), vreg.Subscribe(3, (0xED8D, 0x93), True), vreg.Unsubscribe(3),
         vreg.GetValues(0, ()), vreg.GetValues(0, (0x0100, 0xED8D)), vreg.GetValues(300, (0x0100,), True),
         vreg.SetValues(3, ((0x0200, b"\2"), (0x010C, b"Bow"))), vreg.SetValues(3, ((0xEEFF, b"\1\2\3"),), True),
-        vreg.Response(0, 3, 0), vreg.Response(0xEC65, 5, 2), vreg.Response(9, 99, 77), vreg.Value(3, 0xED8D, b"\x2f\5"),
+        vreg.Response(0, 3, 0), vreg.Response(0xEC65, 5, 2), vreg.Response(9, 99, 77),
+        vreg.ValueMessage(3, 0xED8D, b"\x2f\5"),
         vreg.ValueResponse(3, 0xED8D, 1), vreg.ValueResponse(3, 0x7777, 9), vreg.Unknown(0x11, b"\x11\x03\x82\1\2"),
         vreg.GetValuesAlternate(0, (0xEC66, 0xEC65), True), vreg.SetValuesAlternate(0, ((0x0200, b"\4"),)),
         vreg.Response(0xEC65, -6, 2), vreg.Unknown(-8, b"\x27\x03"),
@@ -508,7 +509,8 @@ def test_every_kind_of_message_in_both_dialects(shark: Shark) -> None:
 def test_damaged_messages_keep_their_good_beginning(shark: Shark) -> None:
     chance = random.Random(17)
     whole = [grammar.build_message(message) for message in (
-        vreg.Value(3, 0xED8D, b"\x2f\5"), vreg.GetValues(0, (1, 2, 3)), vreg.SetValues(0, ((0x93, b"\x10\x27"),), True),
+        vreg.ValueMessage(3, 0xED8D, b"\x2f\5"), vreg.GetValues(0, (1, 2, 3)),
+        vreg.SetValues(0, ((0x93, b"\x10\x27"),), True),
         vreg.NewPath(0, 1, "x/y"), vreg.PathValue(0, 1, b"\x82\x01\xbf\x61a\x01\xff"),
         vreg.DeviceList(((0, 1),)))]  # fmt: skip
     messages = []
@@ -563,7 +565,7 @@ def test_the_smartshunt_service_is_found_by_uuid(shark: Shark) -> None:
 
 
 def test_what_is_never_completed_is_marked_on_the_second_pass(shark: Shark) -> None:
-    bulk = talks.HANDLES[Characteristic.BULK].to_bytes(2, "little")
+    bulk = talks.HANDLES[DataCharacteristic.BULK].to_bytes(2, "little")
     rows = [(talks.DEVICE, talks.connected(0x40))]
     for spoken in (*talks.declarations(), talks.Spoken(talks.DEVICE, b"\x1b" + bulk + b"\x08\x03\x19")):
         rows += talks.acl(spoken, 0x40)
@@ -572,7 +574,7 @@ def test_what_is_never_completed_is_marked_on_the_second_pass(shark: Shark) -> N
 
 
 def test_handles_by_preference_and_a_key_seen_in_the_capture(shark: Shark) -> None:
-    value = grammar.build_message(vreg.Value(0, talks.KEY_REGISTER, KEY))
+    value = grammar.build_message(vreg.ValueMessage(0, talks.KEY_REGISTER, KEY))
     packet = talks.Spoken(talks.DEVICE, b"\x1b\x44\x00" + value)
     rows = [(talks.DEVICE, talks.connected(0x40)), *talks.acl(packet, 0x40)]
     assert shark.tree(talks.btsnoop(rows)) == []

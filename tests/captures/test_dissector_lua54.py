@@ -98,7 +98,7 @@ def test_messages_are_read(tmp_path: Path) -> None:
     messages = [
         vreg.GetValues(3, (0xED8D, 0x93)),
         vreg.SetValues(0, ((0x93, b"\x10\x27"),), True),
-        vreg.Value(3, 1, b""),
+        vreg.ValueMessage(3, 1, b""),
     ]
     data = escaped(b"".join(map(grammar.build_message, messages)) + b"\x08\x03")
     tail = f"""

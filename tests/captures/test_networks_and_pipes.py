@@ -15,7 +15,14 @@ import pytest
 from bench import command_cost, talks
 from bluewatt.cli import main
 from bluewatt.services.keys import load_networks
-from bluewatt.wire.vesmart.broadcast import Content, Network, RegisterValue, build_broadcast, build_content, seal
+from bluewatt.wire.vesmart.broadcast import (
+    BroadcastContent,
+    BroadcastValue,
+    Network,
+    build_broadcast,
+    build_content,
+    seal,
+)
 
 COMMAND = Path(sys.executable).with_name("bluewatt")
 Captured = pytest.CaptureFixture[str]
@@ -42,7 +49,7 @@ def network(tmp_path: Path) -> Path:
     """One charger that tells its network a voltage and a current, each broadcast heard twice."""
     broadcasts = [seal(NETWORK, serial=SERIAL, sequence=1, overflow=7)]
     for number, value in enumerate((1253, 1254)):
-        content = build_content(Content((RegisterValue(0xED8D, value.to_bytes(2, "little")),)))
+        content = build_content(BroadcastContent((BroadcastValue(0xED8D, value.to_bytes(2, "little")),)))
         broadcasts.append(seal(NETWORK, serial=SERIAL, sequence=2 + number, overflow=7, plaintext=content))
     rows = [report(build_broadcast(one)) for one in broadcasts for _ in range(2)]
     path = tmp_path / "network.btsnoop"
@@ -155,7 +162,7 @@ def shared_values(tmp_path: Path, *, bad: int = 0) -> Path:
     values = {0x2001: "8b05", 0x2002: "de04", 0x200C: "03"}
     broadcasts = [seal(NETWORK, serial=SERIAL, sequence=1, overflow=7)]
     for number, (register, raw) in enumerate(values.items()):
-        content = build_content(Content((RegisterValue(register, bytes.fromhex(raw)),)))
+        content = build_content(BroadcastContent((BroadcastValue(register, bytes.fromhex(raw)),)))
         broadcasts.append(seal(NETWORK, serial=SERIAL, sequence=2 + number, overflow=7, plaintext=content))
     payloads = [build_broadcast(one) for one in broadcasts]
     payloads += [payloads[-1][:6] + bytes([20 + number]) + payloads[-1][7:] for number in range(bad)]

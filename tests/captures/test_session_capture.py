@@ -10,15 +10,22 @@ from typing import NamedTuple
 
 import pytest
 
-from bluewatt.tables.gatt import CHARACTERISTIC_HANDLES, Characteristic, ResultCode
+from bluewatt.tables.gatt import CHARACTERISTIC_HANDLES, DataCharacteristic, ResultCode
 from bluewatt.wire.victronconnect.client import ClientSide
-from bluewatt.wire.victronconnect.control import Control, Failure, Grant, Limits, parse_control
+from bluewatt.wire.victronconnect.control import ControlFrame, Failure, Grant, Limits, parse_control
 from bluewatt.wire.victronconnect.device import OLD, DeviceSide
 from bluewatt.wire.victronconnect.events import Event, Role, Unanswered
 from bluewatt.wire.victronconnect.grammar import build_message
-from bluewatt.wire.victronconnect.messages import DeviceList, GetDevices, GetValues, Message, Value, ValueResponse
+from bluewatt.wire.victronconnect.messages import (
+    DeviceList,
+    GetDevices,
+    GetValues,
+    Message,
+    ValueMessage,
+    ValueResponse,
+)
 from bluewatt.wire.victronconnect.observer import Observer
-from bluewatt.wire.victronconnect.reassembly import Inbox, ProtocolError, Write
+from bluewatt.wire.victronconnect.reassembly import ChunkWrite, Inbox, ProtocolError
 from bluewatt.wire.victronconnect.session import Session
 
 HANDLES = CHARACTERISTIC_HANDLES["smartshunt"]
@@ -32,7 +39,7 @@ CUT_BY_THE_SCRIPT = bytes.fromhex("0501811901000501811901000501811901000501")
 
 class Chunk(NamedTuple):
     sender: Role
-    characteristic: Characteristic
+    characteristic: DataCharacteristic
     data: bytes
     at: float
 
@@ -84,7 +91,7 @@ def full(connections: list[list[Chunk]]) -> list[list[Chunk]]:
 
 def test_the_capture_holds_what_its_description_says(connections: list[list[Chunk]]) -> None:
     counts = Counter(c.characteristic for chunks in connections for c in chunks if c.sender is Role.DEVICE)
-    assert counts == {Characteristic.LAST: 1544, Characteristic.BULK: 238, Characteristic.CONTROL: 48}
+    assert counts == {DataCharacteristic.LAST: 1544, DataCharacteristic.BULK: 238, DataCharacteristic.CONTROL: 48}
     assert len(connections) == 10
     assert len(full(connections)) == 8
 
@@ -97,7 +104,7 @@ def test_an_observer_understands_all_the_device_says(connections: list[list[Chun
             if chunk.sender is Role.DEVICE:
                 assert not any(isinstance(event, ProtocolError) for event in events)
                 kinds.update(type(event).__name__ for event in events)
-                messages += chunk.characteristic is Characteristic.LAST
+                messages += chunk.characteristic is DataCharacteristic.LAST
         assert Role.DEVICE not in observer.reset()
     assert messages == 1544
     assert kinds == {"Value": 1483, "ValueResponse": 56, "Grant": 48, "Response": 24, "DeviceList": 8}
@@ -140,7 +147,7 @@ def test_captured_messages_build_back_to_the_same_bytes(connections: list[list[C
         whole = dict.fromkeys(Role, b"")
         inboxes = {role: Inbox() for role in Role}
         for chunk in chunks:
-            if chunk.characteristic is Characteristic.CONTROL:
+            if chunk.characteristic is DataCharacteristic.CONTROL:
                 continue
             whole[chunk.sender] += chunk.data
             received = inboxes[chunk.sender].receive(chunk.characteristic, chunk.data)
@@ -157,7 +164,7 @@ class CapturedRegisters:
         self.content: dict[tuple[int, int], bytes | int] = {}
         self.listed: tuple[tuple[int, int], ...] = ()
         for message in records(chunks, Role.DEVICE):
-            if isinstance(message, Value):
+            if isinstance(message, ValueMessage):
                 self.content.setdefault((message.instance, message.register), message.value)
             elif isinstance(message, ValueResponse):
                 self.content.setdefault((message.instance, message.register), message.code)
@@ -179,7 +186,7 @@ def messages(chunks: Sequence[Chunk], sender: Role) -> list[list[Message]]:
     inbox = Inbox()
     found: list[list[Message]] = []
     for chunk in chunks:
-        if chunk.sender is sender and chunk.characteristic is not Characteristic.CONTROL:
+        if chunk.sender is sender and chunk.characteristic is not DataCharacteristic.CONTROL:
             received = inbox.receive(chunk.characteristic, chunk.data)
             found += [received] if isinstance(received, list) else []
     return found
@@ -191,14 +198,14 @@ def records(chunks: Sequence[Chunk], sender: Role) -> list[Message]:
 
 def key(message: Message) -> object:
     """What a record is about: a register, or its kind."""
-    if isinstance(message, Value | ValueResponse):
+    if isinstance(message, ValueMessage | ValueResponse):
         return message.instance, message.register
     return type(message)
 
 
-def written(writes: Sequence[Write]) -> tuple[list[Control], list[list[Message]]]:
+def written(writes: Sequence[ChunkWrite]) -> tuple[list[ControlFrame], list[list[Message]]]:
     """What a session wrote, control frames apart from messages."""
-    frames = [parse_control(write.data) for write in writes if write.characteristic is Characteristic.CONTROL]
+    frames = [parse_control(write.data) for write in writes if write.characteristic is DataCharacteristic.CONTROL]
     chunks = [Chunk(Role.DEVICE, write.characteristic, write.data, 0.0) for write in writes]
     return frames, messages(chunks, Role.DEVICE)
 
@@ -211,7 +218,7 @@ def test_our_device_answers_the_captured_client_message_by_message_as_the_real_o
         side = DeviceSide(CapturedRegisters(chunks), OLD)
         session = Session(side)
         session.open(0.0)
-        errors, writes = [], list[Write]()
+        errors, writes = [], list[ChunkWrite]()
         for chunk in chunks:
             if chunk.sender is Role.CLIENT:
                 events = session.receive(chunk.characteristic, chunk.data, chunk.at)

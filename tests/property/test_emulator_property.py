@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Memory, SimulatedValues
 from bluewatt.services.simulator import DEFAULT_START, Site
-from bluewatt.tables.gatt import DATA_SERVICE, Characteristic
-from bluewatt.transports.peripheral.connection import Link
+from bluewatt.tables.gatt import DATA_SERVICE, DataCharacteristic
+from bluewatt.transports.peripheral.connection import PeripheralConnection
 from bluewatt.wire.instant_readout.advertisement import decode_advertisement
 from tests import central
 
@@ -47,13 +47,13 @@ def test_any_register_takes_any_bytes_or_refuses_them(where: tuple[str, int, int
 @settings(max_examples=300, deadline=None)
 @given(
     key=st.sampled_from(sorted(FAMILIES)),
-    chunks=st.lists(st.tuples(st.sampled_from(list(Characteristic)), st.binary(max_size=244)), max_size=8),
+    chunks=st.lists(st.tuples(st.sampled_from(list(DataCharacteristic)), st.binary(max_size=244)), max_size=8),
 )
-def test_any_chunks_are_answered_or_passed_over(key: str, chunks: list[tuple[Characteristic, bytes]]) -> None:
+def test_any_chunks_are_answered_or_passed_over(key: str, chunks: list[tuple[DataCharacteristic, bytes]]) -> None:
     said: list[tuple[str, bytes]] = []
-    link = Link(DEVICES[key], lambda uuid, data: said.append((uuid, data)), 0.0)
-    link.receive(Characteristic.CONTROL, bytes.fromhex("fa80ff"), DATA_SERVICE, 0.0)
-    link.receive(Characteristic.CONTROL, bytes.fromhex("f980"), DATA_SERVICE, 0.0)
+    link = PeripheralConnection(DEVICES[key], lambda uuid, data: said.append((uuid, data)), 0.0)
+    link.receive(DataCharacteristic.CONTROL, bytes.fromhex("fa80ff"), DATA_SERVICE, 0.0)
+    link.receive(DataCharacteristic.CONTROL, bytes.fromhex("f980"), DATA_SERVICE, 0.0)
     for role, data in chunks:
         link.receive(role, data, DATA_SERVICE, 1.0)
     link.publish(2.0)
@@ -65,21 +65,21 @@ def test_any_chunks_are_answered_or_passed_over(key: str, chunks: list[tuple[Cha
 def test_after_nonsense_a_client_is_understood_again(key: str) -> None:
     said: list[bytes] = []
     one = DEVICES[key]
-    link = Link(one, lambda uuid, data: said.append(data), 0.0)
+    link = PeripheralConnection(one, lambda uuid, data: said.append(data), 0.0)
     instance = one.family.data_instance
     for frame in ("fa80ff", "f980"):
-        link.receive(Characteristic.CONTROL, bytes.fromhex(frame), DATA_SERVICE, 0.0)
-    link.receive(Characteristic.BULK, b"\xff" * 20, DATA_SERVICE, 0.0)
-    link.receive(Characteristic.LAST, b"\x05\x03\x99", DATA_SERVICE, 0.0)
+        link.receive(DataCharacteristic.CONTROL, bytes.fromhex(frame), DATA_SERVICE, 0.0)
+    link.receive(DataCharacteristic.BULK, b"\xff" * 20, DATA_SERVICE, 0.0)
+    link.receive(DataCharacteristic.LAST, b"\x05\x03\x99", DATA_SERVICE, 0.0)
     said.clear()
-    link.receive(Characteristic.LAST, central.subscribe(instance), DATA_SERVICE, 0.0)
-    link.receive(Characteristic.LAST, central.get(instance, 0xED8D), DATA_SERVICE, 0.0)
+    link.receive(DataCharacteristic.LAST, central.subscribe(instance), DATA_SERVICE, 0.0)
+    link.receive(DataCharacteristic.LAST, central.get(instance, 0xED8D), DATA_SERVICE, 0.0)
     content = one.registers.get(instance, 0xED8D)
     assert isinstance(content, bytes)
     # A control frame of credit is no message of records.
     answers = [central.records(data) for data in said if data[0] != 0xF9]
     assert answers == [[central.Answer(0, 3, 0)], [central.Value(instance, 0xED8D, content)]]
-    link.receive(Characteristic.LAST, central.put(0, 0x010C, b"A"), DATA_SERVICE, 0.0)
+    link.receive(DataCharacteristic.LAST, central.put(0, 0x010C, b"A"), DATA_SERVICE, 0.0)
     assert one.name == "A"
 
 
@@ -89,7 +89,7 @@ def test_the_second_authentication_takes_no_chance_answer(answer: bytes, read_fi
     said: list[bytes] = []
     one = device("orion")
     one.unlocked = False
-    link = Link(one, lambda uuid, data: said.append(data), 0.0)
+    link = PeripheralConnection(one, lambda uuid, data: said.append(data), 0.0)
     if read_first:
         link.nonce()
     link.answer_puk(answer)

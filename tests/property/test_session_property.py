@@ -11,16 +11,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bluewatt.errors import Malformed
-from bluewatt.tables.gatt import Characteristic, ResultCode
+from bluewatt.tables.gatt import DataCharacteristic, ResultCode
 from bluewatt.wire.victronconnect import grammar
 from bluewatt.wire.victronconnect import messages as vreg
 from bluewatt.wire.victronconnect.client import ClientSide
 from bluewatt.wire.victronconnect.control import Failure, Grant, build_control, parse_control, parse_header
 from bluewatt.wire.victronconnect.device import CHARGER, NEW, OLD, DeviceSide, Personality
 from bluewatt.wire.victronconnect.events import Event, Expired, Role
-from bluewatt.wire.victronconnect.messages import GetDevices, GetValues, Message, SetValues, Subscribe, Value
+from bluewatt.wire.victronconnect.messages import GetDevices, GetValues, Message, SetValues, Subscribe, ValueMessage
 from bluewatt.wire.victronconnect.observer import Observer
-from bluewatt.wire.victronconnect.reassembly import LONGEST_MESSAGE, Inbox, ProtocolError, Write, cut
+from bluewatt.wire.victronconnect.reassembly import LONGEST_MESSAGE, ChunkWrite, Inbox, ProtocolError, cut
 from bluewatt.wire.victronconnect.session import Session
 
 # ── strategies ───────────────────────────────────────────────────────────────
@@ -45,7 +45,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(vreg.GetValuesAlternate, numbers, lists, st.booleans()),
     st.builds(vreg.SetValuesAlternate, numbers, pairs, st.booleans()),
     st.builds(vreg.Response, numbers, st.integers(-(2**64), 2**64 - 1), numbers),
-    st.builds(vreg.Value, numbers, numbers, contents),
+    st.builds(vreg.ValueMessage, numbers, numbers, contents),
     st.builds(vreg.ValueResponse, numbers, numbers, numbers),
     st.builds(vreg.GetPathList, numbers),
     st.builds(vreg.GetPathValues, numbers, lists, st.booleans()),
@@ -56,12 +56,12 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(vreg.PathValueResponse, numbers, numbers, numbers),
 )
 
-characteristics = st.sampled_from(list(Characteristic))
+characteristics = st.sampled_from(list(DataCharacteristic))
 control_frames = st.sampled_from([bytes.fromhex(h) for h in ("f900", "f901", "f9ff", "fa80ff", "fa14", "f8", "f70300")])
 chunks = st.one_of(
     st.tuples(characteristics, st.binary(max_size=60)),
-    st.tuples(st.just(Characteristic.CONTROL), control_frames),
-    st.tuples(st.just(Characteristic.LAST), messages.map(grammar.build_message)),
+    st.tuples(st.just(DataCharacteristic.CONTROL), control_frames),
+    st.tuples(st.just(DataCharacteristic.LAST), messages.map(grammar.build_message)),
 )
 mtus = st.integers(23, 517)
 
@@ -109,7 +109,7 @@ def test_any_chunk_size_puts_together_what_it_cut(sent: list[Message], size: int
     inbox = Inbox()
     *bulk, last = cut(whole, size)
     for write in bulk:
-        assert write.characteristic is Characteristic.BULK
+        assert write.characteristic is DataCharacteristic.BULK
         assert len(write.data) == size
         assert inbox.receive(write.characteristic, write.data) is None
     assert inbox.receive(last.characteristic, last.data) == sent
@@ -123,19 +123,19 @@ def test_cuts_fall_anywhere(sent: list[Message], data: st.DataObject) -> None:
     pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     session = client()
     for piece in pieces[:-1]:
-        assert session.receive(Characteristic.BULK, piece, 0.0) == ()
-    assert session.receive(Characteristic.LAST, pieces[-1], 0.0) == sent
+        assert session.receive(DataCharacteristic.BULK, piece, 0.0) == ()
+    assert session.receive(DataCharacteristic.LAST, pieces[-1], 0.0) == sent
 
 
 @given(st.integers(1, 40), st.binary(min_size=1, max_size=300))
 def test_an_endless_bulk_sequence_takes_bounded_memory_and_one_message(count: int, chunk: bytes) -> None:
     inbox = Inbox()
     for _ in range(count):
-        inbox.receive(Characteristic.BULK, chunk)
+        inbox.receive(DataCharacteristic.BULK, chunk)
         assert len(inbox.pending) <= LONGEST_MESSAGE
-    received = inbox.receive(Characteristic.LAST, b"\xff")
+    received = inbox.receive(DataCharacteristic.LAST, b"\xff")
     assert isinstance(received, ProtocolError) or count * len(chunk) < LONGEST_MESSAGE
-    assert inbox.receive(Characteristic.LAST, b"\x01") == [GetDevices()]
+    assert inbox.receive(DataCharacteristic.LAST, b"\x01") == [GetDevices()]
 
 
 # ── one session and a hostile other side ─────────────────────────────────────
@@ -197,7 +197,7 @@ def test_random_chunks_raise_nothing(make: Callable[[], Session], data: st.DataO
 
 @given(st.lists(chunks, max_size=20), st.sampled_from(list(Role)))
 def test_an_observer_raises_nothing_on_random_chunks(
-    sequence: list[tuple[Characteristic, bytes]], sender: Role
+    sequence: list[tuple[DataCharacteristic, bytes]], sender: Role
 ) -> None:
     observer = Observer()
     for characteristic, chunk in sequence:
@@ -232,7 +232,7 @@ class Pair:
         self.steps = 0
 
     def connect(self) -> None:
-        self.air: list[tuple[Role, Write]] = []
+        self.air: list[tuple[Role, ChunkWrite]] = []
         self._buffer = b""
         if self.read_header:
             self.side.read_header(HEADERS[id(self.personality)])
@@ -243,12 +243,16 @@ class Pair:
         self._put(Role.CLIENT, self.client.send(message, self.now))
 
     def publish(self, instance: int, register: int) -> None:
-        self._put(Role.DEVICE, self.device.send(Value(instance, register, content(instance, register)), self.now))
+        self._put(
+            Role.DEVICE, self.device.send(ValueMessage(instance, register, content(instance, register)), self.now)
+        )
 
-    def _put(self, sender: Role, writes: Sequence[Write]) -> None:
+    def _put(self, sender: Role, writes: Sequence[ChunkWrite]) -> None:
         for write in writes:
             assert len(write.data) <= self.mtu - 3
-            fault = self.faults.pop(0) if self.faults and write.characteristic is not Characteristic.CONTROL else GOOD
+            fault = (
+                self.faults.pop(0) if self.faults and write.characteristic is not DataCharacteristic.CONTROL else GOOD
+            )
             self.air += [(sender, write)] * {GOOD: 1, LOSE: 0, DOUBLE: 2}[fault]
 
     def deliver(self) -> None:
@@ -265,11 +269,11 @@ class Pair:
                 self.heard += events
             self._put(role, receiver.take_writes())
 
-    def _note(self, write: Write) -> None:
+    def _note(self, write: ChunkWrite) -> None:
         """What arrived at the client, put together independently of the session."""
-        if write.characteristic is not Characteristic.CONTROL:
+        if write.characteristic is not DataCharacteristic.CONTROL:
             self._buffer += write.data
-            if write.characteristic is Characteristic.LAST:
+            if write.characteristic is DataCharacteristic.LAST:
                 self.wholes.append(self._buffer)
                 self._buffer = b""
 
@@ -294,8 +298,8 @@ class Pair:
             self.deliver()
         self.now = end
 
-    def values(self) -> list[Value]:
-        return [event for event in self.heard if isinstance(event, Value)]
+    def values(self) -> list[ValueMessage]:
+        return [event for event in self.heard if isinstance(event, ValueMessage)]
 
 
 def _header_of(personality: Personality) -> bytes:
@@ -335,7 +339,7 @@ def test_a_clean_link_answers_every_question(
     for message in (m for m in asked if not isinstance(m, SetValues)):
         pair.send(message)
     pair.run(30.0)
-    answered = {(e.instance, e.register) for e in pair.heard if isinstance(e, vreg.Value | vreg.ValueResponse)}
+    answered = {(e.instance, e.register) for e in pair.heard if isinstance(e, vreg.ValueMessage | vreg.ValueResponse)}
     assert {(m.instance, register) for m in reads for register in m.registers} <= answered
     assert 3 in pair.device_side.subscriptions
     assert not any(isinstance(event, ProtocolError) for event in pair.heard)
@@ -389,8 +393,8 @@ def test_the_stream_resynchronises_once_the_link_is_good_again(mtu: int, asked: 
     pair.run(9.0)
     values = pair.values()
     assert not pair.expired
-    assert Value(0, 7, content(0, 7)) in values
-    assert Value(0, 44, content(0, 44)) in values
+    assert ValueMessage(0, 7, content(0, 7)) in values
+    assert ValueMessage(0, 44, content(0, 44)) in values
 
 
 @given(mtus, requests, st.lists(st.sampled_from([GOOD, LOSE]), max_size=20))
@@ -412,7 +416,7 @@ def test_reconnection_begins_afresh(mtu: int, asked: list[Message], plan: list[s
     pair.heard.clear()
     pair.send(GetValues(0, (44,)))
     pair.run(9.0)
-    assert [v for v in pair.values() if v.register == 44] == [Value(0, 44, content(0, 44))]
+    assert [v for v in pair.values() if v.register == 44] == [ValueMessage(0, 44, content(0, 44))]
     assert not any(isinstance(event, ProtocolError) for event in pair.heard)
 
 
@@ -433,30 +437,30 @@ def test_credit_never_runs_dry_for_a_client_that_listens(count: int) -> None:
 def test_without_credit_the_newest_value_of_each_register_waits(registers: int, rounds: int) -> None:
     session = device()
     session.open(0.0)
-    session.receive(Characteristic.LAST, grammar.build_message(Subscribe(0)), 0.0)
-    session.receive(Characteristic.CONTROL, build_control(Grant(1)), 0.0)
+    session.receive(DataCharacteristic.LAST, grammar.build_message(Subscribe(0)), 0.0)
+    session.receive(DataCharacteristic.CONTROL, build_control(Grant(1)), 0.0)
     session.take_writes()
     for turn in range(rounds):
         for register in range(registers):
-            assert session.send(Value(0, register, bytes([turn])), 0.0) == []
+            assert session.send(ValueMessage(0, register, bytes([turn])), 0.0) == []
     assert session.waiting == registers
-    session.receive(Characteristic.CONTROL, build_control(Grant(200)), 0.0)
+    session.receive(DataCharacteristic.CONTROL, build_control(Grant(200)), 0.0)
     inbox, values = Inbox(), list[Message]()
     for write in session.take_writes():
-        if write.characteristic is not Characteristic.CONTROL:
+        if write.characteristic is not DataCharacteristic.CONTROL:
             received = inbox.receive(write.characteristic, write.data)
             values += received if isinstance(received, list) else []
-    assert values == [Value(0, register, bytes([rounds - 1])) for register in range(registers)]
+    assert values == [ValueMessage(0, register, bytes([rounds - 1])) for register in range(registers)]
 
 
 @given(st.binary(min_size=1, max_size=60))
 def test_a_device_says_so_when_it_does_not_understand(data: bytes) -> None:
     session = device()
     session.open(0.0)
-    session.receive(Characteristic.CONTROL, build_control(Grant(255)), 0.0)
+    session.receive(DataCharacteristic.CONTROL, build_control(Grant(255)), 0.0)
     session.take_writes()
-    (*events,) = session.receive(Characteristic.LAST, data, 0.0)
-    frames = [parse_control(w.data) for w in session.take_writes() if w.characteristic is Characteristic.CONTROL]
+    (*events,) = session.receive(DataCharacteristic.LAST, data, 0.0)
+    frames = [parse_control(w.data) for w in session.take_writes() if w.characteristic is DataCharacteristic.CONTROL]
     assert frames[0] == Grant(1)
     understood = (GetDevices, Subscribe, vreg.Unsubscribe, GetValues, SetValues)
     refused = any(not isinstance(event, understood) for event in events)

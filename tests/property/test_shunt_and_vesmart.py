@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bluewatt.errors import KeyProblem, Malformed, Unencodable, UnknownType, WireError
-from bluewatt.tables.smartshunt import CHARACTERISTICS, KEEP_ALIVE, Characteristic
+from bluewatt.tables.smartshunt import CHARACTERISTICS, KEEP_ALIVE, SmartShuntCharacteristic
 from bluewatt.wire.smartshunt import KeepAlive, decode_characteristic, encode_characteristic
 from bluewatt.wire.vesmart.broadcast import (
-    Content,
+    BroadcastContent,
+    BroadcastValue,
     Network,
-    RegisterValue,
     build_broadcast,
     build_content,
     parse_broadcast,
@@ -29,12 +29,12 @@ from bluewatt.wire.vesmart.network import ContentHeard, NetworkReceiver, Network
 uint32 = st.integers(0, 2**32 - 1)
 uint16 = st.integers(0, 2**16 - 1)
 networks = st.builds(Network.of, st.binary(min_size=2, max_size=2), st.binary(min_size=16, max_size=16))
-values = st.builds(RegisterValue, uint16, st.binary(max_size=8))
+values = st.builds(BroadcastValue, uint16, st.binary(max_size=8))
 
 
 @pytest.mark.parametrize("row", CHARACTERISTICS, ids=lambda row: row.metric)
 @given(raw=st.binary(max_size=6))
-def test_a_characteristic_of_the_right_length_is_built_back(row: Characteristic, raw: bytes) -> None:
+def test_a_characteristic_of_the_right_length_is_built_back(row: SmartShuntCharacteristic, raw: bytes) -> None:
     value = decode_characteristic(row.uuid, raw)
     if len(raw) == row.size:
         assert encode_characteristic(row.uuid, value) == raw
@@ -44,7 +44,7 @@ def test_a_characteristic_of_the_right_length_is_built_back(row: Characteristic,
 
 @pytest.mark.parametrize("row", CHARACTERISTICS, ids=lambda row: row.metric)
 @given(value=st.floats())
-def test_any_number_is_held_to_half_a_step_or_refused(row: Characteristic, value: float) -> None:
+def test_any_number_is_held_to_half_a_step_or_refused(row: SmartShuntCharacteristic, value: float) -> None:
     try:
         raw = encode_characteristic(row.uuid, value)
     except Unencodable:
@@ -90,8 +90,8 @@ def test_any_content_is_built_back(plaintext: bytes) -> None:
 
 
 @given(known=st.sampled_from([0x0F, 0x08]), records=st.lists(values, max_size=8))
-def test_register_values_are_read_as_written(known: int, records: list[RegisterValue]) -> None:
-    content = Content(tuple(records), kind=known)
+def test_register_values_are_read_as_written(known: int, records: list[BroadcastValue]) -> None:
+    content = BroadcastContent(tuple(records), kind=known)
     assert parse_content(build_content(content, longest=240)) == content
 
 

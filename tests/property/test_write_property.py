@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bluewatt.errors import DeviceRefused, Forbidden
 from bluewatt.model.register_values import explain_register
-from bluewatt.services.audit import Audit, Entry
+from bluewatt.services.audit import Audit, AuditRecord
 from bluewatt.services.commander import Commander
 from bluewatt.tables.controls import CONTROLS, Control
 from bluewatt.tables.registers import code_type
@@ -33,7 +33,7 @@ def test_no_audit_row_leads_past_the_table(row: Control, old: str, instance: int
     link = solar(load_control="04")
     with tempfile.TemporaryDirectory() as folder:
         audit = Audit(Path(folder) / "audit.jsonl")
-        intent = Entry(
+        intent = AuditRecord(
             at=1.0, id="1", event="intent", device=ADDRESS, control=row.name, register=row.row("mppt").id_text,
             instance=instance, old=old, new="00",
         )  # fmt: skip

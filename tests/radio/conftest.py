@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from bluewatt.app.emulation import Emulator, Plan
+from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.transports.virtual.radio import VirtualRadio
@@ -26,14 +26,18 @@ def pytest_asyncio_loop_factories(
 
 
 class Emulating(Protocol):
-    def __call__(self, radio: VirtualRadio, *plans: Plan, state: Path | None = None, **more: Any) -> Emulator: ...
+    def __call__(
+        self, radio: VirtualRadio, *plans: EmulatedDeviceConfig, state: Path | None = None, **more: Any
+    ) -> Emulator: ...
 
 
 @pytest.fixture
 def emulator() -> Emulating:
     """The devices of some plans on a radio; the same ones in every test."""
 
-    def emulating(radio: VirtualRadio, *plans: Plan, state: Path | None = None, **more: Any) -> Emulator:
+    def emulating(
+        radio: VirtualRadio, *plans: EmulatedDeviceConfig, state: Path | None = None, **more: Any
+    ) -> Emulator:
         return Emulator(plans, radio=radio, seed=5, start=DEFAULT_START, state=state, **more)
 
     return emulating

@@ -11,7 +11,7 @@ from bleak import BleakClient
 from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
 from bleak_retry_connector import BleakConnectionError, BleakNotFoundError
 
-from bluewatt.app.emulation import Emulator, Plan, Running
+from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator, Running
 from bluewatt.errors import LinkError, LinkLost, LinkTimeout, PairingFailed
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.transports.ble.central import Central, Wanted
@@ -76,7 +76,9 @@ def forgotten(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 async def bonded(radio: VirtualRadio, adapter: VirtualAdapter) -> AsyncIterator[Running]:
     """A device that this adapter has a bond with."""
-    async with Emulator([Plan(family="mppt", pin=PIN)], radio=radio, seed=5, start=DEFAULT_START) as emulator:
+    async with Emulator(
+        [EmulatedDeviceConfig(family="mppt", pin=PIN)], radio=radio, seed=5, start=DEFAULT_START
+    ) as emulator:
         async with link_to(Central(virtual=adapter), emulator.running[0], pin=PIN):
             pass
         yield emulator.running[0]

@@ -18,7 +18,7 @@ from bleak import BleakScanner
 
 from bluewatt.cli import main
 from bluewatt.tables.gatt import COMPANY_ID
-from bluewatt.transports.peripheral.radio import AdapterAir
+from bluewatt.transports.peripheral.radio import AdapterPeripheralRadio
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.wire.instant_readout.advertisement import decode_advertisement
 
@@ -69,7 +69,10 @@ async def emulate(state: Path, *arguments: str, devices: int = 1) -> AsyncIterat
 
 @asynccontextmanager
 async def client(command: Command, *, pin: str | None = "000000", bonds: Path | None = None) -> AsyncIterator[Any]:
-    async with AdapterAir(command.transport) as air, VirtualAdapter(air, pin=pin, key_store=bonds) as adapter:
+    async with (
+        AdapterPeripheralRadio(command.transport) as air,
+        VirtualAdapter(air, pin=pin, key_store=bonds) as adapter,
+    ):
         yield adapter
 
 

@@ -14,7 +14,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.exc import BleakGATTProtocolError
 from bumble.device import Device
 
-from bluewatt.app.emulation import Emulator, Plan, feed_values
+from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator, feed_values
 from bluewatt.errors import AdapterUnavailable, BrokerError, ConfigError
 from bluewatt.services.emulator.networking import SHARED
 from bluewatt.tables.gatt import (
@@ -23,7 +23,7 @@ from bluewatt.tables.gatt import (
     DATA_SERVICE,
     SECOND_DATA_SERVICE,
     SHUNT_SERVICE,
-    Characteristic,
+    DataCharacteristic,
 )
 from bluewatt.tables.registers import by_key
 from bluewatt.tables.smartshunt import CHARACTERISTICS, MEASUREMENTS
@@ -43,7 +43,7 @@ VOLTAGE = BY_METRIC["battery_voltage"].uuid
 
 async def test_the_documented_service_reads_and_notifies(radio, adapter, emulator) -> None:
     heard: dict[str, list[bytes]] = {row.uuid: [] for row in MEASUREMENTS}
-    async with emulator(radio, Plan(family="smartshunt"), fed=True) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family="smartshunt"), fed=True) as running:
         device = running.running[0].device
         running.feed({"battery_voltage": 12.5, "battery_current": -4.0, "state_of_charge": 80.0})
         async with BleakClient(device.address, backend=adapter.client, timeout=5, pair=True) as client:
@@ -78,7 +78,7 @@ async def test_the_documented_service_reads_and_notifies(radio, adapter, emulato
 
 async def test_only_a_smartshunt_has_it(radio, adapter, emulator) -> None:
     async with (
-        emulator(radio, Plan(family="bmv712")) as running,
+        emulator(radio, EmulatedDeviceConfig(family="bmv712")) as running,
         BleakClient(running.running[0].device.address, backend=adapter.client, timeout=5) as client,
     ):
         assert client.services.get_service(SHUNT_SERVICE) is None
@@ -89,9 +89,9 @@ async def test_only_a_smartshunt_has_it(radio, adapter, emulator) -> None:
 )
 async def test_the_handles_are_those_of_real_devices(radio, adapter, emulator, family: str, layout: str) -> None:
     services = (DATA_SERVICE, SECOND_DATA_SERVICE)
-    known = {role.uuid_in(service): role for service in services for role in Characteristic}
+    known = {role.uuid_in(service): role for service in services for role in DataCharacteristic}
     async with (
-        emulator(radio, Plan(family=family)) as running,
+        emulator(radio, EmulatedDeviceConfig(family=family)) as running,
         BleakClient(running.devices[0].address, backend=adapter.client, timeout=5) as client,
     ):
         listed = [characteristic for service in client.services for characteristic in service.characteristics]
@@ -116,7 +116,7 @@ async def test_a_network_of_chargers_and_a_battery_sensor(radio, adapter, emulat
             if isinstance(event, ContentHeard):
                 told.setdefault(device.address, set()).update(value.register for value in event.content.records)
 
-    plans = [Plan(family=key) for key in ("smartshunt", "mppt", "ip22")]
+    plans = [EmulatedDeviceConfig(family=key) for key in ("smartshunt", "mppt", "ip22")]
     scanner = BleakScanner(hear, backend=adapter.scanner)
     await scanner.start()
     async with emulator(radio, *plans, network=NETWORK, speed=10) as running:
@@ -137,10 +137,10 @@ async def test_a_network_of_chargers_and_a_battery_sensor(radio, adapter, emulat
 
 def test_a_real_radio_needs_insistence() -> None:
     with pytest.raises(ConfigError, match="overcharge"):
-        Emulator([Plan(family="mppt")], "usb:0", network=NETWORK)
+        Emulator([EmulatedDeviceConfig(family="mppt")], "usb:0", network=NETWORK)
     with pytest.raises(ConfigError, match="overcharge"):
-        Emulator([Plan(family="mppt")], "vhci", network=NETWORK)
-    assert Emulator([Plan(family="mppt")], "vhci", network=NETWORK, transmit=True).air.real
+        Emulator([EmulatedDeviceConfig(family="mppt")], "vhci", network=NETWORK)
+    assert Emulator([EmulatedDeviceConfig(family="mppt")], "vhci", network=NETWORK, transmit=True).air.real
 
 
 # MQTT
@@ -182,7 +182,7 @@ async def test_values_from_a_topic(broker: int, radio, emulator) -> None:
     import aiomqtt
 
     problems: list[str] = []
-    async with emulator(radio, Plan(family="smartshunt"), fed=True) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family="smartshunt"), fed=True) as running:
         source = feed_values(f"mqtt://127.0.0.1:{broker}/boat/#", problems.append)
         feeding = asyncio.create_task(running.feed_from(source))
         shown = running.running[0].device.values.record(0).as_dict()
@@ -208,7 +208,7 @@ async def test_a_broker_that_is_not_there_is_said_at_once() -> None:
 
 async def test_two_hosts_one_after_the_other(radio, emulator) -> None:
     """An adapter that leaves without a word frees the device."""
-    async with emulator(radio, Plan(family="phoenix")) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family="phoenix")) as running:
         address = running.running[0].device.address
         async with VirtualAdapter(radio, address="F0:00:00:00:00:03", pin="000000") as first:
             client = BleakClient(address, backend=first.client, timeout=5)
@@ -240,7 +240,7 @@ async def test_an_adapter_that_is_reached_by_hci_is_one_device_and_its_broadcast
     await radio.attach(f"tcp-server:127.0.0.1:{port}")
     heard: set[int] = set()
     where = f"tcp-client:127.0.0.1:{port}"
-    plan = Plan(family="mppt", name="Roof")
+    plan = EmulatedDeviceConfig(family="mppt", name="Roof")
     async with Emulator([plan], where, seed=5, network=NETWORK, transmit=True, speed=5) as running:
         device = running.running[0].device
 
@@ -267,7 +267,7 @@ async def test_an_adapter_that_is_reached_by_hci_is_one_device_and_its_broadcast
 
 async def test_an_old_adapter_without_advertising_sets(radio, adapter, emulator, monkeypatch) -> None:
     monkeypatch.setattr(Device, "supports_le_extended_advertising", property(lambda self: False))
-    async with emulator(radio, Plan(family="smartshunt"), fed=True) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family="smartshunt"), fed=True) as running:
         device = running.running[0].device
         payloads: list[bytes] = []
 
@@ -286,7 +286,7 @@ async def test_an_old_adapter_without_advertising_sets(radio, adapter, emulator,
 
 
 async def test_a_member_without_memory_never_counts_what_it_counted_before() -> None:
-    plans, counters = [Plan(family="smartshunt")], []
+    plans, counters = [EmulatedDeviceConfig(family="smartshunt")], []
     for _ in range(2):
         made = Emulator(plans, seed=7, network=NETWORK)
         counters.append(made.devices[0].memory.content.counter)

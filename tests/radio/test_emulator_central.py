@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bluewatt.app.emulation import Emulator, Plan
+from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator
 from bluewatt.services.emulator import FAMILIES
 from tests import central
 from tests.central import GET, GET_ALTERNATE, SET_ALTERNATE, Answer, Central, Refusal, Value, get, put, records
@@ -49,7 +49,7 @@ async def test_eight_reads_of_one_message_are_answered_in_eight_messages(
     radio, adapter, talk, emulator, generation: str
 ) -> None:
     async with (
-        emulator(radio, Plan(family="smartshunt", generation=generation)) as running,
+        emulator(radio, EmulatedDeviceConfig(family="smartshunt", generation=generation)) as running,
         talk(adapter, only(running), keep_alive=False, instance=None) as session,
     ):
         answers = whole(await session.answers(CAPTURED_QUESTION, count=8))
@@ -65,7 +65,7 @@ async def test_eight_reads_of_one_message_are_answered_in_eight_messages(
 @pytest.mark.parametrize("key", ["smartshunt", "mppt", "bmv712", "phoenix"])
 async def test_what_the_app_says_in_one_message(radio, adapter, talk, emulator, key: str) -> None:
     async with (
-        emulator(radio, Plan(family=key)) as running,
+        emulator(radio, EmulatedDeviceConfig(family=key)) as running,
         talk(adapter, only(running), keep_alive=False, instance=0) as session,
     ):
         device = running.running[0].device
@@ -80,7 +80,7 @@ async def test_what_the_app_says_in_one_message(radio, adapter, talk, emulator, 
 @pytest.mark.parametrize("indefinite", [False, True])
 async def test_both_array_dialects_are_understood(radio, adapter, talk, emulator, key: str, indefinite: bool) -> None:
     async with (
-        emulator(radio, Plan(family=key)) as running,
+        emulator(radio, EmulatedDeviceConfig(family=key)) as running,
         talk(adapter, only(running), keep_alive=False, instance=None) as session,
     ):
         digits = FAMILIES[key].firmware.replace(".", "").rjust(4, "0")
@@ -95,7 +95,7 @@ async def test_both_array_dialects_are_understood(radio, adapter, talk, emulator
 @pytest.mark.parametrize("key", FAMILIES)
 async def test_the_alternate_opcodes_are_for_chargers(radio, adapter, talk, emulator, key: str) -> None:
     async with (
-        emulator(radio, Plan(family=key)) as running,
+        emulator(radio, EmulatedDeviceConfig(family=key)) as running,
         talk(adapter, only(running), keep_alive=False, instance=None) as session,
     ):
         mac = bytes.fromhex(only(running).replace(":", ""))
@@ -123,7 +123,7 @@ async def test_the_key_is_withheld_until_puk_and_pin_were_answered(
 ) -> None:
     asked = get(0, 0xEC65, indefinite=indefinite, opcode=opcode)
     async with (
-        emulator(radio, Plan(family=key, key_behind_puk=True)) as running,
+        emulator(radio, EmulatedDeviceConfig(family=key, key_behind_puk=True)) as running,
         talk(adapter, only(running), keep_alive=False, instance=None) as session,
     ):
         secret = bytes(running.running[0].device.key)
@@ -136,7 +136,7 @@ async def test_the_key_is_withheld_until_puk_and_pin_were_answered(
 
 
 async def test_a_charger_holds_one_record_more_than_it_says(radio, adapter, talk, emulator) -> None:
-    async with emulator(radio, Plan(family="mppt")) as running, talk(adapter, only(running)) as session:
+    async with emulator(radio, EmulatedDeviceConfig(family="mppt")) as running, talk(adapter, only(running)) as session:
         total, *days = await session.get(3, 0x104F, *range(0x1050, 0x1070))
         assert isinstance(total, bytes)
         assert (len(total), total[18]) == (34, 30)
@@ -158,13 +158,16 @@ async def registers(session: Central, instance: int, wanted: dict[int, int]) -> 
 
 @pytest.mark.parametrize("key", ["smartshunt", "bmv712", "mppt"])
 async def test_instance_one_has_no_product(radio, adapter, talk, emulator, key: str) -> None:
-    async with emulator(radio, Plan(family=key)) as running, talk(adapter, only(running), instance=1) as session:
+    async with (
+        emulator(radio, EmulatedDeviceConfig(family=key)) as running,
+        talk(adapter, only(running), instance=1) as session,
+    ):
         assert await session.devices() == ((0, 0), (1, 0), (3, 1))
         assert await session.get(1, 0x0100, 0xED8D) == [bytes.fromhex("0000fefe"), 1]
 
 
 async def test_what_a_real_solar_charger_answers(radio, adapter, talk, emulator) -> None:
-    async with emulator(radio, Plan(family="mppt")) as running, talk(adapter, only(running)) as session:
+    async with emulator(radio, EmulatedDeviceConfig(family="mppt")) as running, talk(adapter, only(running)) as session:
         sizes = {0xEDEC: 2, 0x2211: 2, 0x2212: 2, 0xEDAC: 1, 0xEC5A: 4, 0x0202: 4, 0x0200: 1}
         found = await registers(session, 3, sizes)
         assert found[0xEDEC] == b"\xff\xff", "no sensor"
@@ -183,7 +186,10 @@ def pushed(session: Central, since: int) -> list[central.Record]:
 
 
 async def test_an_orion_tells_its_uptime_each_second(radio, adapter, talk, emulator) -> None:
-    async with emulator(radio, Plan(family="orion")) as running, talk(adapter, only(running), instance=0) as session:
+    async with (
+        emulator(radio, EmulatedDeviceConfig(family="orion")) as running,
+        talk(adapter, only(running), instance=0) as session,
+    ):
         await registers(session, 0, {0x0140: 4, 0x0120: 4})
         heard = len(session.heard)
 
@@ -196,7 +202,10 @@ async def test_an_orion_tells_its_uptime_each_second(radio, adapter, talk, emula
 
 
 async def test_what_a_real_ip22_answers_and_refuses(radio, adapter, talk, emulator) -> None:
-    async with emulator(radio, Plan(family="ip22")) as running, talk(adapter, only(running), instance=0) as session:
+    async with (
+        emulator(radio, EmulatedDeviceConfig(family="ip22")) as running,
+        talk(adapter, only(running), instance=0) as session,
+    ):
         found = await registers(
             session, 0,
             {0x0100: 4, 0x0102: 4, 0x0140: 4, 0x0201: 1, 0x0207: 4, 0xEDF0: 2, 0xEDF1: 1, 0xEDF6: 2, 0xEDF7: 2,
@@ -224,7 +233,10 @@ QUARTER = 75
 
 
 async def test_the_low_current_mode_of_an_ip22_lowers_its_current(radio, adapter, talk, emulator) -> None:
-    async with emulator(radio, Plan(family="ip22")) as running, talk(adapter, only(running), instance=0) as session:
+    async with (
+        emulator(radio, EmulatedDeviceConfig(family="ip22")) as running,
+        talk(adapter, only(running), instance=0) as session,
+    ):
 
         def current() -> int:
             content = session.values.get((0, CURRENT), b"")

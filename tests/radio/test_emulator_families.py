@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bleak import BleakScanner
 
-from bluewatt.app.emulation import Plan
+from bluewatt.app.emulation import EmulatedDeviceConfig
 from bluewatt.services.emulator import FAMILIES, EmulatedDevice
 from bluewatt.tables.gatt import COMPANY_ID, DATA_SERVICE, SECOND_DATA_SERVICE
 from bluewatt.tables.registers import by_key, lookup
@@ -61,7 +61,7 @@ async def heard(adapter: VirtualAdapter, address: str, *, first_byte: int = 0x10
 async def test_all_registers_of_a_family_are_read_and_mean_what_the_device_says(
     radio, adapter, talk, key, emulator
 ) -> None:
-    async with emulator(radio, Plan(family=key)) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family=key)) as running:
         device = running.running[0].device
         family = device.family
         async with talk(adapter, device.address, instance=family.data_instance) as session:
@@ -91,7 +91,7 @@ async def test_all_registers_of_a_family_are_read_and_mean_what_the_device_says(
 
 @pytest.mark.parametrize("key", FAMILIES)
 async def test_the_key_register_opens_the_advertisement(radio, adapter, talk, key, emulator) -> None:
-    async with emulator(radio, Plan(family=key)) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family=key)) as running:
         device = running.running[0].device
         data = await heard(adapter, device.address)
         assert data.local_name == device.name
@@ -104,7 +104,7 @@ async def test_the_key_register_opens_the_advertisement(radio, adapter, talk, ke
 
 
 async def test_thirty_one_days_of_history(radio, adapter, talk, emulator) -> None:
-    async with emulator(radio, Plan(family="mppt")) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family="mppt")) as running:
         device = running.running[0].device
         async with talk(adapter, device.address) as session:
             total = await value(session, device, "history_total")
@@ -122,7 +122,7 @@ async def test_a_mode_acts_and_survives_a_restart(tmp_path: Path, talk, emulator
         async with (
             VirtualRadio() as radio,
             VirtualAdapter(radio, pin="000000") as adapter,
-            emulator(radio, Plan(family="phoenix"), state=tmp_path, speed=5) as running,
+            emulator(radio, EmulatedDeviceConfig(family="phoenix"), state=tmp_path, speed=5) as running,
         ):
             device = running.running[0].device
             async with talk(adapter, device.address) as session:
@@ -153,7 +153,7 @@ async def test_a_mode_acts_and_survives_a_restart(tmp_path: Path, talk, emulator
 
 
 async def test_controls_of_a_solar_charger_act(radio, adapter, talk, emulator) -> None:
-    async with emulator(radio, Plan(family="mppt", keep_alive=math.inf), speed=5) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family="mppt", keep_alive=math.inf), speed=5) as running:
         device = running.running[0].device
         async with talk(adapter, device.address) as session:
             state = (3, number("device_state", device))
@@ -180,7 +180,7 @@ async def test_controls_of_a_solar_charger_act(radio, adapter, talk, emulator) -
 
 
 async def test_a_battery_monitor_is_synchronised(radio, adapter, talk, emulator) -> None:
-    async with emulator(radio, Plan(family="smartshunt")) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family="smartshunt")) as running:
         device = running.running[0].device
         async with talk(adapter, device.address) as session:
             await write(session, device, "state_of_charge", 50.0)
@@ -191,7 +191,7 @@ async def test_a_battery_monitor_is_synchronised(radio, adapter, talk, emulator)
 
 @pytest.mark.parametrize("mtu", [23, 77, 247])
 async def test_every_mtu(radio, adapter, talk, mtu: int, emulator) -> None:
-    async with emulator(radio, Plan(family="mppt", mtu=mtu)) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family="mppt", mtu=mtu)) as running:
         device = running.running[0].device
         async with talk(adapter, device.address) as session:
             assert session.mtu == mtu
@@ -201,7 +201,7 @@ async def test_every_mtu(radio, adapter, talk, mtu: int, emulator) -> None:
 
 
 async def test_an_orion_answers_on_both_copies_of_its_service(radio, adapter, talk, emulator) -> None:
-    async with emulator(radio, Plan(family="orion")) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family="orion")) as running:
         device = running.running[0].device
         for service in (DATA_SERVICE, SECOND_DATA_SERVICE):
             async with talk(adapter, device.address, service=service, instance=0) as session:
@@ -209,7 +209,7 @@ async def test_an_orion_answers_on_both_copies_of_its_service(radio, adapter, ta
 
 
 async def test_without_instant_readout_the_service_is_advertised(radio, adapter, talk, emulator) -> None:
-    async with emulator(radio, Plan(family="smartshunt")) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family="smartshunt")) as running:
         device = running.running[0].device
         async with talk(adapter, device.address) as session:
             await write(session, device, "advertisement_mode", 0, 0)
@@ -224,7 +224,7 @@ async def test_without_instant_readout_the_service_is_advertised(radio, adapter,
 
 
 async def test_a_new_pin_over_the_air_makes_a_new_key(radio, adapter, talk, emulator) -> None:
-    async with emulator(radio, Plan(family="mppt")) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family="mppt")) as running:
         device = running.running[0].device
         before = device.key
         async with talk(adapter, device.address) as session:
@@ -237,7 +237,7 @@ async def test_a_new_pin_over_the_air_makes_a_new_key(radio, adapter, talk, emul
 
 
 async def test_two_devices_of_one_site_and_fifty_on_the_air(radio, adapter, emulator) -> None:
-    plans = [Plan(family=key) for key in FAMILIES for _ in range(9)]
+    plans = [EmulatedDeviceConfig(family=key) for key in FAMILIES for _ in range(9)]
     names: dict[str, int] = {}
     everybody = asyncio.Event()
     async with emulator(radio, *plans) as running:

@@ -10,7 +10,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.exc import BleakError, BleakGATTProtocolError
 from bumble.core import BaseBumbleError
 
-from bluewatt.app.emulation import Plan
+from bluewatt.app.emulation import EmulatedDeviceConfig
 from bluewatt.tables.gatt import (
     DEVICE_INFORMATION,
     FIRMWARE_CONTROL,
@@ -19,7 +19,7 @@ from bluewatt.tables.gatt import (
     PIN_CODE,
     PUK_CODE,
     START_DFU,
-    Characteristic,
+    DataCharacteristic,
 )
 from bluewatt.tables.smartshunt import CHARACTERISTICS
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
@@ -27,7 +27,7 @@ from bluewatt.transports.virtual.radio import VirtualRadio
 from bluewatt.wire.victronconnect.device_information import parse_device_information
 from tests.central import PATIENCE
 
-SHUNT = Plan(family="smartshunt", pin="004711")
+SHUNT = EmulatedDeviceConfig(family="smartshunt", pin="004711")
 
 
 async def heard_from(address: str, heard: asyncio.Queue[str]) -> None:
@@ -59,14 +59,14 @@ async def test_a_wrong_pin_and_no_pin_are_refused(shunt, adapter, pin: str | Non
             await client.pair()
         if client.is_connected:
             with pytest.raises(BleakGATTProtocolError) as refused:
-                await client.read_gatt_char(Characteristic.CONTROL.value)
+                await client.read_gatt_char(DataCharacteristic.CONTROL.value)
             assert refused.value.code == 0x05
 
 
 async def test_without_pairing_nothing_is_read_written_or_subscribed_to(shunt, adapter) -> None:
     async with BleakClient(shunt.device.address, backend=adapter.client, timeout=PATIENCE) as client:
         assert parse_device_information(bytes(await client.read_gatt_char(DEVICE_INFORMATION))).firmware == "2.52"
-        for uuid in (Characteristic.CONTROL.value, PUK_CODE, *(row.uuid for row in CHARACTERISTICS)):
+        for uuid in (DataCharacteristic.CONTROL.value, PUK_CODE, *(row.uuid for row in CHARACTERISTICS)):
             with pytest.raises(BleakGATTProtocolError) as refused:
                 await client.read_gatt_char(uuid)
             assert refused.value.code == 0x05, uuid
@@ -74,11 +74,11 @@ async def test_without_pairing_nothing_is_read_written_or_subscribed_to(shunt, a
             with pytest.raises(BleakGATTProtocolError) as refused:
                 await client.write_gatt_char(uuid, b"\0\0", response=True)
             assert refused.value.code == 0x05, uuid
-        for uuid in (*(role.value for role in Characteristic), PIN_CODE, PUK_CODE, CHARACTERISTICS[1].uuid):
+        for uuid in (*(role.value for role in DataCharacteristic), PIN_CODE, PUK_CODE, CHARACTERISTICS[1].uuid):
             with pytest.raises(BleakGATTProtocolError) as refused:
                 await client.start_notify(uuid, lambda sender, data: None)
             assert refused.value.code == 0x05, uuid
-        await client.write_gatt_char(Characteristic.LAST.value, bytes.fromhex("0303"), response=False)
+        await client.write_gatt_char(DataCharacteristic.LAST.value, bytes.fromhex("0303"), response=False)
         await client.read_gatt_char(DEVICE_INFORMATION)
     assert shunt.peripheral.client is None or not shunt.peripheral.client.encryption
 
@@ -114,7 +114,10 @@ async def test_a_bond_outlives_a_restart_of_both_sides_and_dies_with_the_pin(tmp
     assert {path.name for path in state.iterdir()} == {"smartshunt.json", "smartshunt.bonds.json"}
     assert (state / "smartshunt.json").stat().st_mode & 0o077 == 0
     assert (state / "smartshunt.bonds.json").stat().st_mode & 0o077 == 0
-    async with VirtualRadio() as radio, emulator(radio, Plan(family="smartshunt", pin="123456"), state=state):
+    async with (
+        VirtualRadio() as radio,
+        emulator(radio, EmulatedDeviceConfig(family="smartshunt", pin="123456"), state=state),
+    ):
         pass
     with pytest.raises((BaseBumbleError, TimeoutError)):
         await read(None, pair=False)
@@ -141,7 +144,7 @@ async def test_a_second_client_is_refused_and_advertising_stops_meanwhile(radio,
 
 
 async def test_the_nonce_step_opens_the_key(radio, adapter, talk, emulator) -> None:
-    plan = Plan(family="orion", pin="004711", key_behind_puk=True)
+    plan = EmulatedDeviceConfig(family="orion", pin="004711", key_behind_puk=True)
     adapter.pin = "004711"
     async with (
         emulator(radio, plan) as running,
@@ -178,7 +181,7 @@ TEN_SECONDS = b"\x10\x27"
 
 @pytest.mark.parametrize("kept", [False, True])
 async def test_the_keep_alive_of_the_session(by_hand, radio, adapter, talk, kept: bool, emulator) -> None:
-    async with emulator(radio, Plan(family="mppt")) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family="mppt")) as running:
         peripheral = running.running[0].peripheral
         async with talk(adapter, running.running[0].device.address, keep_alive=False) as session:
             for _ in range(5):
@@ -203,7 +206,7 @@ async def test_the_keep_alive_of_the_session(by_hand, radio, adapter, talk, kept
 async def test_a_charger_or_an_inverter_stays_without_a_keep_alive(
     by_hand, radio, adapter, talk, key: str, written: bool, emulator
 ) -> None:
-    async with emulator(radio, Plan(family=key)) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family=key)) as running:
         peripheral = running.running[0].peripheral
         async with talk(adapter, running.running[0].device.address, keep_alive=False, instance=None) as session:
             if written:
@@ -215,7 +218,7 @@ async def test_a_charger_or_an_inverter_stays_without_a_keep_alive(
 
 
 async def test_a_deadline_may_be_asked_for(by_hand, radio, adapter, talk, emulator) -> None:
-    async with emulator(radio, Plan(family="orion", keep_alive=20.0)) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family="orion", keep_alive=20.0)) as running:
         peripheral = running.running[0].peripheral
         async with talk(adapter, running.running[0].device.address, keep_alive=False, instance=None) as session:
             running.clock.present += 19.9
@@ -262,7 +265,7 @@ async def test_the_minute_of_the_documented_service(by_hand, radio, adapter, wri
 
 
 async def test_the_old_firmware_is_the_captured_one(by_hand, radio, adapter, talk, emulator) -> None:
-    plan = Plan(family="smartshunt", generation="old")
+    plan = EmulatedDeviceConfig(family="smartshunt", generation="old")
     async with emulator(radio, plan) as running:
         peripheral = running.running[0].peripheral
         async with talk(adapter, running.running[0].device.address, keep_alive=False) as session:
@@ -280,7 +283,7 @@ async def test_the_old_firmware_is_the_captured_one(by_hand, radio, adapter, tal
 async def test_a_client_that_never_pairs_is_sent_away(by_hand, radio, adapter, emulator) -> None:
     gone = asyncio.Event()
     async with (
-        emulator(radio, Plan(family="phoenix")) as running,
+        emulator(radio, EmulatedDeviceConfig(family="phoenix")) as running,
         BleakClient(
             running.running[0].device.address, lambda client: gone.set(), backend=adapter.client, timeout=PATIENCE
         ) as client,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bluewatt.app.emulation import Emulator, Plan
+from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator
 from bluewatt.app.links import Target
 from bluewatt.cli import key as key_command
 from bluewatt.services.keys import load_keys, load_networks
@@ -27,7 +27,7 @@ Captured = pytest.CaptureFixture[str]
 
 def emulated(radio: VirtualRadio, network: Network | None, **plan: object) -> Emulator:
     """One device whose time runs ten times as fast: it tells the counter of its broadcasts once a second."""
-    plans = [Plan(family="smartshunt", pin=PIN, **plan)]  # type: ignore[arg-type]
+    plans = [EmulatedDeviceConfig(family="smartshunt", pin=PIN, **plan)]  # type: ignore[arg-type]
     return Emulator(plans, radio=radio, seed=5, start=DEFAULT_START, speed=10, network=network)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bluewatt.app.emulation import Emulator, Plan
+from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator
 from bluewatt.app.links import connect, open_commander
 from bluewatt.errors import DeviceNotFound, DeviceRefused, Forbidden, LinkLost, PairingFailed, Unencodable
 from bluewatt.services.audit import Audit
@@ -29,7 +29,9 @@ PIN = "004711"
 TODAY = date(2026, 11, 20)
 
 
-def emulated(radio: VirtualRadio, *plans: Plan, speed: float = 1.0, state: Path | None = None) -> Emulator:
+def emulated(
+    radio: VirtualRadio, *plans: EmulatedDeviceConfig, speed: float = 1.0, state: Path | None = None
+) -> Emulator:
     return Emulator(plans, radio=radio, seed=5, start=DEFAULT_START, speed=speed, state=state)
 
 
@@ -47,7 +49,10 @@ def link_to(central: Central, emulator: Emulator, **options: object) -> BleLink:
 async def test_every_register_of_every_family_is_read_by_name(
     radio: VirtualRadio, central: Central, family: str
 ) -> None:
-    async with emulated(radio, Plan(family=family, pin=PIN)) as emulator, link_to(central, emulator) as link:
+    async with (
+        emulated(radio, EmulatedDeviceConfig(family=family, pin=PIN)) as emulator,
+        link_to(central, emulator) as link,
+    ):
         device = emulator.running[0].device
         facts = await read_facts(link)
         assert (facts.serial, facts.product_id) == (device.serial, FAMILIES[family].product_id)
@@ -73,7 +78,10 @@ def _not_in_all(device) -> set[int]:  # type: ignore[no-untyped-def]
 async def test_a_name_means_the_finest_register_and_unknown_ones_are_refused(
     radio: VirtualRadio, central: Central
 ) -> None:
-    async with emulated(radio, Plan(family="smartshunt", pin=PIN)) as emulator, link_to(central, emulator) as link:
+    async with (
+        emulated(radio, EmulatedDeviceConfig(family="smartshunt", pin=PIN)) as emulator,
+        link_to(central, emulator) as link,
+    ):
         values = await read_named(link, ["battery_current", "0xED8F", "battery_voltage", "advertisement_mode"])
         assert [value.register for value in values] == [0xED8C, 0xED8F, 0xED8D, 0xEC7D]
         assert [value.instance for value in values] == [3, 3, 3, 0]
@@ -96,7 +104,7 @@ async def test_a_refused_write_says_the_code(radio: VirtualRadio, central: Centr
     with pytest.raises(LinkLost, match="not open"):
         await writer.write(0x0200, b"\x01", 3)
     async with (
-        emulated(radio, Plan(family="phoenix", pin=PIN)) as emulator,
+        emulated(radio, EmulatedDeviceConfig(family="phoenix", pin=PIN)) as emulator,
         link_to(central, emulator, writer=writer) as link,
     ):
         with pytest.raises(DeviceRefused, match="does not accept that value") as refused:
@@ -109,7 +117,7 @@ async def test_a_refused_write_says_the_code(radio: VirtualRadio, central: Centr
 
 
 async def test_the_right_pin_once_then_the_bond(radio: VirtualRadio, central: Central) -> None:
-    async with emulated(radio, Plan(family="mppt", pin=PIN)) as emulator:
+    async with emulated(radio, EmulatedDeviceConfig(family="mppt", pin=PIN)) as emulator:
         with pytest.raises(PairingFailed, match="give its PIN with --pin") as needed:
             await link_to(central, emulator, pin=None).__aenter__()
         assert (needed.value.reason, needed.value.exit_code) == ("pin", 5)
@@ -125,7 +133,7 @@ async def test_the_right_pin_once_then_the_bond(radio: VirtualRadio, central: Ce
 @pytest.mark.parametrize("pin", ["000000", "000042"])
 async def test_leading_zeros_count(radio: VirtualRadio, central: Central, pin: str) -> None:
     async with (
-        emulated(radio, Plan(family="bmv712", pin=pin)) as emulator,
+        emulated(radio, EmulatedDeviceConfig(family="bmv712", pin=pin)) as emulator,
         link_to(central, emulator, pin=pin) as link,
     ):
         assert link.family == "bmv"
@@ -136,7 +144,9 @@ async def test_a_pin_is_typed_for_its_device_and_the_adapter_keeps_its_own(
     radio: VirtualRadio, adapter: VirtualAdapter, central: Central, own: str | None
 ) -> None:
     adapter.pin = own
-    async with emulated(radio, Plan(family="mppt", pin=PIN), Plan(family="orion", pin="123456")) as emulator:
+    async with emulated(
+        radio, EmulatedDeviceConfig(family="mppt", pin=PIN), EmulatedDeviceConfig(family="orion", pin="123456")
+    ) as emulator:
         async with link_to(central, emulator) as link:
             assert (await link.get("battery_voltage")).value
         assert adapter.pin == own
@@ -146,7 +156,7 @@ async def test_a_pin_is_typed_for_its_device_and_the_adapter_keeps_its_own(
 
 
 async def test_a_lost_bond_is_named_and_the_new_pin_mends_it(radio: VirtualRadio, central: Central) -> None:
-    async with emulated(radio, Plan(family="orion", pin=PIN)) as emulator:
+    async with emulated(radio, EmulatedDeviceConfig(family="orion", pin=PIN)) as emulator:
         async with link_to(central, emulator):
             pass
         emulator.running[0].device.change_pin("123456")
@@ -162,7 +172,10 @@ async def test_a_lost_bond_is_named_and_the_new_pin_mends_it(radio: VirtualRadio
 
 async def test_history_of_a_solar_charger_and_counters_of_a_monitor(radio: VirtualRadio, central: Central) -> None:
     told: list[tuple[int, int]] = []
-    async with emulated(radio, Plan(family="mppt", pin=PIN)) as emulator, link_to(central, emulator) as link:
+    async with (
+        emulated(radio, EmulatedDeviceConfig(family="mppt", pin=PIN)) as emulator,
+        link_to(central, emulator) as link,
+    ):
         history = await read_history(link, today=TODAY, on_day=lambda read, days: told.append((read, days)))
     assert [day.ago for day in history.days] == list(range(31))
     assert history.days[30].on == date(2026, 10, 21)
@@ -170,7 +183,10 @@ async def test_history_of_a_solar_charger_and_counters_of_a_monitor(radio: Virtu
     assert history.totals["days_available"] == 30, "the days behind today"
     assert told[-1] == (31, 31)
     assert not history.counters
-    async with emulated(radio, Plan(family="bmv712", pin=PIN)) as emulator, link_to(central, emulator) as link:
+    async with (
+        emulated(radio, EmulatedDeviceConfig(family="bmv712", pin=PIN)) as emulator,
+        link_to(central, emulator) as link,
+    ):
         counted = {value.key: value for value in (await read_history(link, today=TODAY)).counters}
     assert counted["charge_cycles"].value > 0
     assert counted["discharged_energy"].unit == "kWh"
@@ -178,7 +194,7 @@ async def test_history_of_a_solar_charger_and_counters_of_a_monitor(radio: Virtu
 
 
 async def test_the_nearest_is_the_strongest(radio: VirtualRadio, central: Central) -> None:
-    plans = [Plan(family=family, pin=PIN) for family in ("mppt", "bmv712", "orion")]
+    plans = [EmulatedDeviceConfig(family=family, pin=PIN) for family in ("mppt", "bmv712", "orion")]
     async with emulated(radio, *plans) as emulator:
         for running, rssi in zip(emulator.running, (-70, -41, -80), strict=True):
             radio.air.rssi[running.peripheral.radio.random_address] = rssi
@@ -188,7 +204,7 @@ async def test_the_nearest_is_the_strongest(radio: VirtualRadio, central: Centra
 
 async def test_by_part_of_the_name_through_the_front_door(radio: VirtualRadio, central: Central) -> None:
     async with (
-        emulated(radio, Plan(family="mppt", pin=PIN), Plan(family="bmv712", pin=PIN)),
+        emulated(radio, EmulatedDeviceConfig(family="mppt", pin=PIN), EmulatedDeviceConfig(family="bmv712", pin=PIN)),
         connect("bmv-712", pin=PIN, central=central) as link,
     ):
         assert link.family == "bmv"
@@ -211,7 +227,7 @@ async def test_the_path_that_writes_through_the_front_door(
         return True
 
     async with (
-        emulated(radio, Plan(family="mppt", pin=PIN)) as emulator,
+        emulated(radio, EmulatedDeviceConfig(family="mppt", pin=PIN)) as emulator,
         open_commander(
             "smartsolar", writable=writable, audit=Audit(tmp_path / "audit.jsonl"), pin=PIN, central=central
         ) as commander,
@@ -231,7 +247,7 @@ async def test_more_than_a_minute_with_and_without_keep_alive(
 ) -> None:
     side = ClientSide(keep_alive=10.0 if kept else None)
     async with (
-        emulated(radio, Plan(family="smartshunt", pin=PIN)) as emulator,
+        emulated(radio, EmulatedDeviceConfig(family="smartshunt", pin=PIN)) as emulator,
         link_to(central, emulator, documented=documented, side=side) as link,
     ):
         await asyncio.sleep(72)
@@ -244,7 +260,7 @@ async def test_more_than_a_minute_with_and_without_keep_alive(
 
 async def test_the_stream_tells_what_changes(radio: VirtualRadio, central: Central) -> None:
     async with (
-        emulated(radio, Plan(family="smartshunt", pin=PIN), speed=20) as emulator,
+        emulated(radio, EmulatedDeviceConfig(family="smartshunt", pin=PIN), speed=20) as emulator,
         link_to(central, emulator) as link,
     ):
         stream = link.subscribe()
@@ -256,7 +272,7 @@ async def test_the_stream_tells_what_changes(radio: VirtualRadio, central: Centr
 
 
 async def test_out_of_range_and_connected_elsewhere(radio: VirtualRadio, central: Central) -> None:
-    async with emulated(radio, Plan(family="smartshunt", pin=PIN)) as emulator:
+    async with emulated(radio, EmulatedDeviceConfig(family="smartshunt", pin=PIN)) as emulator:
         with pytest.raises(
             DeviceNotFound, match=r"was not heard within 0.3 s.*out of range.*connected to it"
         ) as missing:
@@ -271,7 +287,7 @@ async def test_out_of_range_and_connected_elsewhere(radio: VirtualRadio, central
 async def test_ten_seconds_without_keep_alive_end_the_connection(
     radio: VirtualRadio, central: Central, kept: bool
 ) -> None:
-    async with emulated(radio, Plan(family="mppt", pin=PIN), speed=20) as emulator:
+    async with emulated(radio, EmulatedDeviceConfig(family="mppt", pin=PIN), speed=20) as emulator:
         clock = Clock(emulator.clock.now, 20)
         side = ClientSide(keep_alive=10.0 if kept else None)
         async with link_to(central, emulator, side=side, clock=clock) as link:
@@ -285,7 +301,7 @@ async def test_ten_seconds_without_keep_alive_end_the_connection(
 
 
 async def test_the_documented_service_is_kept_alive_over_its_minute(radio: VirtualRadio, central: Central) -> None:
-    async with emulated(radio, Plan(family="smartshunt", pin=PIN), speed=100) as emulator:
+    async with emulated(radio, EmulatedDeviceConfig(family="smartshunt", pin=PIN), speed=100) as emulator:
         clock = Clock(emulator.clock.now, 100)
         writer = BleWriter()
         async with link_to(central, emulator, documented=True, clock=clock, writer=writer) as link:
@@ -306,7 +322,7 @@ async def test_the_documented_service_is_kept_alive_over_its_minute(radio: Virtu
 
 
 async def test_the_key_behind_the_nonce_step(radio: VirtualRadio, central: Central) -> None:
-    plan = Plan(family="orion", pin=PIN, key_behind_puk=True)
+    plan = EmulatedDeviceConfig(family="orion", pin=PIN, key_behind_puk=True)
     async with emulated(radio, plan) as emulator, link_to(central, emulator) as link:
         with pytest.raises(DeviceRefused):
             await fetch_key(link)
@@ -317,7 +333,7 @@ async def test_old_firmware_without_keep_alive_and_with_the_smallest_packets(
     radio: VirtualRadio, central: Central
 ) -> None:
     async with (
-        emulated(radio, Plan(family="smartshunt", pin=PIN, generation="old"), speed=50) as emulator,
+        emulated(radio, EmulatedDeviceConfig(family="smartshunt", pin=PIN, generation="old"), speed=50) as emulator,
         link_to(central, emulator, clock=Clock(emulator.clock.now, 50)) as link,
     ):
         await asyncio.sleep(0.5)

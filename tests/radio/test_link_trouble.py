@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from bluewatt.app.emulation import Emulator, Plan, Running
+from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator, Running
 from bluewatt.errors import LinkLost, LinkTimeout, PairingFailed
 from bluewatt.model.pins import parse_pin
 from bluewatt.monotonic import monotonic
 from bluewatt.services.readout import read_group, read_history
 from bluewatt.services.simulator import DEFAULT_START
-from bluewatt.tables.gatt import Characteristic
+from bluewatt.tables.gatt import DataCharacteristic
 from bluewatt.transports.ble.central import Central, Nearby, Wanted
 from bluewatt.transports.ble.channel import Clock
 from bluewatt.transports.ble.link import BleLink
@@ -33,7 +33,7 @@ Notified = Callable[[str, bytes], bytes | None]
 
 @pytest.fixture
 async def charger(radio: VirtualRadio) -> AsyncIterator[Running]:
-    plan = Plan(family="mppt", pin=PIN)
+    plan = EmulatedDeviceConfig(family="mppt", pin=PIN)
     async with Emulator([plan], radio=radio, seed=5, start=DEFAULT_START) as emulator:
         yield emulator.running[0]
 
@@ -62,7 +62,7 @@ async def test_gone_in_the_middle_of_a_bulk_transfer(charger: Running, link: Ble
         chunks: list[bytes] = []
 
         def leave(uuid: str, data: bytes) -> bytes | None:
-            if uuid == Characteristic.BULK.value:
+            if uuid == DataCharacteristic.BULK.value:
                 chunks.append(data)
                 asyncio.get_running_loop().create_task(charger.peripheral.client.disconnect())
             return data
@@ -79,7 +79,7 @@ async def test_gone_in_the_middle_of_a_bulk_transfer(charger: Running, link: Ble
 
 async def test_malformed_answers_are_named_and_give_no_value(charger: Running, link: BleLink) -> None:
     async with link:
-        meddle(charger, lambda uuid, data: b"\x08\x03\x19\xed" if uuid == Characteristic.LAST.value else data)
+        meddle(charger, lambda uuid, data: b"\x08\x03\x19\xed" if uuid == DataCharacteristic.LAST.value else data)
         with pytest.raises(LinkTimeout, match="sent bytes that do not parse"):
             await link.get("battery_voltage")
 
@@ -90,7 +90,7 @@ async def test_a_truncated_item_inside_a_bulk_answer_spoils_that_answer_only(cha
         spoiled = [0]
 
         def cut(uuid: str, data: bytes) -> bytes:
-            if uuid == Characteristic.LAST.value and not spoiled[0] and b"\x19\xed\xf0" in data:
+            if uuid == DataCharacteristic.LAST.value and not spoiled[0] and b"\x19\xed\xf0" in data:
                 spoiled[0] += 1
                 return data[:-1]
             return data

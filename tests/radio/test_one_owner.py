@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from bleak import BleakScanner
 
-from bluewatt.app.emulation import Emulator, Plan
+from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator
 from bluewatt.app.links import connect
 from bluewatt.app.radios import frames_of
 from bluewatt.errors import AdapterUnavailable, DeviceNotFound
@@ -138,7 +138,7 @@ async def test_one_rebuilds_for_all_and_none_does_it_twice() -> None:
 
 @pytest.fixture
 async def emulated(radio: VirtualRadio) -> AsyncIterator[Emulator]:
-    plans = [Plan(family="mppt", pin=PIN), Plan(family="orion", pin=PIN)]
+    plans = [EmulatedDeviceConfig(family="mppt", pin=PIN), EmulatedDeviceConfig(family="orion", pin=PIN)]
     async with Emulator(plans, radio=radio, seed=5, start=DEFAULT_START) as emulator:
         yield emulator
 

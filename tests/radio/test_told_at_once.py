@@ -13,7 +13,7 @@ from bumble.device import Device
 from bumble.hci import HCI_Reset_Command
 from bumble.transport.common import ParserSource, Transport, TransportLostError
 
-from bluewatt.app.emulation import Emulator, Plan
+from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator
 from bluewatt.app.links import connect
 from bluewatt.app.sources import make_source, open_source
 from bluewatt.app.virtual_site import VirtualSource
@@ -103,7 +103,7 @@ def test_an_error_of_the_simulator_is_one_line(
 
 async def test_an_emulator_that_cannot_advertise_ends(radio: VirtualRadio, emulator: Emulating) -> None:
     async def body() -> None:
-        async with emulator(radio, Plan(family="smartshunt"), fed=True) as running:
+        async with emulator(radio, EmulatedDeviceConfig(family="smartshunt"), fed=True) as running:
             device = running.running[0].device
 
             def broken(at: float) -> bytes:
@@ -138,7 +138,7 @@ async def test_a_fed_value_that_cannot_be_shown_is_told_and_the_device_lives_on(
 
     told: list[str] = []
     shown: list[object] = []
-    async with emulator(radio, Plan(family=family), fed=True) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family=family), fed=True) as running:
         device = running.running[0].device
         await running.feed_from(fed(), told.append)
         device.advertisement(0)
@@ -151,7 +151,7 @@ async def test_a_fed_value_that_cannot_be_shown_is_told_and_the_device_lives_on(
 async def test_an_emulator_whose_broadcasts_fail_ends(radio: VirtualRadio, emulator: Emulating) -> None:
     async def body() -> None:
         network = Network.of("d3a0", "d3" * 16, "demo")
-        async with emulator(radio, Plan(family="smartshunt"), network=network) as running:
+        async with emulator(radio, EmulatedDeviceConfig(family="smartshunt"), network=network) as running:
 
             def broken(at: float) -> bytes:
                 raise Unencodable("too large")
@@ -189,7 +189,7 @@ async def test_an_adapter_that_stops_advertising_is_told(
         raise InvalidStateError("no")
 
     async def body() -> None:
-        async with emulator(radio, Plan(family="smartshunt")) as running:
+        async with emulator(radio, EmulatedDeviceConfig(family="smartshunt")) as running:
             monkeypatch.setattr(Device, "start_advertising", refuse)
             running.running[0].peripheral._on_air = None
             await running.run()
@@ -229,7 +229,7 @@ async def test_a_link_tells_that_its_adapter_is_gone(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    async with Emulator([Plan(family="smartshunt", pin=PIN)], radio=served.radio, seed=5) as emulator:
+    async with Emulator([EmulatedDeviceConfig(family="smartshunt", pin=PIN)], radio=served.radio, seed=5) as emulator:
         address = emulator.running[0].device.address
 
         async def body() -> None:
@@ -244,7 +244,7 @@ async def test_a_link_tells_that_its_adapter_is_gone(
 
 async def test_an_emulator_tells_that_its_adapter_is_gone(served: Served) -> None:
     async def body() -> None:
-        async with Emulator([Plan(family="smartshunt")], served.transport, seed=5) as emulator:
+        async with Emulator([EmulatedDeviceConfig(family="smartshunt")], served.transport, seed=5) as emulator:
             await served.vanish()
             await emulator.run()
 
@@ -327,7 +327,7 @@ async def test_an_error_of_the_writing_task_ends_the_link_at_once(
     async def refuse(*arguments: object, **options: object) -> None:
         raise ValueError("an error nobody thought of")
 
-    async with emulator(radio, Plan(family="smartshunt", pin=PIN)) as running:
+    async with emulator(radio, EmulatedDeviceConfig(family="smartshunt", pin=PIN)) as running:
         link = BleLink(Central(virtual=adapter), Wanted.of(running.running[0].device.address), pin=PIN)
         async with link:
             assert (await link.get("battery_voltage")).value

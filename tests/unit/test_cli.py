@@ -219,11 +219,11 @@ def test_a_watch_that_ended_by_itself_says_so(
 
 def test_nothing_heard_says_what_to_check() -> None:
     from bluewatt.model.keys import KeyRing
-    from bluewatt.services.source_reader import OpenSource, nothing_heard
+    from bluewatt.services.source_reader import SourceReader, nothing_heard
     from bluewatt.transports.ble.scan import BleSource
 
     source = BleSource()
-    opened = OpenSource(source, KeyRing())
+    opened = SourceReader(source, KeyRing())
     assert "adapter is on" in str(nothing_heard(opened))
     source.counters.strangers = 12
     assert "12 advertisements of others" in str(nothing_heard(opened))

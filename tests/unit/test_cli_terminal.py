@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console, Group, RenderableType
 
 from bluewatt.exports.terminal.devices import device_panel, devices_table, plain_table, status_line
-from bluewatt.model.display import age_text, headline, shown, state_text, trouble, type_title, value_text
+from bluewatt.model.display import age_text, headline, state_text, trouble, type_title, value_text, visible_values
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.model.receiver import Receiver
@@ -86,7 +86,7 @@ def test_one_device_in_full(roster: Roster) -> None:
     assert max(map(len, lines)) <= 80
     reading = entry.reading
     assert reading is not None
-    for row, value in shown(reading.record):
+    for row, value in visible_values(reading.record):
         assert any(line.endswith(value_text(row, value)) for line in lines), row.name
 
 

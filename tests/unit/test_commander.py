@@ -14,9 +14,9 @@ import pytest
 from bluewatt.errors import ConfigError, DeviceRefused, Forbidden, LinkLost, LinkTimeout
 from bluewatt.model.identity import Device
 from bluewatt.model.register_values import RegisterReading, RegisterValue, explain_register
-from bluewatt.services.audit import Audit, Entry
+from bluewatt.services.audit import Audit, AuditRecord
 from bluewatt.services.commander import Commander
-from bluewatt.services.write_gates import Plan
+from bluewatt.services.write_gates import WritePlan
 from bluewatt.tables.controls import CONTROLS
 from bluewatt.tables.registers import by_name
 
@@ -86,11 +86,11 @@ def commander(link: Device0, audit: Audit, allowed: Iterable[str] = EVERYTHING) 
     return Commander(link, link, allowed=frozenset(allowed), audit=audit, clock=lambda: 1_000.0)
 
 
-async def yes(plan: Plan) -> bool:
+async def yes(plan: WritePlan) -> bool:
     return True
 
 
-async def no(plan: Plan) -> bool:
+async def no(plan: WritePlan) -> bool:
     return False
 
 
@@ -101,9 +101,9 @@ def rows(audit: Audit) -> list[dict[str, Any]]:
 async def test_a_write_is_intended_written_read_back_and_recorded(audit: Audit) -> None:
     link = solar()
     one = commander(link, audit)
-    shown: list[Plan] = []
+    shown: list[WritePlan] = []
 
-    async def look(plan: Plan) -> bool:
+    async def look(plan: WritePlan) -> bool:
         shown.append(plan)
         return True
 
@@ -264,8 +264,8 @@ def test_the_mode_of_a_device(audit: Audit) -> None:
 
 
 def test_a_torn_row_spoils_itself_only(audit: Audit) -> None:
-    def entry(number: int) -> Entry:
-        return Entry(at=1.0, id=str(number), event="intent", device=ADDRESS, control="charger", old="01")
+    def entry(number: int) -> AuditRecord:
+        return AuditRecord(at=1.0, id=str(number), event="intent", device=ADDRESS, control="charger", old="01")
 
     audit.append(entry(1))
     with audit.path.open("ab") as file:

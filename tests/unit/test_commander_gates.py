@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from bluewatt.errors import ConfigError, DeviceRefused, Forbidden, LinkLost
-from bluewatt.services.audit import Audit, Entry
+from bluewatt.services.audit import Audit, AuditRecord
 from bluewatt.services.commander import Commander
-from bluewatt.services.write_gates import Plan
+from bluewatt.services.write_gates import WritePlan
 from bluewatt.tables.registers import by_name
 from tests.unit.test_commander import ADDRESS, audit, commander, rows, solar, yes
 
@@ -28,10 +28,10 @@ def number(name: str) -> int:
     return row.id
 
 
-def while_asked(act: Callable[[], None]) -> Callable[[Plan], Awaitable[bool]]:
+def while_asked(act: Callable[[], None]) -> Callable[[WritePlan], Awaitable[bool]]:
     """Consent, but something happens before it is given."""
 
-    async def consent(plan: Plan) -> bool:
+    async def consent(plan: WritePlan) -> bool:
         act()
         return True
 
@@ -40,7 +40,7 @@ def while_asked(act: Callable[[], None]) -> Callable[[Plan], Awaitable[bool]]:
 
 def changed(audit: Audit, control: str, register: str, old: str | None, new: str = "00", **more: str) -> None:
     """A change as the audit file has it, made by us or by whoever may write the file."""
-    row = Entry(
+    row = AuditRecord(
         at=1.0, id=control, event="intent", device=ADDRESS, control=control, register=register, instance=3, old=old,
         new=new, **more,
     )  # fmt: skip

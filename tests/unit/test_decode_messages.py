@@ -11,7 +11,14 @@ from bluewatt.cli import main
 from bluewatt.tables.gatt import PIN_CODE
 from bluewatt.wire.instant_readout.cipher import Key
 from bluewatt.wire.text_logs.words import full_uuid
-from bluewatt.wire.vesmart.broadcast import Content, Network, RegisterValue, build_broadcast, build_content, seal
+from bluewatt.wire.vesmart.broadcast import (
+    BroadcastContent,
+    BroadcastValue,
+    Network,
+    build_broadcast,
+    build_content,
+    seal,
+)
 
 Captured = pytest.CaptureFixture[str]
 
@@ -138,7 +145,7 @@ def test_a_broadcast_of_a_known_network_opens_in_text(
     keys.chmod(0o600)
     monkeypatch.setenv("BLUEWATT_KEYS_FILE", str(keys))
     counter = build_broadcast(seal(NETWORK, serial=2560167960, sequence=7, overflow=1))
-    plaintext = build_content(Content((RegisterValue(0xED8D, b"\x2f\x05"),)))
+    plaintext = build_content(BroadcastContent((BroadcastValue(0xED8D, b"\x2f\x05"),)))
     data = build_broadcast(seal(NETWORK, serial=2560167960, sequence=8, overflow=1, plaintext=plaintext))
     assert main(["decode", f"e102{counter.hex()}", f"e102{data.hex()} {tail}".strip()]) == 0
     assert "battery voltage 13.27 V (register 0xED8D), broadcast by HQ????" in capfd.readouterr().out

@@ -7,7 +7,7 @@ import random
 import pytest
 from msgspec.structs import astuple
 
-from bluewatt.model.trust.doubt import picker, screen
+from bluewatt.model.trust.doubt import picker, record_checks
 from bluewatt.schema import Record
 from bluewatt.tables.records import record_classes
 from bluewatt.wire.instant_readout.cipher import BLOCK, PAGE, Key, key_for, key_stream, next_stream
@@ -40,7 +40,7 @@ def test_a_sample_is_picked_where_both_questions_say_yes(cls: type[Record]) -> N
         # A few bits of a record in which nothing is available, so that some samples are usual and some are not.
         bits = nothing ^ sum({1 << chance.randrange(cls.bits) for _ in range(chance.randrange(4))})
         record = decoder(cls)(bits)
-        values, asked = astuple(record), screen(cls)
+        values, asked = astuple(record), record_checks(cls)
         expected = asked.usual(values) and asked.steady(astuple(before), values)
         assert picker(cls)(bits, astuple(before)) == ((record, values) if expected else None)
         picked += expected

@@ -15,7 +15,7 @@ from bluewatt.errors import ConfigError, DeviceRefused, KeyMismatch, KeyProblem,
 from bluewatt.model.identity import Device
 from bluewatt.model.reading import Frame
 from bluewatt.model.register_values import RegisterValue, explain_register
-from bluewatt.services.key_fetch import Change, Fetched, compare, fetch_key, prove_key, save
+from bluewatt.services.key_fetch import Fetched, KeyChange, compare_keys, fetch_key, prove_key, save
 from bluewatt.services.key_import import read_key_list
 from bluewatt.services.keys import load_keys
 from bluewatt.tables.advertisement import ProductOnly
@@ -129,11 +129,11 @@ async def test_a_key_that_is_not_proved_says_why(
 
 def test_a_changed_key_is_told_from_a_new_and_from_the_same(tmp_path: Path) -> None:
     path = tmp_path / "keys.toml"
-    assert compare(fetched(), path) is Change.NEW
+    assert compare_keys(fetched(), path) is KeyChange.NEW
     assert save(fetched(), path) == path
     assert path.stat().st_mode & 0o777 == 0o600
-    assert compare(fetched(), path) is Change.SAME
-    assert compare(fetched(OTHER), path) is Change.CHANGED
+    assert compare_keys(fetched(), path) is KeyChange.SAME
+    assert compare_keys(fetched(OTHER), path) is KeyChange.CHANGED
     save(fetched(OTHER), path)
     assert dict(load_keys(path)) == {ADDRESS: Key.of(OTHER)}
 

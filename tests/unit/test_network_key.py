@@ -16,7 +16,7 @@ from bluewatt.errors import ConfigError, DeviceRefused, KeyMismatch, KeyProblem,
 from bluewatt.model.identity import Device
 from bluewatt.model.reading import Frame
 from bluewatt.model.register_values import RegisterValue, explain_register
-from bluewatt.services.key_fetch import Change
+from bluewatt.services.key_fetch import KeyChange
 from bluewatt.services.key_import import read_key_list
 from bluewatt.services.keys import load_keys, load_networks, save_key, save_network
 from bluewatt.services.network_key import Refused, compare_network, fetch_network, prove_network
@@ -142,16 +142,16 @@ async def test_without_one_the_key_is_not_believed(frames: list[Frame], error: t
 
 def test_it_is_saved_beside_what_is_there(tmp_path: Path) -> None:
     path = tmp_path / "keys.toml"
-    assert compare_network(NETWORK, path) is Change.NEW
+    assert compare_network(NETWORK, path) is KeyChange.NEW
     save_key(ADDRESS, KEY, path)
     save_network(NETWORK, path)
     save_network(Network.of("1A2B", KEY), path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert load_keys(path) == [(ADDRESS, KEY)]
     assert load_networks(path) == [NETWORK, Network.of("1A2B", KEY)]
-    assert compare_network(NETWORK, path) is Change.SAME
+    assert compare_network(NETWORK, path) is KeyChange.SAME
     changed = Network.of("7C04", KEY)
-    assert compare_network(changed, path) is Change.CHANGED
+    assert compare_network(changed, path) is KeyChange.CHANGED
     save_network(changed, path)
     save_key(ADDRESS, SECRET, path)
     assert {one.network_id: one.key for one in load_networks(path)} == {b"\x7c\x04": KEY, b"\x1a\x2b": KEY}

@@ -21,7 +21,7 @@ from bluewatt.model.presence import (
 )
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.model.roster import Roster
-from bluewatt.services.source_reader import OpenSource
+from bluewatt.services.source_reader import SourceReader
 
 DAY = 86_400.0
 ADDRESS = "AA:BB:CC:DD:EE:FF"
@@ -141,7 +141,7 @@ async def test_a_step_of_the_system_clock_changes_nobodys_presence(step: float) 
     clock = [0.0]
     stamps = [1000.0 + second + (step if second >= 10 else 0.0) for second in range(20)]
     radio: Any = Radio([(100.0 + n, frame(at)) for n, at in enumerate(stamps)], clock)
-    source = OpenSource(radio, KeyRing(), steady_clock=lambda: clock[0])
+    source = SourceReader(radio, KeyRing(), steady_clock=lambda: clock[0])
     async with source:
         async for _ in source.outcomes():
             pass

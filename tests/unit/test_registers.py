@@ -216,7 +216,7 @@ def test_lookup_borrows_a_row_only_where_all_agree() -> None:
 
 def test_an_unknown_number_is_nothing() -> None:
     assert lookup(0xBEEF, "mppt") is None
-    assert registers.meanings(0xBEEF) == ()
+    assert registers.rows_with_number(0xBEEF) == ()
     assert by_name("0xBEEF", None) is None
     assert by_name("0xnonsense", None) is None
 
@@ -294,7 +294,7 @@ def test_an_unlisted_product_is_shown_as_its_number() -> None:
 
 
 def test_the_table_is_read_once() -> None:
-    for cached in (registers._lines, registers.lookup, registers.meanings):
+    for cached in (registers._lines, registers.lookup, registers.rows_with_number):
         cached.cache_clear()
     for register in (0xED8D, 0xED8C, 0x010A):
         assert lookup(register, "smartshunt")

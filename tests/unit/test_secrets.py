@@ -19,8 +19,8 @@ from bumble.keys import PairingKeys
 
 import bluewatt
 import bluewatt.cli
-from bluewatt.app.decoding.contents import Secrets
-from bluewatt.app.emulation import Plan
+from bluewatt.app.decoding.contents import DecodeKeys
+from bluewatt.app.emulation import EmulatedDeviceConfig
 from bluewatt.app.links import Target
 from bluewatt.errors import PairingFailed
 from bluewatt.model.dialogue.conversation import Line
@@ -28,7 +28,7 @@ from bluewatt.model.identity import Device
 from bluewatt.model.pins import parse_pin
 from bluewatt.model.register_values import RegisterReading, explain_register
 from bluewatt.secret import HIDDEN, SecretBytes, SecretNumber, SecretText, hide
-from bluewatt.services.emulator.memory import Content, Memory
+from bluewatt.services.emulator.memory import Memory, StoredState
 from bluewatt.services.key_fetch import Fetched
 from bluewatt.services.keys import save_key
 from bluewatt.transports.mqtt_values import Topic
@@ -75,11 +75,11 @@ HOLDERS: dict[str, Any] = {
     "network": Network.of("1A2B", KEY),
     "fetched": Fetched(Key.of(KEY), (ADDRESS,), None),
     "target": Target(None, "ble:", PIN),
-    "plan": Plan(family="mppt", pin=PIN),
-    "secrets": Secrets([(ADDRESS, Key.of(KEY)), (None, ShortKey("1" * 31))], [Network.of("1A2B", KEY)], True, [LTK]),
+    "plan": EmulatedDeviceConfig(family="mppt", pin=PIN),
+    "secrets": DecodeKeys([(ADDRESS, Key.of(KEY)), (None, ShortKey("1" * 31))], [Network.of("1A2B", KEY)], True, [LTK]),
     "topic": Topic.of(f"mqtt://me:{PASSWORD}@broker/boat"),
     "made topic": Topic("broker", 1883, "boat", "me", PASSWORD, False),
-    "memory": Content(pin=PIN, key=KEY.hex()),
+    "memory": StoredState(pin=PIN, key=KEY.hex()),
     "label": Label(lambda: PIN),
     "register": explain_register(0xEC65, KEY, "smartshunt"),
     "reading": RegisterReading(DEVICE, 1.0, "ble:", "gatt", (explain_register(0xEC65, KEY, "smartshunt"),)),
@@ -109,7 +109,11 @@ def test_secrets_serve_as_what_they_are() -> None:
     assert {pin: 1}[PIN] == {key: 1}[KEY] == 1
     assert (f"{pin:>20}", f"{SecretNumber(5):06d}", "%s" % pin) == (HIDDEN,) * 3  # noqa: UP031
     assert (hide(None), hide(PIN), hide(pin), SecretText(pin)) == (None, PIN, PIN, PIN)
-    assert Target(None, "ble:", Target(None, "ble:", PIN).pin).pin == Plan(family="mppt", pin=pin).pin == PIN
+    assert (
+        Target(None, "ble:", Target(None, "ble:", PIN).pin).pin
+        == EmulatedDeviceConfig(family="mppt", pin=pin).pin
+        == PIN
+    )
     assert (parse_pin(parse_pin(pin)), Passkey(pin) + 0) == (PIN, int(PIN))
     assert SecretBytes(key) == Key.of(Key.of(key)) == KEY
     assert Passkey("000000"), "bumble takes a false passkey for none"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from bluewatt.errors import Malformed, Unencodable
-from bluewatt.tables.gatt import Characteristic, ResultCode
+from bluewatt.tables.gatt import DataCharacteristic, ResultCode
 from bluewatt.wire.victronconnect.client import ClientSide
 from bluewatt.wire.victronconnect.control import (
     Drop,
@@ -34,13 +34,13 @@ from bluewatt.wire.victronconnect.messages import (
     SetValuesAlternate,
     Subscribe,
     Unsubscribe,
-    Value,
+    ValueMessage,
     ValueResponse,
 )
-from bluewatt.wire.victronconnect.reassembly import Inbox, ProtocolError, Write
+from bluewatt.wire.victronconnect.reassembly import ChunkWrite, Inbox, ProtocolError
 from bluewatt.wire.victronconnect.session import Session
 
-CONTROL, LAST, BULK = Characteristic.CONTROL, Characteristic.LAST, Characteristic.BULK
+CONTROL, LAST, BULK = DataCharacteristic.CONTROL, DataCharacteristic.LAST, DataCharacteristic.BULK
 KEEP_ALIVE = SetValues(0, ((0x93, b"\x10\x27"),))
 HEADER_77 = bytes.fromhex("00040001de4a00")
 HEADER_20 = bytes.fromhex("00010001501400")
@@ -75,7 +75,7 @@ def tell(session: Session, *messages: Message, now: float = 0.0) -> Sequence[Eve
     return session.receive(LAST, b"".join(map(build_message, messages)), now)
 
 
-def frames(writes: Sequence[Write]) -> list[object]:
+def frames(writes: Sequence[ChunkWrite]) -> list[object]:
     """What writes say, frame by frame and message by message: a list of records for each message."""
     inbox, found = Inbox(), list[object]()
     for write in writes:
@@ -149,7 +149,7 @@ def test_a_client_waits_for_the_slot_before_each_message() -> None:
 def test_a_client_tops_up_after_sixty_five_messages_however_they_are_cut() -> None:
     session = open_client()
     session.take_writes()
-    value = build_message(Value(3, 0x104F, bytes(34)))
+    value = build_message(ValueMessage(3, 0x104F, bytes(34)))
     for number in range(1, 195):
         for characteristic, chunk in ((BULK, value[:20]), (BULK, value[20:40]), (LAST, value[40:])):
             session.receive(characteristic, chunk, 0.0)
@@ -285,7 +285,7 @@ def test_the_keep_alive_comes_first_and_every_third_of_its_time() -> None:
     session = open_client(ClientSide())
     assert frames(session.take_writes())[-1] == [KEEP_ALIVE]
     control(session, "f901", 0.1)
-    tell(session, Value(0, 0x93, b"\x10\x27"), now=0.1)
+    tell(session, ValueMessage(0, 0x93, b"\x10\x27"), now=0.1)
     assert session.deadline() == pytest.approx(10 / 3)
     session.on_time(3.3)
     assert session.take_writes() == []
@@ -296,7 +296,7 @@ def test_the_keep_alive_comes_first_and_every_third_of_its_time() -> None:
 def test_a_due_keep_alive_goes_in_front_of_what_waits() -> None:
     session = open_client(ClientSide())
     session.take_writes()
-    tell(session, Value(0, 0x93, b"\x10\x27"), now=0.1)
+    tell(session, ValueMessage(0, 0x93, b"\x10\x27"), now=0.1)
     session.send(GetDevices(), 3.0)
     control(session, "f901", 4.0)
     assert frames(session.take_writes()) == [[KEEP_ALIVE]], "alone: with others it could be cut, and a chunk be lost"
@@ -307,14 +307,14 @@ def test_a_due_keep_alive_goes_in_front_of_what_waits() -> None:
 def test_a_keep_alive_that_had_to_wait_does_not_put_off_the_next() -> None:
     session = open_client(ClientSide())
     session.take_writes()
-    tell(session, Value(0, 0x93, b"\x10\x27"), now=0.1)
+    tell(session, ValueMessage(0, 0x93, b"\x10\x27"), now=0.1)
     control(session, "f901", 0.1)
     session.send(GetDevices(), 3.3)  # its grant is lost, so the slot is given up at 7.3
     session.take_writes()
     session.on_time(7.3)
     assert frames(session.take_writes()) == [[KEEP_ALIVE]]
     control(session, "f901", 7.4)
-    tell(session, Value(0, 0x93, b"\x10\x27"), now=7.4)
+    tell(session, ValueMessage(0, 0x93, b"\x10\x27"), now=7.4)
     assert session.deadline() == pytest.approx(10.0)
     session.on_time(10.0)
     assert frames(session.take_writes()) == [[KEEP_ALIVE]]
@@ -358,7 +358,7 @@ def test_another_keep_alive_time() -> None:
     session = open_client(ClientSide(keep_alive=3.0))
     assert frames(session.take_writes())[-1] == [SetValues(0, ((0x93, b"\xb8\x0b"),))]
     control(session, "f901", 0.1)
-    tell(session, Value(0, 0x93, b"\xb8\x0b"), now=0.1)
+    tell(session, ValueMessage(0, 0x93, b"\xb8\x0b"), now=0.1)
     assert session.deadline() == 1.0
 
 
@@ -423,7 +423,7 @@ def test_an_answer_proves_the_dialect() -> None:
     session = open_client(side)
     session.send(GetValues(0, (1,)), 0.0)
     control(session, "f901")
-    tell(session, Value(0, 1, b"\x11"))
+    tell(session, ValueMessage(0, 1, b"\x11"))
     assert side.dialect_proven
     session.send(GetValues(0, (2,)), 1.0)
     control(session, "f901", 1.0)
@@ -438,7 +438,7 @@ def test_a_pushed_value_proves_nothing() -> None:
     for message in (Subscribe(3), GetValues(3, (0xED8D,))):
         session.send(message, 0.0)
         control(session, "f901")
-    tell(session, Value(3, 0xED8D, b"\x00\x00"))
+    tell(session, ValueMessage(3, 0xED8D, b"\x00\x00"))
     assert not side.dialect_proven
 
 
@@ -482,21 +482,21 @@ def test_the_first_keep_alive_finds_the_dialect_before_a_charger_disconnects() -
 
 def test_a_client_takes_no_value_from_a_damaged_message_and_goes_on() -> None:
     session = open_client()
-    whole = build_message(Value(0, 1, b"\x11"))
+    whole = build_message(ValueMessage(0, 1, b"\x11"))
     (error,) = session.receive(LAST, whole + b"\x08\x00", 0.0)
     assert isinstance(error, ProtocolError)
-    assert error.good == (Value(0, 1, b"\x11"),)
+    assert error.good == (ValueMessage(0, 1, b"\x11"),)
     assert error.data == whole + b"\x08\x00"
-    assert tell(session, Value(0, 2, b"")) == [Value(0, 2, b"")]
+    assert tell(session, ValueMessage(0, 2, b"")) == [ValueMessage(0, 2, b"")]
 
 
 def test_a_bulk_chunk_never_ended_spoils_the_next_message_only() -> None:
     session = open_client()
     assert session.receive(BULK, bytes.fromhex("0500"), 0.0) == ()
     assert session.pending == b"\x05\x00"
-    (error,) = tell(session, Value(0, 1, b"\x11"))
+    (error,) = tell(session, ValueMessage(0, 1, b"\x11"))
     assert isinstance(error, ProtocolError)
-    assert tell(session, Value(0, 1, b"\x11")) == [Value(0, 1, b"\x11")]
+    assert tell(session, ValueMessage(0, 1, b"\x11")) == [ValueMessage(0, 1, b"\x11")]
 
 
 def test_a_drop_frame_forgets_what_is_pending() -> None:
@@ -535,18 +535,18 @@ def test_a_device_grants_once_after_the_first_grant_and_then_per_message_before_
 def test_the_device_list_has_the_captured_bytes() -> None:
     session, _ = open_device()
     tell(session, GetDevices())
-    assert session.take_writes()[-1] == Write(LAST, bytes.fromhex("029f000001000301ff"))
+    assert session.take_writes()[-1] == ChunkWrite(LAST, bytes.fromhex("029f000001000301ff"))
 
 
 def test_subscribing() -> None:
     session, _ = open_device()
     tell(session, Subscribe(3), Subscribe(9))
     assert frames(session.take_writes()) == [Grant(1), [Response(0, 3, 0)], [Response(9, 3, 2)]]
-    assert frames(session.send(Value(3, 5, b"\x56"), 0.0)) == [[Value(3, 5, b"\x56")]]
-    assert session.send(Value(0, 1, b"\x12"), 0.0) == [], "nobody subscribed to instance 0"
+    assert frames(session.send(ValueMessage(3, 5, b"\x56"), 0.0)) == [[ValueMessage(3, 5, b"\x56")]]
+    assert session.send(ValueMessage(0, 1, b"\x12"), 0.0) == [], "nobody subscribed to instance 0"
     tell(session, Unsubscribe(3))
     assert frames(session.take_writes()) == [Grant(1), [Response(0, 4, 0)]]
-    assert session.send(Value(3, 5, b"\x57"), 0.0) == []
+    assert session.send(ValueMessage(3, 5, b"\x57"), 0.0) == []
 
 
 def test_instance_three_is_unknown_until_it_is_subscribed() -> None:
@@ -555,7 +555,7 @@ def test_instance_three_is_unknown_until_it_is_subscribed() -> None:
     assert frames(session.take_writes()) == [Grant(1), [ValueResponse(3, 5, 1)], [ValueResponse(3, 5, 1)]]
     assert store.content[3, 5] == b"\x55"
     tell(session, Subscribe(3), GetValues(3, (5,)))
-    assert frames(session.take_writes())[1:] == [[Response(0, 3, 0)], [Value(3, 5, b"\x55")]]
+    assert frames(session.take_writes())[1:] == [[Response(0, 3, 0)], [ValueMessage(3, 5, b"\x55")]]
 
 
 def test_reading_and_writing_answer_in_order() -> None:
@@ -563,9 +563,9 @@ def test_reading_and_writing_answer_in_order() -> None:
     tell(session, GetValues(0, (1, 99, 2)), SetValues(0, ((1, b"\x77"), (2, b"\x00\x00"))), GetValues(0, (1, 1)))
     assert frames(session.take_writes()) == [
         Grant(1),
-        [Value(0, 1, b"\x11"), ValueResponse(0, 99, 1), Value(0, 2, b"\x22\x22")],
-        [Value(0, 1, b"\x77"), ValueResponse(0, 2, 3)],
-        [Value(0, 1, b"\x77"), Value(0, 1, b"\x77")],
+        [ValueMessage(0, 1, b"\x11"), ValueResponse(0, 99, 1), ValueMessage(0, 2, b"\x22\x22")],
+        [ValueMessage(0, 1, b"\x77"), ValueResponse(0, 2, 3)],
+        [ValueMessage(0, 1, b"\x77"), ValueMessage(0, 1, b"\x77")],
     ]
     assert store.content[0, 1] == b"\x77"
 
@@ -574,7 +574,7 @@ def test_each_request_of_one_message_is_answered_in_a_message_of_its_own_but_on_
     session, _ = open_device()
     before = session.credit
     tell(session, *(GetValues(0, (number,)) for number in (1, 2, 3)), GetValues(1, (1,)), GetValues(1, (2,)))
-    values = [[Value(0, 1, b"\x11")], [Value(0, 2, b"\x22\x22")], [Value(0, 3, bytes(34))]]
+    values = [[ValueMessage(0, 1, b"\x11")], [ValueMessage(0, 2, b"\x22\x22")], [ValueMessage(0, 3, bytes(34))]]
     unknown = [ValueResponse(1, 1, 1), ValueResponse(1, 2, 1)]
     assert frames(session.take_writes()) == [Grant(1), *values, unknown]
     assert before - session.credit == 4, "each costs a credit"
@@ -584,9 +584,9 @@ def test_what_is_pushed_travels_alone() -> None:
     session, _ = open_device(credit=0)
     tell(session, Subscribe(0))
     for register in (1, 4):
-        session.send(Value(0, register, b"\x01"), 0.0)
+        session.send(ValueMessage(0, register, b"\x01"), 0.0)
     control(session, "f980")
-    pushed = [[Value(0, 1, b"\x01")], [Value(0, 4, b"\x01")]]
+    pushed = [[ValueMessage(0, 1, b"\x01")], [ValueMessage(0, 4, b"\x01")]]
     assert frames(session.take_writes())[-2:] == pushed
 
 
@@ -596,7 +596,7 @@ def test_answers_longer_than_the_client_takes_are_spread_over_messages() -> None
     control(session, "f9ff")
     tell(session, GetValues(0, (3,) * 5))
     found = frames(session.take_writes())
-    value = Value(0, 3, bytes(34))
+    value = ValueMessage(0, 3, bytes(34))
     assert found == [Grant(1), Grant(1), [value, value], [value, value], [value]]
     assert session.max_message == 0x50
 
@@ -606,14 +606,14 @@ def test_without_credit_answers_wait_and_the_newest_value_wins() -> None:
     tell(session, Subscribe(0))
     assert frames(session.take_writes()) == [Grant(1), [Response(0, 3, 0)]]
     for content in (b"\x01", b"\x02", b"\x03"):
-        assert session.send(Value(0, 4, content), 0.0) == []
-        assert session.send(Value(0, 1, content), 0.0) == []
+        assert session.send(ValueMessage(0, 4, content), 0.0) == []
+        assert session.send(ValueMessage(0, 1, content), 0.0) == []
     tell(session, GetValues(0, (2, 4)))
     assert frames(session.take_writes()) == [Grant(1)], "the slot comes back even where there is no credit to answer"
     control(session, "f901")
-    assert frames(session.take_writes()) == [[Value(0, 1, b"\x03")]]
+    assert frames(session.take_writes()) == [[ValueMessage(0, 1, b"\x03")]]
     control(session, "f901")
-    assert frames(session.take_writes()) == [[Value(0, 2, b"\x22\x22"), Value(0, 4, b"\x44")]]
+    assert frames(session.take_writes()) == [[ValueMessage(0, 2, b"\x22\x22"), ValueMessage(0, 4, b"\x44")]]
 
 
 def test_a_client_without_grants_cannot_fill_the_device() -> None:
@@ -634,7 +634,7 @@ def test_a_damaged_message_is_read_up_to_the_damage_and_writes_nothing() -> None
     session, store = open_device()
     good = build_message(SetValues(0, ((1, b"\x99"),))) + build_message(GetValues(0, (1,)))
     session.receive(LAST, good + b"\x05\x01", 0.0)
-    assert frames(session.take_writes()) == [Grant(1), Failure(3), [Value(0, 1, b"\x11")]]
+    assert frames(session.take_writes()) == [Grant(1), Failure(3), [ValueMessage(0, 1, b"\x11")]]
     assert store.content[0, 1] == b"\x11"
 
 
@@ -650,7 +650,7 @@ def test_a_device_that_knows_one_dialect_only() -> None:
     tell(session, GetValues(0, (1,), indefinite=True))
     assert frames(session.take_writes()) == [Grant(1), Failure(3)]
     tell(session, GetValues(0, (1,)))
-    assert frames(session.take_writes()) == [Grant(1), [Value(0, 1, b"\x11")]]
+    assert frames(session.take_writes()) == [Grant(1), [ValueMessage(0, 1, b"\x11")]]
     session, _ = open_device(STUBBORN)
     tell(session, GetValues(0, (1,)))
     assert frames(session.take_writes()) == [Grant(1)]
@@ -665,9 +665,9 @@ def test_a_charger_takes_both_dialects_and_both_sets_of_opcodes(
 ) -> None:
     session, store = open_device(CHARGER)
     tell(session, get(0, (1, 99), indefinite))
-    assert frames(session.take_writes()) == [Grant(1), [Value(0, 1, b"\x11"), ValueResponse(0, 99, 1)]]
+    assert frames(session.take_writes()) == [Grant(1), [ValueMessage(0, 1, b"\x11"), ValueResponse(0, 99, 1)]]
     tell(session, set_(0, ((1, b"\x77"), (2, b"")), indefinite))
-    assert frames(session.take_writes()) == [Grant(1), [Value(0, 1, b"\x77"), ValueResponse(0, 2, 3)]]
+    assert frames(session.take_writes()) == [Grant(1), [ValueMessage(0, 1, b"\x77"), ValueResponse(0, 2, 3)]]
     assert store.content[0, 1] == b"\x77"
 
 
@@ -686,7 +686,7 @@ def test_what_is_withheld_is_refused_with_the_opcode_of_the_request(get: type[Ge
     session, store = open_device(CHARGER)
     store.content[0, 0xEC65] = Withheld(ResultCode.NOT_ACCEPTABLE)  # type: ignore[assignment]
     tell(session, get(0, (0xEC65,)))
-    assert session.take_writes()[-1] == Write(LAST, bytes.fromhex(said))
+    assert session.take_writes()[-1] == ChunkWrite(LAST, bytes.fromhex(said))
 
 
 def test_a_client_takes_the_echo_of_an_alternate_opcode_for_an_answer() -> None:
@@ -703,12 +703,12 @@ def test_a_device_expires_without_keep_alive() -> None:
     assert session.deadline() == 10.0
     assert session.on_time(9.9) == ()
     tell(session, SetValues(0, ((0x93, b"\x10\x27"),)), now=9.9)
-    assert frames(session.take_writes()) == [Grant(1), [Value(0, 0x93, b"\x10\x27")]]
+    assert frames(session.take_writes()) == [Grant(1), [ValueMessage(0, 0x93, b"\x10\x27")]]
     assert session.deadline() == pytest.approx(19.9)
     tell(session, SetValues(0, ((0x93, b"\xe8\x03"),)), now=15.0)
     assert session.deadline() == 16.0
     tell(session, GetValues(0, (0x93,)), now=15.5)
-    assert frames(session.take_writes())[-1] == [Value(0, 0x93, b"\xe8\x03")]
+    assert frames(session.take_writes())[-1] == [ValueMessage(0, 0x93, b"\xe8\x03")]
     assert session.on_time(16.0) == (Expired(),)
     assert session.deadline() is None
     assert session.on_time(17.0) == ()
@@ -733,10 +733,10 @@ def test_an_old_device_knows_no_keep_alive_and_never_expires() -> None:
 def test_a_charger_and_an_inverter_repeat_the_keep_alive_and_never_expire(personality: Personality) -> None:
     session, _ = open_device(personality)
     tell(session, GetValues(0, (0x93,)))
-    assert frames(session.take_writes())[-1] == [Value(0, 0x93, b"\xff\xff")]
+    assert frames(session.take_writes())[-1] == [ValueMessage(0, 0x93, b"\xff\xff")]
     assert session.deadline() is None
     tell(session, KEEP_ALIVE, GetValues(0, (0x93,)))
-    assert frames(session.take_writes()) == [Grant(1), *[[Value(0, 0x93, b"\x10\x27")]] * 2]
+    assert frames(session.take_writes()) == [Grant(1), *[[ValueMessage(0, 0x93, b"\x10\x27")]] * 2]
     assert session.deadline() is None
     assert session.on_time(1e6) == ()
 
@@ -755,7 +755,7 @@ def test_a_new_client_on_the_same_device_starts_from_nothing() -> None:
 
 def test_grants_against_lost_credit_never_pile_up_beyond_a_byte() -> None:
     session = open_client()
-    tell(session, Value(0, 1, b""))
+    tell(session, ValueMessage(0, 1, b""))
     session.take_writes()
     now, granted = 1.0, session.given
     for _ in range(10):
@@ -766,7 +766,7 @@ def test_grants_against_lost_credit_never_pile_up_beyond_a_byte() -> None:
             session.on_time(now)
             control(session, "f901", now)
         granted += sum(frame.messages for frame in frames(session.take_writes()) if isinstance(frame, Grant))
-        tell(session, Value(1, 1, b""), now=now)
+        tell(session, ValueMessage(1, 1, b""), now=now)
         granted -= 1
         now += 1.0
     assert session.given == granted

@@ -14,7 +14,7 @@ from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import ADVERTISEMENT, Frame, Reading
 from bluewatt.model.receiver import Receiver
 from bluewatt.model.trust.key_verdict import KeyState
-from bluewatt.services.key_fetch import Change, Fetched, compare
+from bluewatt.services.key_fetch import Fetched, KeyChange, compare_keys
 from bluewatt.services.keys import load_keys, named_keys, save_key
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.transports.capture.recording import encode_frame
@@ -152,8 +152,8 @@ def test_an_import_keeps_the_31_digits_and_says_what_is_missing(
 
 def test_a_key_fetched_later_is_the_same_one(tmp_path: Path) -> None:
     path = save_key(ADDRESS, parse_key(SHOWN), tmp_path / "keys.toml")
-    assert compare(Fetched(KEY, (ADDRESS,), True), path) is Change.SAME
-    assert compare(Fetched(Key(bytes(range(16))), (ADDRESS,), True), path) is Change.CHANGED
+    assert compare_keys(Fetched(KEY, (ADDRESS,), True), path) is KeyChange.SAME
+    assert compare_keys(Fetched(Key(bytes(range(16))), (ADDRESS,), True), path) is KeyChange.CHANGED
 
 
 def test_it_is_taken_from_the_environment_too() -> None:

@@ -11,7 +11,7 @@ from bluewatt.errors import KeyMismatch
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.services.simulator import COMPLETE, DEFAULT_START, TYPICAL, Site, frames
 from bluewatt.services.simulator.device import NONCES
-from bluewatt.services.simulator.values import code, fit, flags
+from bluewatt.services.simulator.values import code, fit, flag_mask
 from bluewatt.tables.advertisement import PRODUCT_ADVERTISEMENT, ProductOnly
 from bluewatt.tables.enums import DeviceState, MonitorMode, OffReason
 from bluewatt.tables.metrics import metric
@@ -218,7 +218,7 @@ def test_values_are_rounded_and_held_within_their_rows() -> None:
 
 def test_names_of_enumerations_give_their_numbers() -> None:
     assert code(MonitorMode, "solar_charger") == -9
-    assert flags(OffReason, "no_input_power", "bms") == 1 | 1 << 6
+    assert flag_mask(OffReason, "no_input_power", "bms") == 1 | 1 << 6
     with pytest.raises(KeyError):
         code(DeviceState, "dancing")
 

@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from bluewatt.errors import Malformed, Unencodable
-from bluewatt.schema import Code, Flags, Groups
+from bluewatt.schema import Code, Flags, TwoBitFields
 from bluewatt.tables.registers import Register, lookup
 from bluewatt.wire.registers.compounds import Version, decode_compound, encode_compound
 from bluewatt.wire.registers.values import decode_samples, decode_value, encode_value, plain
@@ -99,7 +99,7 @@ def test_masks_combine_and_keep_unnamed_bits() -> None:
 
 def test_groups_of_two_bits() -> None:
     io = decode_value(row(0x2108, "lynx"), bytes.fromhex("5900"))
-    assert isinstance(io, Groups)
+    assert isinstance(io, TwoBitFields)
     assert io.keys == ["contactor=yes", "allowed_to_charge=no", "allowed_to_discharge=yes", "user_relay=yes"]
     assert encode_value(row(0x2108, "lynx"), io.keys).hex() == "5900"
     fuses = decode_value(row(0x2152, "lynx"), bytes.fromhex("0e00"))

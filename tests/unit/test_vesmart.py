@@ -10,9 +10,9 @@ from bluewatt.errors import KeyMismatch, KeyMissing, KeyProblem, Malformed, Unen
 from bluewatt.tables.vesmart import OVERFLOW_PERIOD, RESTART_SKIP
 from bluewatt.wire.instant_readout.advertisement import is_vesmart
 from bluewatt.wire.vesmart.broadcast import (
-    Content,
+    BroadcastContent,
+    BroadcastValue,
     Network,
-    RegisterValue,
     build_broadcast,
     build_content,
     parse_broadcast,
@@ -34,8 +34,8 @@ from bluewatt.wire.vesmart.network import (
 KEY = bytes(range(16, 32))
 HOME = Network.of("a55a", KEY, "home")
 SERIAL = serial_number("HQ2104MAEI4")
-VOLTAGE = RegisterValue(0x2002, (1253).to_bytes(2, "little"))
-CONTENT = Content((VOLTAGE,))
+VOLTAGE = BroadcastValue(0x2002, (1253).to_bytes(2, "little"))
+CONTENT = BroadcastContent((VOLTAGE,))
 
 
 def overflow(*, sequence: int, high: int, network: Network = HOME, serial: int = SERIAL) -> bytes:
@@ -90,7 +90,7 @@ class TestLayout:
             parse_broadcast(payload)
 
     def test_content_longer_than_a_legacy_advertisement_needs_asking(self) -> None:
-        content = Content((RegisterValue(0x2007, bytes(4)), RegisterValue(0x2027, bytes(4))))
+        content = BroadcastContent((BroadcastValue(0x2007, bytes(4)), BroadcastValue(0x2027, bytes(4))))
         with pytest.raises(Unencodable, match="15 bytes"):
             build_content(content)
         assert len(build_content(content, longest=240)) == 15
@@ -98,12 +98,12 @@ class TestLayout:
     @pytest.mark.parametrize(
         "content",
         [
-            Content((RegisterValue(0x1_0000, b"\0"),)),
-            Content((RegisterValue(0x2007, bytes(256)),)),
-            Content((), kind=256),
+            BroadcastContent((BroadcastValue(0x1_0000, b"\0"),)),
+            BroadcastContent((BroadcastValue(0x2007, bytes(256)),)),
+            BroadcastContent((), kind=256),
         ],
     )
-    def test_content_with_a_number_out_of_range_is_unencodable(self, content: Content) -> None:
+    def test_content_with_a_number_out_of_range_is_unencodable(self, content: BroadcastContent) -> None:
         with pytest.raises(Unencodable):
             build_content(content, longest=1000)
 

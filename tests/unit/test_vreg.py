@@ -25,7 +25,7 @@ from bluewatt.wire.victronconnect.messages import (
     Subscribe,
     Unknown,
     Unsubscribe,
-    Value,
+    ValueMessage,
 )
 
 BOTH_WAYS = {
@@ -38,8 +38,8 @@ BOTH_WAYS = {
     "06039f1902004102ff": SetValues(3, ((0x0200, b"\x02"),), indefinite=True),
     "02820301": DeviceList(((3, 1),), indefinite=False),
     "0719ec650502": Response(0xEC65, 5, 2),
-    "080319104f5818" + "aa" * 24: Value(3, 0x104F, b"\xaa" * 24),
-    "080319010040": Value(3, 0x0100, b""),
+    "080319104f5818" + "aa" * 24: ValueMessage(3, 0x104F, b"\xaa" * 24),
+    "080319010040": ValueMessage(3, 0x0100, b""),
     "0a03": GetPathList(3),
     "0b03820102": GetPathValues(3, (1, 2)),
     "0c0384012002f6": SetPathValues(3, ((1, b"\x20"), (2, b"\xf6"))),
@@ -81,7 +81,7 @@ def test_several_messages_in_a_row() -> None:
 )
 def test_longer_forms_are_accepted_and_built_shortest(raw: str) -> None:
     (message,) = parse_messages(bytes.fromhex(raw))
-    assert message == Value(3, 0xED8D, b"\x2f\x05")
+    assert message == ValueMessage(3, 0xED8D, b"\x2f\x05")
     assert build_message(message).hex() == "080319ed8d422f05"
 
 
@@ -119,9 +119,9 @@ def test_damage_is_malformed_and_the_good_prefix_is_kept(raw: str, good: int) ->
 @pytest.mark.parametrize(
     "message",
     [
-        Value(-1, 0xED8D, b""),
-        Value(3, 1 << 64, b""),
-        Value(3, 0xED8D, "text"),  # type: ignore[arg-type]
+        ValueMessage(-1, 0xED8D, b""),
+        ValueMessage(3, 1 << 64, b""),
+        ValueMessage(3, 0xED8D, "text"),  # type: ignore[arg-type]
         GetValues("3", (1,)),  # type: ignore[arg-type]
         SetValues(3, ((1, None),)),  # type: ignore[arg-type]
     ],
@@ -165,7 +165,7 @@ def test_raw_items_of_every_kind_are_measured() -> None:
         ("", control.UnknownControl(b"")),
     ],
 )
-def test_control_frames_both_ways(raw: str, frame: control.Control) -> None:
+def test_control_frames_both_ways(raw: str, frame: control.ControlFrame) -> None:
     assert control.parse_control(bytes.fromhex(raw)) == frame
     assert control.build_control(frame).hex() == raw
 

@@ -15,8 +15,8 @@ import pytest
 from bluewatt.errors import KeyProblem
 from bluewatt.model.vesmart import explain_shared
 from bluewatt.wire.vesmart.broadcast import (
+    BroadcastValue,
     Network,
-    RegisterValue,
     build_broadcast,
     build_content,
     parse_broadcast,
@@ -26,7 +26,7 @@ from bluewatt.wire.vesmart.broadcast import (
     serial_text,
     unseal,
 )
-from bluewatt.wire.vesmart.network import ContentHeard, Heard, NetworkReceiver, OverflowHeard
+from bluewatt.wire.vesmart.network import ContentHeard, NetworkEvent, NetworkReceiver, OverflowHeard
 
 COMPOUND = (0x0100,)
 """Registers with fields of their own, of which the vectors give one in words."""
@@ -57,16 +57,16 @@ def network(case: dict[str, Any]) -> Network:
     return Network.of(case["network_id_hex"], case["network_key_hex"])
 
 
-def hear(case: dict[str, Any]) -> tuple[NetworkReceiver, list[Heard]]:
+def hear(case: dict[str, Any]) -> tuple[NetworkReceiver, list[NetworkEvent]]:
     receiver = NetworkReceiver([network(case)])
-    heard: list[Heard] = []
+    heard: list[NetworkEvent] = []
     for payload in payloads(case):
         with contextlib.suppress(KeyProblem):
             heard += receiver.receive(payload)
     return receiver, heard
 
 
-def as_vector(value: RegisterValue) -> dict[str, Any]:
+def as_vector(value: BroadcastValue) -> dict[str, Any]:
     number = {"raw_unsigned": int.from_bytes(value.raw, "little")} if len(value.raw) in (1, 2, 4) else {}
     return {"register": f"{value.register:04X}", "length": len(value.raw), "raw_hex": value.raw.hex(), **number}
 
@@ -92,7 +92,7 @@ def test_the_registers_heard_are_those_expected(cases: list[dict[str, Any]], sub
                 assert build_content(event.content).hex() == case["expect"]["unparsed_hex"]
 
 
-def in_words(value: RegisterValue) -> tuple[Any, str | None]:
+def in_words(value: BroadcastValue) -> tuple[Any, str | None]:
     """The value and unit by the register table; (None, None) for a register nobody has listed."""
     told = explain_shared(value.register, value.raw)
     assert told.raw == value.raw

@@ -12,13 +12,13 @@ import msgspec
 import pytest
 
 from bluewatt.errors import Malformed
-from bluewatt.tables.gatt import DEVICE_INFORMATION, PUK_CODE, Characteristic
+from bluewatt.tables.gatt import DEVICE_INFORMATION, PUK_CODE, DataCharacteristic
 from bluewatt.wire.victronconnect import control, device_information, grammar
 from bluewatt.wire.victronconnect import messages as vreg
 from bluewatt.wire.victronconnect.reassembly import Inbox, cut
 
 Vector = dict[str, Any]
-BY_SHORT_NAME = {member.value[:8]: member for member in Characteristic}
+BY_SHORT_NAME = {member.value[:8]: member for member in DataCharacteristic}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ EXPECT: dict[int, Callable[[dict[str, Any]], vreg.Message]] = {
         m["instance"], tuple((number(w["register"]), bytes.fromhex(w["value"])) for w in m["writes"])
     ),
     7: lambda m: vreg.Response(m["item"], m["request_opcode"], m["code"]),
-    8: lambda m: vreg.Value(m["instance"], number(m["register"]), bytes.fromhex(m["value"])),
+    8: lambda m: vreg.ValueMessage(m["instance"], number(m["register"]), bytes.fromhex(m["value"])),
     9: lambda m: vreg.ValueResponse(m["instance"], number(m["register"]), m["code"]),
 }
 
@@ -103,8 +103,8 @@ def test_a_cut_record_is_malformed_and_waits_for_its_last_chunk(vectors: list[Ve
             assert inbox.receive(BY_SHORT_NAME[chunk["characteristic"]], bytes.fromhex(chunk["hex"])) is None
         assert inbox.pending == raw
         missing = decoded["announced_length"] - decoded["present_length"]
-        value = vreg.Value(decoded["instance"], number(decoded["register"]), raw[7:] + bytes(missing))
-        assert inbox.receive(Characteristic.LAST, bytes(missing)) == [value]
+        value = vreg.ValueMessage(decoded["instance"], number(decoded["register"]), raw[7:] + bytes(missing))
+        assert inbox.receive(DataCharacteristic.LAST, bytes(missing)) == [value]
 
 
 def test_control_frames(vectors: list[Vector]) -> None:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 def record_air(write: Callable[[bytes], object], source: Source, seconds: float | None) -> int:
     """Record what a source hears until it ends, `seconds` are over, or a signal; return the count of advertisements."""
-    from bluewatt.app.lifetime import run
+    from bluewatt.app.lifetime import run_until_stopped
 
     recorder = AirRecorder(write)
-    run(_listen(source, recorder, seconds))
+    run_until_stopped(_listen(source, recorder, seconds))
     return recorder.count
 
 

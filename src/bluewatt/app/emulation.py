@@ -47,7 +47,7 @@ _SHOWN = 40  # characters of a value that cannot be shown
 _FAULTS = 100  # of them are told; a feed may go on for years
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class EmulatedDeviceConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One device to be. What is None is as remembered, else as the family has it."""
 
     family: str
@@ -82,7 +82,7 @@ class Emulator:
     """
 
     def __init__(
-        self, plans: Sequence[Plan], transport: str = "virtual", *, radio: VirtualRadio | None = None,
+        self, plans: Sequence[EmulatedDeviceConfig], transport: str = "virtual", *, radio: VirtualRadio | None = None,
         state: Path | None = None, seed: int | None = None, start: float | None = None, speed: float = 1.0,
         fed: bool = False, network: Network | None = None, transmit: bool = False,
     ) -> None:  # fmt: skip
@@ -144,7 +144,7 @@ class Emulator:
 
     # making devices
 
-    def _device(self, plan: Plan, number: int) -> EmulatedDevice:
+    def _device(self, plan: EmulatedDeviceConfig, number: int) -> EmulatedDevice:
         family = _family(plan.family)
         memory = self._remembered(plan, number)
         values = FedValues(family.record) if self._fed else self._simulated(family, number)
@@ -158,7 +158,7 @@ class Emulator:
                 bonds.unlink(missing_ok=True)
         return device
 
-    def _remembered(self, plan: Plan, number: int) -> Memory:
+    def _remembered(self, plan: EmulatedDeviceConfig, number: int) -> Memory:
         memory = Memory(self._file(plan, number, "json"))
         content, fresh = memory.content, memory.content.seed is None
         if self._seed is not None:
@@ -178,11 +178,11 @@ class Emulator:
             content.counter = int(time.time() * 1000)
         return memory
 
-    def _file(self, plan: Plan, number: int, ending: str) -> Path | None:
+    def _file(self, plan: EmulatedDeviceConfig, number: int, ending: str) -> Path | None:
         place = plan.family if number == 0 else f"{plan.family}-{number + 1}"
         return self._state / f"{place}.{ending}" if self._state else None
 
-    def _bonds(self, plan: Plan, number: int) -> Path | None:
+    def _bonds(self, plan: EmulatedDeviceConfig, number: int) -> Path | None:
         return self._file(plan, number, "bonds.json")
 
     def _simulated(self, family: Family, number: int) -> SimulatedValues:
@@ -220,7 +220,7 @@ class Emulator:
             await asyncio.sleep(max(pause, SHORTEST_PERIOD))
 
 
-def _numbered(plans: Sequence[Plan]) -> list[tuple[Plan, int]]:
+def _numbered(plans: Sequence[EmulatedDeviceConfig]) -> list[tuple[EmulatedDeviceConfig, int]]:
     """Each plan with the number of its family's devices before it."""
     counts: dict[str, int] = {}
     numbered = []

@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 _SHOW_CURSOR = "\x1b[?25h"
 
 
-async def until_asked(main: Coroutine[Any, Any, _T]) -> _T:
+async def until_stopped(main: Coroutine[Any, Any, _T]) -> _T:
     """What a coroutine returns; CancelledError, after it has closed what it opened, when a signal asked it to end.
 
     A second signal ends the process at once: who sends it does not want to wait for what is being closed.
@@ -63,14 +63,14 @@ def _end_at_once(number: int, *, blocking: bool) -> None:
     os.kill(os.getpid(), number)
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
+def run_until_stopped(main: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine until it ends, or until Ctrl-C or SIGTERM ask it to: both are a good end."""
     asyncio.run(_well_ended(main))
 
 
 async def _well_ended(main: Coroutine[Any, Any, None]) -> None:
     with suppress(asyncio.CancelledError):
-        await until_asked(main)
+        await until_stopped(main)
 
 
 def quiet_libraries() -> None:
@@ -79,7 +79,7 @@ def quiet_libraries() -> None:
     logging.basicConfig(level=level, stream=sys.stderr)
 
 
-def quiet_run(main: Coroutine[Any, Any, _T]) -> _T:
+def run_interruptible(main: Coroutine[Any, Any, _T]) -> _T:
     """Run a coroutine with what libraries log kept off the screen.
 
     Ctrl-C and SIGTERM close the link, which the Bluetooth system would keep open otherwise; they end in
@@ -91,6 +91,6 @@ def quiet_run(main: Coroutine[Any, Any, _T]) -> _T:
 
 async def _interruptible(main: Coroutine[Any, Any, _T]) -> _T:
     try:
-        return await until_asked(main)
+        return await until_stopped(main)
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None

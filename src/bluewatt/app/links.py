@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from bluewatt.app.lifetime import quiet_run
+from bluewatt.app.lifetime import run_interruptible
 from bluewatt.app.radios import CENTRAL, import_modules, open_central
 from bluewatt.exports.terminal.notices import notice
 from bluewatt.model.pins import parse_pin
@@ -123,7 +123,7 @@ def with_link(
             async with open_link(target, central) as link:
                 return await work(link, central)
 
-    return quiet_run(main())
+    return run_interruptible(main())
 
 
 def with_commander(
@@ -142,7 +142,7 @@ def with_commander(
             ) as commander:
                 return await work(commander)
 
-    return quiet_run(main())
+    return run_interruptible(main())
 
 
 def open_link(target: Target, central: Central) -> AbstractAsyncContextManager[BleLink]:

@@ -8,12 +8,12 @@ from contextlib import aclosing, contextmanager
 from typing import Protocol, TypeVar
 
 from bluewatt.app.decoding.output import refuse_inputs
-from bluewatt.app.lifetime import quiet_libraries, run
+from bluewatt.app.lifetime import quiet_libraries, run_until_stopped
 from bluewatt.app.sources import files_of, open_source
 from bluewatt.exports.terminal.notices import notice
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.vesmart import Told
-from bluewatt.services.source_reader import OpenSource, completed_keys, nothing_heard
+from bluewatt.model.vesmart import FrameOutcome
+from bluewatt.services.source_reader import SourceReader, completed_keys, nothing_heard
 from bluewatt.transports.background import Background
 from bluewatt.transports.capture.recording import FrameRecorder
 from bluewatt.wire.vesmart.broadcast import Network
@@ -27,13 +27,13 @@ REFRESH = 0.5
 class Screen(Protocol):
     """Who shows what is heard."""
 
-    def put(self, outcome: Told) -> None:
+    def put(self, outcome: FrameOutcome) -> None:
         """One more outcome."""
 
-    def tick(self, source: OpenSource) -> None:
+    def tick(self, source: SourceReader) -> None:
         """Time passed."""
 
-    def close(self, source: OpenSource) -> None:
+    def close(self, source: SourceReader) -> None:
         """It is over."""
 
 
@@ -56,7 +56,7 @@ def listen(
     record: str | None,
     networks: Sequence[Network] = (),
     unasked: bool = False,
-) -> OpenSource:
+) -> SourceReader:
     """Open a source and show what is heard until it ends, `seconds` are over, or Ctrl-C; all of these end well.
 
     Where the seconds are not the user's (`unasked`), standard error tells that they ended it.
@@ -67,7 +67,7 @@ def listen(
         source = open_source(spec, keys=keys, networks=networks, on_frame=recording.write if recording else None)
         if record is not None:
             refuse_inputs(record, files_of(source.source))
-        run(_listen(source, screen, seconds, unasked=unasked))
+        run_until_stopped(_listen(source, screen, seconds, unasked=unasked))
     for note in completed_keys(source.receiver):
         notice(note)
     if not source.frames:
@@ -76,7 +76,7 @@ def listen(
 
 
 async def _listen(
-    source: OpenSource, make_screen: Callable[[], Screen], seconds: float | None, *, unasked: bool
+    source: SourceReader, make_screen: Callable[[], Screen], seconds: float | None, *, unasked: bool
 ) -> None:
     async with source, Background() as tasks:
         screen = make_screen()
@@ -95,7 +95,7 @@ async def _listen(
             screen.close(source)
 
 
-async def _tick(screen: Screen, source: OpenSource) -> None:
+async def _tick(screen: Screen, source: SourceReader) -> None:
     while True:
         screen.tick(source)
         await asyncio.sleep(REFRESH)

@@ -17,7 +17,7 @@ import msgspec
 
 from bluewatt.errors import ConfigError
 from bluewatt.folders import state_folder
-from bluewatt.transports.ble.nested_scan import ScanningSource
+from bluewatt.transports.ble.nested_scan import NestedScanSource
 from bluewatt.transports.radio_names import KINDS
 
 if TYPE_CHECKING:  # the libraries for Bluetooth are wanted when a radio is opened, not before
@@ -108,7 +108,7 @@ def frames_of(central: Central) -> BleSource:
     return source
 
 
-class HostedSource(ScanningSource):
+class HostedSource(NestedScanSource):
     """The advertisements heard through the radio of a transport string; entering raises what `open_central` raises."""
 
     def __init__(self, radio: str) -> None:

@@ -18,7 +18,7 @@ from bluewatt.model.ports import ReadsFile, Source
 from bluewatt.model.reading import Frame
 from bluewatt.model.register_values import RegisterReading
 from bluewatt.services.keys import gather_keys
-from bluewatt.services.source_reader import OpenSource
+from bluewatt.services.source_reader import SourceReader
 from bluewatt.transports.radio_names import KINDS
 from bluewatt.transports.source_options import split_options
 
@@ -52,7 +52,7 @@ def open_source(
     networks: Iterable[Network] = (),
     on_frame: Callable[[Frame], None] | None = None,
     on_registers: Callable[[RegisterReading], None] | None = None,
-) -> OpenSource:
+) -> SourceReader:
     """The source named by `spec`, to be entered with `async with`; iterating it gives readings.
 
     `keys` by address; left out, those of the key file and of the environment count. `on_frame` sees every frame before
@@ -60,7 +60,7 @@ def open_source(
     told what members tell. ConfigError for a text that names no source, or one whose libraries are not installed.
     """
     ring = gather_keys() if keys is None else keys if isinstance(keys, KeyRing) else KeyRing(keys)
-    return OpenSource(make_source(spec), ring, networks=networks, on_frame=on_frame, on_registers=on_registers)
+    return SourceReader(make_source(spec), ring, networks=networks, on_frame=on_frame, on_registers=on_registers)
 
 
 def make_source(spec: str) -> Source:

@@ -15,7 +15,7 @@ from bluewatt.errors import AdapterUnavailable, ConfigError
 from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
 from bluewatt.services.simulator.clock import FASTEST, LATEST, MOST_DEVICES, SiteClock
 from bluewatt.transports.background import Background
-from bluewatt.transports.ble.nested_scan import ScanningSource
+from bluewatt.transports.ble.nested_scan import NestedScanSource
 from bluewatt.transports.ble.scan import BleSource
 from bluewatt.transports.hci_transport import is_host
 from bluewatt.transports.source_options import split_options
@@ -55,7 +55,7 @@ def _advertisers(site: Site, radio: Radio) -> list[Advertiser]:
     return made
 
 
-class VirtualSource(ScanningSource):
+class VirtualSource(NestedScanSource):
     """A simulated site of `devices` devices, received through the virtual radio; the same for the same `seed`.
 
     An error of the simulation interrupts the body of the `async with` at once.

@@ -18,7 +18,7 @@ from bluewatt.model.pasted_text import bare_hex, lacks_a_digit
 from bluewatt.services.keys import NamedKey, named_keys
 
 if TYPE_CHECKING:
-    from bluewatt.app.decoding.contents import Secrets
+    from bluewatt.app.decoding.contents import DecodeKeys
 
 _LONGEST_NAME = 256
 
@@ -119,19 +119,19 @@ def command(
 
 def _secrets(
     named: Sequence[NamedKey], keys_file: str | None, reveal: bool, long_term_keys: Sequence[str] = ()
-) -> Secrets:
+) -> DecodeKeys:
     """All that opens things; imported late, for an advertisement in hex digits needs none of it."""
-    from bluewatt.app.decoding.contents import Secrets
+    from bluewatt.app.decoding.contents import DecodeKeys
     from bluewatt.services.keys import gather_networks
     from bluewatt.wire.bluetooth.link_encryption import parse_long_term_key
 
     links = [parse_long_term_key(key) for key in long_term_keys]
-    return Secrets(named, gather_networks(keys_file), reveal, links)
+    return DecodeKeys(named, gather_networks(keys_file), reveal, links)
 
 
 def _decode_files(
     files: list[str],
-    secrets: Secrets,
+    secrets: DecodeKeys,
     form: str,
     output: str | None,
     *,

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from bluewatt.app.decoding.output import output_file
-from bluewatt.app.lifetime import quiet_libraries, run
+from bluewatt.app.lifetime import quiet_libraries, run_until_stopped
 from bluewatt.app.listening import Screen, listen
 from bluewatt.cli.option_rules import RuledCommand, excludes, needs
 from bluewatt.cli.options import FiniteRange, limit_of, live_options
@@ -109,4 +109,4 @@ def _serve(options: dict[str, float], transport: str, seconds: float | None) -> 
             async with asyncio.timeout(seconds):
                 await serve(site, transport, SiteClock(DEFAULT_START, options["speed"]))
 
-    run(serving())
+    run_until_stopped(serving())

@@ -8,11 +8,11 @@ from typing import Any
 import click
 import msgspec
 
-from bluewatt.app.decoding.contents import Secrets, steps
-from bluewatt.app.decoding.summary import Tally
+from bluewatt.app.decoding.contents import DecodeKeys, decode_input
+from bluewatt.app.decoding.summary import DecodeSummary
 from bluewatt.cli.options import json_option, keys_options
 from bluewatt.errors import CaptureError
-from bluewatt.model.dialogue.comparison import Difference, Place, Told, compare, told
+from bluewatt.model.dialogue.comparison import DeviceRegister, Difference, RegisterHistory, compare, register_histories
 from bluewatt.model.dialogue.sentences import value_words
 from bluewatt.model.register_values import RegisterValue
 from bluewatt.services.keys import gather_networks, named_keys
@@ -33,16 +33,16 @@ def command(
 
     Record one, change a setting in the app, record another: what differs is what the setting does.
     """
-    secrets = Secrets(named_keys(keys, keys_file), gather_networks(keys_file), reveal)
+    secrets = DecodeKeys(named_keys(keys, keys_file), gather_networks(keys_file), reveal)
     found = compare(_told(before, secrets), _told(after, secrets))
     shown = [one for one in found if everything or (one.changed and not one.busy)]
     for line in _json(shown, reveal) if as_json else _lines(shown, len(found) - len(shown), reveal):
         click.echo(line)
 
 
-def _told(path: str, secrets: Secrets) -> dict[Place, Told]:
+def _told(path: str, secrets: DecodeKeys) -> dict[DeviceRegister, RegisterHistory]:
     with Input(path) as source:
-        found = told(steps(source, secrets, Tally()))
+        found = register_histories(decode_input(source, secrets, DecodeSummary()))
     if not found:
         raise CaptureError(f"{path}: no register of a device is told in it", path=path)
     return found

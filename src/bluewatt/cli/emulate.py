@@ -98,11 +98,11 @@ def command(
     They advertise, pair by their PIN, and answer reads and writes as the real ones do; what is switched or set acts on
     the simulated device. On, off, name, PIN and key survive a restart. Ctrl-C ends it.
     """
-    from bluewatt.app.lifetime import quiet_libraries, run
+    from bluewatt.app.lifetime import quiet_libraries, run_until_stopped
 
     quiet_libraries()
     try:
-        from bluewatt.app.emulation import Emulator, Plan
+        from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator
     except ModuleNotFoundError as missing:
         hint = "run: pip install 'bluewatt[emulator]'"
         raise ConfigError(f"the emulator needs the library {missing.name}", hint=hint) from missing
@@ -110,7 +110,7 @@ def command(
         raise click.UsageError("--name is for one device")
     patience = math.inf if keep_alive == 0 else keep_alive
     plans = [
-        Plan(
+        EmulatedDeviceConfig(
             family=device, name=name, pin=pin, generation=firmware, mtu=mtu, keep_alive=patience,
             key_behind_puk=key_behind_puk,
         )
@@ -120,7 +120,7 @@ def command(
         plans, radio, state=None if forget else state or state_folder() / "emulate", seed=seed,
         speed=speed, fed=feed != SIMULATOR, network=_network(vesmart), transmit=transmit,
     )  # fmt: skip
-    run(_emulate(emulator, feed, seconds))
+    run_until_stopped(_emulate(emulator, feed, seconds))
 
 
 def _network(choice: str | None) -> Network | None:

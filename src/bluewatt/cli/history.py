@@ -22,7 +22,7 @@ from bluewatt.model.display import device_title, plain_text
 from bluewatt.model.identity import Device
 from bluewatt.services.readout import Day, History, read_history
 from bluewatt.tables.compounds import LAYOUTS
-from bluewatt.tables.metrics import spoken
+from bluewatt.tables.metrics import label_of_key
 from bluewatt.wire.registers.values import plain
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _print_tables(who: Device, history: History) -> None:
     units = _units(_TOTAL)
     for name, value in history.totals.items():
         if name in units and name not in _HIDDEN and name != "errors":
-            screen.print(f"{spoken(name)}: {plain_text(value)} {units[name]}".rstrip())
+            screen.print(f"{label_of_key(name)}: {plain_text(value)} {units[name]}".rstrip())
     screen.print(_days_table(history.days))
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import click
 from rich.text import Text
 
-from bluewatt.app.lifetime import quiet_run
+from bluewatt.app.lifetime import run_interruptible
 from bluewatt.app.links import Target, open_link
 from bluewatt.app.radios import frames_of, open_central
 from bluewatt.cli.option_rules import RuledCommand, excludes
@@ -19,7 +19,7 @@ from bluewatt.exports.terminal.notices import notice
 from bluewatt.exports.terminal.registers import console
 from bluewatt.model.display import counted
 from bluewatt.model.reading import Frame
-from bluewatt.services.key_fetch import PROOF, Change, Fetched, compare, fetch_key, prove_key, save
+from bluewatt.services.key_fetch import PROOF, Fetched, KeyChange, compare_keys, fetch_key, prove_key, save
 from bluewatt.services.key_import import read_key_list
 from bluewatt.services.keys import default_path, holds_other_key, save_key, save_network
 from bluewatt.services.network_key import Refused, compare_network, fetch_network, prove_network
@@ -30,15 +30,15 @@ from bluewatt.wire.vesmart.broadcast import Network
 _T = TypeVar("_T")
 
 _CHANGES = {
-    Change.NEW: "new: it was not known before",
-    Change.SAME: "the same as the one saved before",
-    Change.CHANGED: "another one than before, which was replaced and stays in the file as a comment: the PIN of the"
+    KeyChange.NEW: "new: it was not known before",
+    KeyChange.SAME: "the same as the one saved before",
+    KeyChange.CHANGED: "another one than before, which was replaced and stays in the file as a comment: the PIN of the"
     " device was changed since, which makes a new key",
 }
 
 
 _NETWORK_CHANGES = _CHANGES | {
-    Change.CHANGED: "another one than before, which was replaced and stays in the file as a comment: the network was"
+    KeyChange.CHANGED: "another one than before, which was replaced and stays in the file as a comment: the network was"
     " made anew since"
 }
 
@@ -79,7 +79,7 @@ def command(
         _import(source, keys_file or default_path())
         return
     target = target_of(device, nearest=nearest, pin=pin, adapter=adapter, radio=radio, timeout=timeout)
-    quiet_run(_fetch(target, keys_file or default_path()))
+    run_interruptible(_fetch(target, keys_file or default_path()))
 
 
 def _tell_replaced(what: str, replaced: bool) -> None:
@@ -97,7 +97,7 @@ def _import(source: Path, keys_file: Path) -> None:
         _tell_replaced(str(address), holds_other_key(str(address), key, keys_file))
         save_key(str(address), key, keys_file)
     for network in networks:
-        replaced = compare_network(network, keys_file) is Change.CHANGED
+        replaced = compare_network(network, keys_file) is KeyChange.CHANGED
         _tell_replaced(f"network {network.network_id.hex().upper()}", replaced)
         save_network(network, keys_file)
     parts = [counted(len(named), "key")] * bool(named) + [counted(len(networks), "network")] * bool(networks)
@@ -143,7 +143,7 @@ async def _prove_key(
     proof = await _tried(prove_key(fetched, frames, seconds=seconds))
     if isinstance(proof, BluewattError):
         return proof
-    change = compare(fetched, keys_file)
+    change = compare_keys(fetched, keys_file)
     path = save(fetched, keys_file)
     console().print(Text(f"{name}  {fetched.addresses[0]}", "bold"))
     click.echo(f"the key is {_CHANGES[change]}")

@@ -16,7 +16,7 @@ from bluewatt.folders import state_folder
 from bluewatt.model.display import plain_text
 from bluewatt.services.audit import Audit
 from bluewatt.services.commander import Commander
-from bluewatt.services.write_gates import Plan
+from bluewatt.services.write_gates import WritePlan
 from bluewatt.tables.controls import CONTROLS
 from bluewatt.tables.registers import by_key
 
@@ -107,7 +107,7 @@ def _tell_unfinished(commander: Commander) -> None:
         )
 
 
-def _print_plan(plan: Plan, commander: Commander) -> None:
+def _print_plan(plan: WritePlan, commander: Commander) -> None:
     click.echo(f"{plan.control.name}: {plain_text(plan.old)} → {plain_text(plan.new)} {plan.row.unit}".rstrip())
     click.echo(f"bytes: {plan.message.hex(' ')}")
     click.echo(f"risk: {plan.control.risk}")

@@ -15,15 +15,15 @@ from bluewatt.errors import DeviceNotFound, KeyProblem
 from bluewatt.exports.terminal.devices import device_panel, status_line
 from bluewatt.exports.terminal.screens import JsonScreen, TableScreen, mode_text
 from bluewatt.model.dialogue.sentences import value_words
-from bluewatt.model.display import label, register_label, shown, value_text
+from bluewatt.model.display import label, register_label, value_text, visible_values
 from bluewatt.model.identity import Device
 from bluewatt.model.json_objects import calendar_second
 from bluewatt.model.keys import normal_address
 from bluewatt.model.reading import Reading
 from bluewatt.model.register_values import RegisterReading
-from bluewatt.model.vesmart import Told
+from bluewatt.model.vesmart import FrameOutcome
 from bluewatt.services.keys import gather_keys, gather_networks
-from bluewatt.services.source_reader import OpenSource
+from bluewatt.services.source_reader import SourceReader
 from bluewatt.wire.printable import printable
 
 
@@ -80,7 +80,7 @@ class Chosen:
         name = (device.name or "").casefold()
         return device.address in self._addresses or any(part in name for part in self._names)
 
-    def panels(self, source: OpenSource, width: int) -> RenderableType:
+    def panels(self, source: SourceReader, width: int) -> RenderableType:
         """All values of the chosen devices, and the status line."""
         now = source.presence_time()
         entries = [entry for entry in source.roster.nearest_first() if entry.device in self]
@@ -102,16 +102,16 @@ class Filtered:
         self._chosen = chosen
         self._screen = screen
 
-    def put(self, outcome: Told) -> None:
+    def put(self, outcome: FrameOutcome) -> None:
         """Pass on what a chosen device said."""
         if outcome.device in self._chosen:
             self._screen.put(outcome)
 
-    def tick(self, source: OpenSource) -> None:
+    def tick(self, source: SourceReader) -> None:
         """Pass on."""
         self._screen.tick(source)
 
-    def close(self, source: OpenSource) -> None:
+    def close(self, source: SourceReader) -> None:
         """Pass on."""
         self._screen.close(source)
 
@@ -119,23 +119,23 @@ class Filtered:
 class LineScreen:
     """A line per reading, for output that is no terminal."""
 
-    def put(self, outcome: Told) -> None:
+    def put(self, outcome: FrameOutcome) -> None:
         """Print it."""
         at = time.strftime("%H:%M:%S", time.localtime(calendar_second(outcome.at)))
         click.echo(f"{at}  {printable(outcome.device.name or outcome.device.address)}  {_said(outcome)}")
 
-    def tick(self, source: OpenSource) -> None:
+    def tick(self, source: SourceReader) -> None:
         """Nothing to draw anew."""
 
-    def close(self, source: OpenSource) -> None:
+    def close(self, source: SourceReader) -> None:
         """Nothing to add."""
 
 
-def _said(outcome: Told) -> str:
+def _said(outcome: FrameOutcome) -> str:
     if isinstance(outcome, RegisterReading):
         return ", ".join(f"{register_label(value)} {value_words(value)}" for value in outcome.values)
     if not isinstance(outcome, Reading):
         return f"no values: {outcome.detail}"
     return ", ".join(
-        f"{label(row)} {value_text(row, value)}" for row, value in shown(outcome.record) if value is not None
+        f"{label(row)} {value_text(row, value)}" for row, value in visible_values(outcome.record) if value is not None
     )

@@ -9,7 +9,7 @@ from bluewatt.tables.enums import enumeration, enumeration_names
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.products import product, products
 from bluewatt.tables.records import record_classes
-from bluewatt.tables.registers import Register, meanings, registers
+from bluewatt.tables.registers import Register, registers, rows_with_number
 
 _MOST = 40
 """Lines shown of a search by name; more would be a list nobody reads."""
@@ -45,7 +45,7 @@ def _by_number(number: int) -> Iterator[str]:
     for cls in record_classes():
         if cls.record_type == number:
             yield f"record type 0x{number:02X}: {cls.title} ({cls.record_name})"
-    for row in meanings(number):
+    for row in rows_with_number(number):
         yield _register(row)
 
 

@@ -8,15 +8,15 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from bluewatt.exports.decoded_input import Inlet
+from bluewatt.exports.decoded_input import DecodedInput
 from bluewatt.model.dialogue.conversation import Line
 from bluewatt.model.dialogue.sentences import value_words, values_of
-from bluewatt.model.dialogue.transcript import Entry
+from bluewatt.model.dialogue.transcript import TranscriptItem
 from bluewatt.model.json_objects import json_value, utc_text
 from bluewatt.model.reading import Reading
 from bluewatt.model.register_values import HIDDEN, RegisterReading, RegisterValue
 from bluewatt.safe_write import Writable
-from bluewatt.schema import Code, Flags, Groups
+from bluewatt.schema import Code, Flags, TwoBitFields
 from bluewatt.tables.products import product_name
 from bluewatt.wire.registers.values import plain
 
@@ -38,7 +38,7 @@ def csv_cell(value: Any) -> Any:
         return ";".join(map(str, map(csv_cell, value)))
     if isinstance(value, dict):
         return ";".join(f"{key}={csv_cell(item)}" for key, item in value.items())
-    return value.as_json() if isinstance(value, Code | Flags | Groups) else value
+    return value.as_json() if isinstance(value, Code | Flags | TwoBitFields) else value
 
 
 def write_csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -58,7 +58,7 @@ CSV_HEADER = (
 _CONVERSATION_CELLS = ("",) * 7
 
 
-def to_csv(inlets: Iterable[Inlet], out: Writable) -> None:
+def to_csv(inlets: Iterable[DecodedInput], out: Writable) -> None:
     """A line per value, "long" form: it streams, and no record needs the columns of another."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -77,7 +77,7 @@ def to_csv(inlets: Iterable[Inlet], out: Writable) -> None:
         _drain(text, out)
 
 
-def _csv_rows(entry: Entry, inlet: Inlet) -> Iterator[tuple[object, ...]]:
+def _csv_rows(entry: TranscriptItem, inlet: DecodedInput) -> Iterator[tuple[object, ...]]:
     if isinstance(entry, Reading):
         yield from _reading_rows(entry)
     elif isinstance(entry, RegisterReading):
@@ -100,7 +100,7 @@ def _reading_rows(reading: Reading) -> Iterator[tuple[object, ...]]:
             yield *head, reading.record.record_name, row.name, text, row.unit, *_CONVERSATION_CELLS
 
 
-def _line_rows(line: Line, inlet: Inlet) -> Iterator[tuple[object, ...]]:
+def _line_rows(line: Line, inlet: DecodedInput) -> Iterator[tuple[object, ...]]:
     device = line.device
     product = product_name(device.product_id) if device.product_id is not None else None
     head = (utc_text(line.at), inlet.source, device.address, device.name, product, line.kind)
@@ -111,7 +111,7 @@ def _line_rows(line: Line, inlet: Inlet) -> Iterator[tuple[object, ...]]:
         yield *head, *_value_cells(value, inlet), *where
 
 
-def _value_cells(value: RegisterValue, inlet: Inlet) -> tuple[object, ...]:
+def _value_cells(value: RegisterValue, inlet: DecodedInput) -> tuple[object, ...]:
     if value.secret and not inlet.reveal:
         return value.key, HIDDEN, ""
     plainly = plain(value.value)

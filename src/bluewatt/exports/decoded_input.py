@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from bluewatt.model.dialogue.transcript import Step
+from bluewatt.model.dialogue.transcript import DecodedPacket
 from bluewatt.safe_write import Writable
 
 BLOCK_LINES = 512
 """Lines written at once."""
 
 
-class Inlet(NamedTuple):
+class DecodedInput(NamedTuple):
     """What one input gives, and how to write it."""
 
-    steps: Iterable[Step]
+    steps: Iterable[DecodedPacket]
     """Each advertisement with what it led to, each packet of a connection with its lines."""
     source: str
     reveal: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from bluewatt.exports.decoded_input import Inlet, flush
+from bluewatt.exports.decoded_input import DecodedInput, flush
 from bluewatt.model.dialogue.conversation import Line
 from bluewatt.model.dialogue.json_objects import LineWriter
 from bluewatt.model.json_objects import json_line
@@ -19,7 +19,7 @@ def write_json(line: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def to_json(inlets: Iterable[Inlet], out: Writable) -> None:
+def to_json(inlets: Iterable[DecodedInput], out: Writable) -> None:
     """A JSON object per reading, register value or line of a conversation."""
     waiting: list[bytes] = []
     try:
@@ -29,7 +29,7 @@ def to_json(inlets: Iterable[Inlet], out: Writable) -> None:
         flush(waiting, out)
 
 
-def _json_lines(inlet: Inlet, waiting: list[bytes], out: Writable) -> None:
+def _json_lines(inlet: DecodedInput, waiting: list[bytes], out: Writable) -> None:
     """Lines made before an error stay in `waiting`."""
     writer = LineWriter(inlet.source, reveal=inlet.reveal)
     append, line, block = waiting.append, writer.line, inlet.block

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from bluewatt.exports.decoded_input import Inlet, flush
+from bluewatt.exports.decoded_input import DecodedInput, flush
 from bluewatt.model.dialogue.conversation import Line
 from bluewatt.model.dialogue.sentences import sentence, value_words, values_of
-from bluewatt.model.dialogue.transcript import Step
+from bluewatt.model.dialogue.transcript import DecodedPacket
 from bluewatt.model.json_objects import utc_text
 from bluewatt.model.reading import Reading, Undecoded
 from bluewatt.model.register_values import RegisterReading
@@ -20,7 +20,7 @@ _ARROWS = {Role.CLIENT: "->", Role.DEVICE: "<-", None: "  "}
 _MOST_SENTENCE = 160
 
 
-def to_table(inlets: Iterable[Inlet], out: Writable) -> None:
+def to_table(inlets: Iterable[DecodedInput], out: Writable) -> None:
     """The conversations line by line, then the devices heard, then the registers nobody knows."""
     from bluewatt.exports.terminal.devices import plain_table
 
@@ -42,7 +42,7 @@ def to_table(inlets: Iterable[Inlet], out: Writable) -> None:
         out.flush()
 
 
-def _table_step(step: Step, roster: Roster, unknown: Unknowns, talk: _Talk, waiting: list[bytes]) -> None:
+def _table_step(step: DecodedPacket, roster: Roster, unknown: Unknowns, talk: _Talk, waiting: list[bytes]) -> None:
     frame, entries = step
     if frame is not None:
         roster.heard(frame)
@@ -64,7 +64,7 @@ class _Talk:
         self._link: int | None = None
         self.started = False
 
-    def begin(self, inlet: Inlet) -> None:
+    def begin(self, inlet: DecodedInput) -> None:
         """The next input."""
         self._reveal, self._link = inlet.reveal, None
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from bluewatt.model.identity import Device
 from bluewatt.model.register_values import HIDDEN, RegisterValue
-from bluewatt.schema import Code, Flags, Groups, Record, Row
-from bluewatt.tables.metrics import metric, spoken
+from bluewatt.schema import Code, Flags, Record, Row, TwoBitFields
+from bluewatt.tables.metrics import label_of_key, metric
 from bluewatt.tables.metrics_registers import any_metric
 from bluewatt.tables.products import product_name
 from bluewatt.tables.records import record_class
@@ -44,7 +44,7 @@ _HOUR = 60
 def label(row: Row) -> str:
     """What people call a row."""
     found = metric(row.name)
-    return found.label if found else spoken(row.name)
+    return found.label if found else label_of_key(row.name)
 
 
 def register_label(value: RegisterValue) -> str:
@@ -52,7 +52,7 @@ def register_label(value: RegisterValue) -> str:
     if value.meaning is None:
         return value.key
     found = any_metric(value.key)
-    return found.label if found else spoken(value.key)
+    return found.label if found else label_of_key(value.key)
 
 
 def value_text(row: Row, value: Any) -> str:
@@ -61,7 +61,7 @@ def value_text(row: Row, value: Any) -> str:
         return ABSENT
     if isinstance(value, tuple):
         return f"{' '.join(_number(row, element) for element in value)} {row.unit}".rstrip()
-    if isinstance(value, (Code, Flags, Groups)):
+    if isinstance(value, (Code, Flags, TwoBitFields)):
         return str(value)
     if isinstance(value, bytes):
         return value.hex(" ")
@@ -82,7 +82,7 @@ def type_title(record_type: int | None) -> str:
     return cls.title if cls else f"record type 0x{record_type:02X}"
 
 
-def shown(record: Record) -> list[tuple[Row, Any]]:
+def visible_values(record: Record) -> list[tuple[Row, Any]]:
     """The rows with their values, without the bits that mean nothing and the overlays that are not chosen."""
     rows = [(row, getattr(record, row.name)) for row in record.rows if not row.hidden]
     return [(row, value) for row, value in rows if not (row.when and value is None)]
@@ -90,7 +90,7 @@ def shown(record: Record) -> list[tuple[Row, Any]]:
 
 def headline(record: Record) -> Iterator[str]:
     """The values of a one-line summary, most wanted first."""
-    there = {row.name: (row, value) for row, value in shown(record) if value is not None}
+    there = {row.name: (row, value) for row, value in visible_values(record) if value is not None}
     for name, word in HEADLINE.items():
         if name in there:
             yield f"{word} {value_text(*there[name])}".lstrip()
@@ -110,8 +110,8 @@ def trouble(record: Record) -> list[str]:
     return [text for value in values if value for text in _troubles(value)]
 
 
-def _troubles(value: Code | Flags | Groups) -> list[str]:
-    if isinstance(value, Groups):
+def _troubles(value: Code | Flags | TwoBitFields) -> list[str]:
+    if isinstance(value, TwoBitFields):
         return [key for key in value.keys if key.endswith(("=alarm", "=warning"))]
     return value.labels if isinstance(value, Flags) else [str(value)]
 

@@ -16,7 +16,7 @@ import msgspec
 from bluewatt.model.identity import Device
 from bluewatt.model.reading import Reading, Undecoded
 from bluewatt.model.register_values import RegisterValue
-from bluewatt.schema import Code, Flags, Groups, Record
+from bluewatt.schema import Code, Flags, Record, TwoBitFields
 from bluewatt.tables.products import product_name
 
 KEPT = 4096
@@ -53,7 +53,7 @@ def type_text(record_type: int) -> str:
 
 def json_value(value: Any) -> Any:
     """A value as JSON: enumerations as keys, masks and lists as lists, bytes as hex digits."""
-    if isinstance(value, (Code, Flags, Groups)):
+    if isinstance(value, (Code, Flags, TwoBitFields)):
         return value.as_json()
     return value.hex() if isinstance(value, bytes) else value
 

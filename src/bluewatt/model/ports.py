@@ -95,7 +95,7 @@ class Writer(Protocol):
 
 
 @runtime_checkable
-class BringsKeys(Protocol):
+class KeyedSource(Protocol):
     """A source that knows the keys of its devices, as the simulated site does."""
 
     keys: Mapping[str, bytes]
@@ -103,7 +103,7 @@ class BringsKeys(Protocol):
 
 
 @runtime_checkable
-class HasClock(Protocol):
+class ClockedSource(Protocol):
     """A source whose time is not the world's: a simulated site, faster or slower."""
 
     def now(self) -> float:
@@ -111,7 +111,7 @@ class HasClock(Protocol):
 
 
 @runtime_checkable
-class Scanner(Protocol):
+class RadioSource(Protocol):
     """A source that listens to a radio, now."""
 
     @property

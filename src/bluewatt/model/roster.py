@@ -38,7 +38,7 @@ REFUSES = "takes no connection now"
 CONNECTED_ELSEWHERE = "silent: out of range, or connected to an app"
 
 
-class Entry:
+class RosterEntry:
     """One device of the roster."""
 
     __slots__ = ("bad_broadcasts", "device", "frames", "network", "presence", "reading", "refuses", "rssi", "silent")
@@ -81,7 +81,7 @@ class Roster:
     """All devices heard, by address: of very many, those heard last and those that have a key (`has_key`)."""
 
     def __init__(self, has_key: Callable[[str], bool] = lambda address: False) -> None:
-        self.entries: Recent[Entry] = Recent(has_key=lambda address: has_key(address) or self._is_member(address))
+        self.entries: Recent[RosterEntry] = Recent(has_key=lambda address: has_key(address) or self._is_member(address))
         self.timeline = Timeline()
         """The time of the frames, made steady; of a file its `now` is the present."""
         self._members: dict[str, str] = {}
@@ -90,7 +90,7 @@ class Roster:
     def _is_member(self, address: str) -> bool:
         return address in self._members.values()
 
-    def heard(self, frame: Frame, at: float | None = None) -> Entry:
+    def heard(self, frame: Frame, at: float | None = None) -> RosterEntry:
         """Take a frame, whatever is in it: presence and signal strength.
 
         `at` is the time of a clock that nobody sets, in seconds; without it the frame's own stamp counts, and the clock
@@ -98,7 +98,7 @@ class Roster:
         """
         entry = self.entries.get(frame.address)
         if entry is None:
-            entry = self.entries.remember(frame.address, Entry(Device(frame.address, frame.address, frame.name)))
+            entry = self.entries.remember(frame.address, RosterEntry(Device(frame.address, frame.address, frame.name)))
         else:
             self.entries.move_to_end(frame.address)
         entry.presence.heard(self.timeline.at(frame.at) if at is None else at)
@@ -110,7 +110,7 @@ class Roster:
             entry.rssi = old + RSSI_WEIGHT * (frame.rssi - old)
         return entry
 
-    def told(self, outcome: Reading | Undecoded) -> Entry:
+    def told(self, outcome: Reading | Undecoded) -> RosterEntry:
         """What the receiver made of a frame."""
         entry = self.entries.get(outcome.device.address) or self.heard(outcome.frame)
         if isinstance(outcome, Undecoded) and is_vesmart(outcome.frame.payload):
@@ -132,12 +132,12 @@ class Roster:
             entry.bad_broadcasts = 0
             entry.network.update({value.key: value for value in reading.values})
 
-    def nearest_first(self) -> list[Entry]:
+    def nearest_first(self) -> list[RosterEntry]:
         """All devices, the strongest signal first."""
         return sorted(self.entries.values(), key=lambda entry: -(entry.rssi if entry.rssi is not None else FAR))
 
 
-def _unopened(entry: Entry, outcome: Undecoded) -> Entry:
+def _unopened(entry: RosterEntry, outcome: Undecoded) -> RosterEntry:
     """A broadcast of a VE.Smart network that gave nothing: it says little about a device whose values come."""
     if entry.device.product_id is None:
         entry.device = outcome.device

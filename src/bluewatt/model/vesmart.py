@@ -26,11 +26,11 @@ VESMART_MEDIUM = "vesmart"
 _FIRMWARE = "firmware_version"
 """The layout of register 0x0102."""
 
-Told = Reading | RegisterReading | Undecoded
+FrameOutcome = Reading | RegisterReading | Undecoded
 """What a frame can lead to."""
 
 
-class NetworkAwareReceiver:
+class VeSmartReceiver:
     """A receiver that reads the broadcasts of VE.Smart networks, too."""
 
     def __init__(self, receiver: Receiver, networks: Iterable[Network] = ()) -> None:
@@ -38,17 +38,17 @@ class NetworkAwareReceiver:
         self._networks = tuple(networks)
         self._listener = NetworkReceiver(self._networks)
 
-    def feed(self, frame: Frame) -> Sequence[Told]:
+    def feed(self, frame: Frame) -> Sequence[FrameOutcome]:
         """What a frame leads to; never raises on bytes."""
         if self._networks and is_vesmart(frame.payload):
             return self._broadcast(frame)
         return self.receiver.feed(frame)
 
-    def flush(self) -> Sequence[Told]:
+    def flush(self) -> Sequence[FrameOutcome]:
         """At the end of a capture: what still waited."""
         return self.receiver.flush()
 
-    def _broadcast(self, frame: Frame) -> list[Told]:
+    def _broadcast(self, frame: Frame) -> list[FrameOutcome]:
         device = Device(frame.address, frame.address, frame.name)
         try:
             heard = self._listener.receive(frame.payload)
@@ -56,7 +56,7 @@ class NetworkAwareReceiver:
             reason = type(error).__name__
             self.receiver.counts[reason] += 1
             return [Undecoded(device, frame.at, frame, reason, str(error))]
-        told: list[Told] = []
+        told: list[FrameOutcome] = []
         for one in heard:
             if isinstance(one, ContentHeard) and (values := _values(one)):
                 sender = Device(serial_text(one.serial), frame.address, frame.name)

@@ -17,7 +17,7 @@ from bluewatt.errors import ConfigError
 from bluewatt.safe_write import LineFile
 
 
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class AuditRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One row."""
 
     at: float
@@ -43,11 +43,11 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The id of the change that this one takes back."""
 
 
-class Change(msgspec.Struct, frozen=True):
+class AuditedChange(msgspec.Struct, frozen=True):
     """An intent with its result, if it has one."""
 
-    intent: Entry
-    result: Entry | None
+    intent: AuditRecord
+    result: AuditRecord | None
 
     @property
     def may_hold(self) -> bool:
@@ -61,7 +61,7 @@ class Audit:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: AuditRecord) -> None:
         """Put a row on the disk; ConfigError where that is impossible."""
         line = msgspec.json.encode(entry) + b"\n"
         try:
@@ -73,7 +73,7 @@ class Audit:
                 f"the audit file {self.path} cannot be written: {error.strerror}", path=str(self.path)
             ) from error
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[AuditRecord]:
         """All rows that can be read, oldest first."""
         try:
             lines = self.path.read_bytes().splitlines()
@@ -85,20 +85,20 @@ class Audit:
             ) from error
         for line in lines:
             try:
-                yield msgspec.json.decode(line, type=Entry)
+                yield msgspec.json.decode(line, type=AuditRecord)
             except msgspec.DecodeError:
                 continue
 
-    def changes(self, device: str) -> list[Change]:
+    def changes(self, device: str) -> list[AuditedChange]:
         """The changes of a device, oldest first."""
-        intents: dict[str, Entry] = {}
-        results: dict[str, Entry] = {}
+        intents: dict[str, AuditRecord] = {}
+        results: dict[str, AuditRecord] = {}
         for entry in self.entries():
             if entry.device == device:
                 (intents if entry.event == "intent" else results)[entry.id] = entry
-        return [Change(intent, results.get(key)) for key, intent in intents.items()]
+        return [AuditedChange(intent, results.get(key)) for key, intent in intents.items()]
 
-    def last_change(self, device: str) -> Change | None:
+    def last_change(self, device: str) -> AuditedChange | None:
         """The newest change that can be taken back: not refused, its old value known, and not taken back yet."""
         changes = self.changes(device)
         undone = {change.intent.undoes for change in changes if change.result and change.result.outcome == "done"}
@@ -112,7 +112,7 @@ class Audit:
         ]
         return open_[-1] if open_ else None
 
-    def unfinished(self, device: str) -> Change | None:
+    def unfinished(self, device: str) -> AuditedChange | None:
         """The newest change of a device, if it has no result: its end is unknown."""
         changes = self.changes(device)
         return changes[-1] if changes and changes[-1].result is None else None

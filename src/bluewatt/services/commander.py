@@ -19,17 +19,17 @@ import msgspec
 from bluewatt.errors import BluewattError, ConfigError, DeviceRefused, Forbidden, LinkError
 from bluewatt.model.ports import Link, Writer
 from bluewatt.model.register_values import RegisterValue
-from bluewatt.services.audit import Audit, Entry
-from bluewatt.services.write_gates import Gates, Plan
+from bluewatt.services.audit import Audit, AuditRecord
+from bluewatt.services.write_gates import Gates, WritePlan
 from bluewatt.tables.controls import MODES, controls_of
 from bluewatt.tables.gatt import ResultCode
 from bluewatt.tables.registers import Register
 
-Consent = Callable[[Plan], Awaitable[bool]]
+Consent = Callable[[WritePlan], Awaitable[bool]]
 """Asked once, with everything known; True lets the write happen. It is awaited, for the link must be kept alive while a
 person thinks."""
 
-Derive = Callable[[], Awaitable[Plan]]
+Derive = Callable[[], Awaitable[WritePlan]]
 """The way from a wish to a plan, through all gates, by what the device holds at that moment."""
 
 _Error = TypeVar("_Error", bound=BluewattError)
@@ -38,7 +38,7 @@ _Error = TypeVar("_Error", bound=BluewattError)
 class Done(msgspec.Struct, frozen=True):
     """A write that the device kept."""
 
-    plan: Plan
+    plan: WritePlan
     held: RegisterValue | None
     """What the device holds now; None after a command."""
 
@@ -75,11 +75,11 @@ class Commander:
             raise Forbidden(f"{self._gates.name} has no mode that may be switched: its family is {family}")
         return names[0]
 
-    async def preview(self, name: str, text: str) -> Plan:
+    async def preview(self, name: str, text: str) -> WritePlan:
         """Check a wish as `change` does, but for permission and consent; nothing is written."""
         return await self._gates.derive(name, text, dry_run=True)
 
-    async def preview_undo(self) -> Plan:
+    async def preview_undo(self) -> WritePlan:
         """Check what `undo` would write, but for permission and consent; nothing is written."""
         return await self._derive_undo(dry_run=True)
 
@@ -98,7 +98,7 @@ class Commander:
         shut today; errors as `change` has them."""
         return await self._carry_out(self._derive_undo, consent)
 
-    async def _derive_undo(self, *, dry_run: bool = False) -> Plan:
+    async def _derive_undo(self, *, dry_run: bool = False) -> WritePlan:
         change = self.audit.last_change(self.link.device.address)
         if change is None:
             raise Forbidden(f"nothing that was changed on {self._gates.name} can be taken back ({self.audit.path})")
@@ -116,7 +116,7 @@ class Commander:
         self._prove(plan, intent, held)
         return Done(plan, held)
 
-    def _moved(self, shown: Plan, now: Plan) -> str:
+    def _moved(self, shown: WritePlan, now: WritePlan) -> str:
         """Say in words what is no longer as it was agreed to."""
         what = f"{shown.control.name} of {self._gates.name}"
         if now.undoes != shown.undoes:
@@ -128,7 +128,7 @@ class Commander:
 
     # write and read back
 
-    async def _write(self, plan: Plan, intent: Entry) -> RegisterValue | None:
+    async def _write(self, plan: WritePlan, intent: AuditRecord) -> RegisterValue | None:
         """Send it and read it back; what goes wrong is noted with what is known of it, and raised."""
         sent = False
         try:
@@ -141,7 +141,7 @@ class Commander:
             doubt = f"whether {plan.control.name} is {_text(plan.new, plan.row)} now is not known: read it again"
             raise self._noted(intent, "unknown", _saying(error, doubt)) from error
 
-    def _prove(self, plan: Plan, intent: Entry, held: RegisterValue | None) -> None:
+    def _prove(self, plan: WritePlan, intent: AuditRecord, held: RegisterValue | None) -> None:
         """Compare what is held with what was written, and note it; DeviceRefused where they differ."""
         if held is None or _holds(held, plan):
             self._note_done(plan, intent, held)
@@ -155,9 +155,9 @@ class Commander:
 
     # the rows
 
-    def _note_intent(self, plan: Plan) -> Entry:
+    def _note_intent(self, plan: WritePlan) -> AuditRecord:
         """Put the intent on the disk; ConfigError, with nothing sent, where that is impossible."""
-        entry = Entry(
+        entry = AuditRecord(
             at=self._clock(),
             id=secrets.token_hex(8),
             event="intent",
@@ -176,7 +176,7 @@ class Commander:
             raise ConfigError(f"{error}; nothing was written to {self._gates.name}", path=error.path) from error
         return entry
 
-    def _note_done(self, plan: Plan, intent: Entry, held: RegisterValue | None) -> None:
+    def _note_done(self, plan: WritePlan, intent: AuditRecord, held: RegisterValue | None) -> None:
         try:
             self.audit.append(self._result(intent, "done", held))
         except ConfigError as error:
@@ -186,7 +186,7 @@ class Commander:
                 path=error.path,
             ) from error
 
-    def _noted(self, intent: Entry, outcome: str, error: _Error, held: RegisterValue | None = None) -> _Error:
+    def _noted(self, intent: AuditRecord, outcome: str, error: _Error, held: RegisterValue | None = None) -> _Error:
         """Note how a write failed and return its error; where noting fails too, the error says so."""
         try:
             self.audit.append(self._result(intent, outcome, held, "" if held else str(error)))
@@ -194,7 +194,7 @@ class Commander:
             return _saying(error, f"and that could not be noted: {full}")
         return error
 
-    def _result(self, intent: Entry, outcome: str, held: RegisterValue | None, detail: str = "") -> Entry:
+    def _result(self, intent: AuditRecord, outcome: str, held: RegisterValue | None, detail: str = "") -> AuditRecord:
         read_back = held.raw.hex() if held else None
         return msgspec.structs.replace(
             intent, at=self._clock(), event="result", outcome=outcome, read_back=read_back, detail=detail
@@ -208,7 +208,7 @@ def _saying(error: _Error, more: str) -> _Error:
     return told
 
 
-def _holds(held: RegisterValue, plan: Plan) -> bool:
+def _holds(held: RegisterValue, plan: WritePlan) -> bool:
     return held.raw == plan.raw or (bool(plan.control.longest) and held.value == plan.new)
 
 

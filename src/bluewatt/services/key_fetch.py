@@ -45,7 +45,7 @@ class Fetched(msgspec.Struct, frozen=True):
     """Whether the device advertises its values (Instant Readout); None where it does not say."""
 
 
-class Change(enum.Enum):
+class KeyChange(enum.Enum):
     """What a key is to the key file."""
 
     NEW = "new"
@@ -131,14 +131,14 @@ def _unproved(fetched: Fetched, heard: int, foreign: int) -> KeyProblem:
     )
 
 
-def compare(fetched: Fetched, path: Path | None = None) -> Change:
+def compare_keys(fetched: Fetched, path: Path | None = None) -> KeyChange:
     """What the key is to the key file."""
     path = path or default_path()
     known = dict(load_keys(path)) if path.exists() else {}
     before = next((known[address] for address in fetched.addresses if address in known), None)
     if before is None:
-        return Change.NEW
-    return Change.SAME if key_for(before, fetched.key[0]) == fetched.key else Change.CHANGED
+        return KeyChange.NEW
+    return KeyChange.SAME if key_for(before, fetched.key[0]) == fetched.key else KeyChange.CHANGED
 
 
 def save(fetched: Fetched, path: Path | None = None) -> Path:

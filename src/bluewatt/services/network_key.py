@@ -17,7 +17,7 @@ import msgspec
 from bluewatt.errors import DeviceRefused, KeyMismatch, KeyMissing, KeyProblem, LinkTimeout, WireError
 from bluewatt.model.ports import Link
 from bluewatt.model.reading import Frame
-from bluewatt.services.key_fetch import INSTANCE, Change
+from bluewatt.services.key_fetch import INSTANCE, KeyChange
 from bluewatt.services.keys import default_path, load_networks
 from bluewatt.tables.vesmart import NETWORK_ID_SIZE, OVERFLOW_PERIOD
 from bluewatt.wire.instant_readout.advertisement import is_vesmart
@@ -121,10 +121,10 @@ class _Proof:
         return serial_text(broadcast.serial)
 
 
-def compare_network(network: Network, path: Path | None = None) -> Change:
+def compare_network(network: Network, path: Path | None = None) -> KeyChange:
     """What the key of a network is to the key file."""
     path = path or default_path()
     known = {one.network_id: one.key for one in load_networks(path)} if path.exists() else {}
     if network.network_id not in known:
-        return Change.NEW
-    return Change.SAME if known[network.network_id] == network.key else Change.CHANGED
+        return KeyChange.NEW
+    return KeyChange.SAME if known[network.network_id] == network.key else KeyChange.CHANGED

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Self
 
 from bluewatt.errors import BluewattError, CaptureError, DeviceNotFound
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.ports import BringsKeys, HasClock, Scanner, Source
+from bluewatt.model.ports import ClockedSource, KeyedSource, RadioSource, Source
 from bluewatt.model.reading import Frame, Reading, Undecoded
 from bluewatt.model.receiver import Receiver
 from bluewatt.model.register_values import RegisterReading
 from bluewatt.model.roster import Roster
 from bluewatt.model.trust.key_verdict import KeyState
-from bluewatt.model.vesmart import NetworkAwareReceiver
+from bluewatt.model.vesmart import VeSmartReceiver
 
 if TYPE_CHECKING:
     from bluewatt.wire.vesmart.broadcast import Network
 
 
-class OpenSource:
+class SourceReader:
     """A source and what is made of its frames: `async with open_source("ble:") as source: async for reading in source`.
 
     `outcomes()` tells more: every frame that gave no values, too, with its reason. `roster` knows every device heard,
@@ -40,7 +40,7 @@ class OpenSource:
     ) -> None:
         self.source = source
         self.receiver = Receiver(keys)
-        self._listener = NetworkAwareReceiver(self.receiver, networks)
+        self._listener = VeSmartReceiver(self.receiver, networks)
         self.on_registers = on_registers
         """Told what members of VE.Smart networks tell."""
         self.roster = Roster(self.receiver.keys.knows)
@@ -52,7 +52,7 @@ class OpenSource:
 
     async def __aenter__(self) -> Self:
         await self.source.__aenter__()
-        if isinstance(self.source, BringsKeys):
+        if isinstance(self.source, KeyedSource):
             for address, key in self.source.keys.items():
                 self.receiver.keys.add(address, key)
         return self
@@ -100,27 +100,27 @@ class OpenSource:
 
     def now(self) -> float:
         """The present as the frames count it: of a capture the time of its last frame, else the source's clock."""
-        if isinstance(self.source, HasClock):
+        if isinstance(self.source, ClockedSource):
             return self.source.now()
         return time.time() if self.scanner else self._latest
 
     def presence_time(self) -> float:
         """Return the present as the roster counts it, in seconds of a clock that nobody sets."""
-        if isinstance(self.source, HasClock):
+        if isinstance(self.source, ClockedSource):
             return self.source.now()
         return self.roster.timeline.now if (now := self._monotonic()) is None else now
 
     def _monotonic(self) -> float | None:
         """The computer's steady clock where a radio is heard now; None where frames bring a time of their own."""
-        return self._steady_clock() if self.scanner and not isinstance(self.source, HasClock) else None
+        return self._steady_clock() if self.scanner and not isinstance(self.source, ClockedSource) else None
 
     @property
-    def scanner(self) -> Scanner | None:
+    def scanner(self) -> RadioSource | None:
         """The source, where it listens to a radio; None for a file."""
-        return self.source if isinstance(self.source, Scanner) else None
+        return self.source if isinstance(self.source, RadioSource) else None
 
 
-def nothing_heard(source: OpenSource) -> BluewattError:
+def nothing_heard(source: SourceReader) -> BluewattError:
     """Why nothing may have been heard, in a sentence that says what to check."""
     if source.scanner is None:
         path = str(getattr(source.source, "path", "the source"))

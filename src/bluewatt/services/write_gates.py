@@ -17,7 +17,7 @@ import msgspec
 from bluewatt.errors import DeviceRefused, Forbidden, LinkTimeout, Unencodable
 from bluewatt.model.ports import Link
 from bluewatt.model.register_values import RegisterValue, explain_register
-from bluewatt.services.audit import Change
+from bluewatt.services.audit import AuditedChange
 from bluewatt.tables.controls import CONTROLS, NOMINAL, SYSTEM_VOLTAGES, Control, control, controls_of
 from bluewatt.tables.registers import Register, code_type
 from bluewatt.wire.registers.values import encode_value
@@ -30,7 +30,7 @@ Limits = tuple[float, float]
 """Lowest and highest number, in the unit of the register."""
 
 
-class Plan(msgspec.Struct, frozen=True):
+class WritePlan(msgspec.Struct, frozen=True):
     """One write that passed the gates: what a person is asked to agree to. It is shown, and never taken back in."""
 
     control: Control
@@ -76,7 +76,7 @@ class Gates:
         """What to call the device in a sentence."""
         return self._link.device.name or self._link.device.address
 
-    async def derive(self, name: str, text: str, *, dry_run: bool = False) -> Plan:
+    async def derive(self, name: str, text: str, *, dry_run: bool = False) -> WritePlan:
         """Turn a control's name and a person's text into a plan; Forbidden where a gate is shut.
 
         A dry run passes the gate of permission, since nothing will be written.
@@ -86,7 +86,7 @@ class Gates:
             self._check_allowed(row)
         return await self._plan(row, before, self._read_wish(row, text))
 
-    async def derive_back(self, change: Change, *, dry_run: bool = False) -> Plan:
+    async def derive_back(self, change: AuditedChange, *, dry_run: bool = False) -> WritePlan:
         """Plan to put back what a change replaced; Forbidden where that could not be written today."""
         intent = change.intent
         row, before = await self._known(intent.control)
@@ -101,14 +101,14 @@ class Gates:
             raise Forbidden(f"{row.name} of {self.name} is no longer what it was: it cannot be put back")
         return plan
 
-    async def _plan(self, row: Control, before: RegisterValue | None, wish: Wish, undoes: str = "") -> Plan:
+    async def _plan(self, row: Control, before: RegisterValue | None, wish: Wish, undoes: str = "") -> WritePlan:
         limits = await self._limits(row)
         self._check_range(row, wish, limits)
         await self._check_needs(row)
         raw = self._encode(row, wish, before)
         instance = before.instance if before and before.instance is not None else self._link.data_instance
         lost = self._no_way_back(row, before, limits)
-        return Plan(row, row.row(self._link.family), instance, raw, wish.shown, before, undoes, lost)
+        return WritePlan(row, row.row(self._link.family), instance, raw, wish.shown, before, undoes, lost)
 
     # known and allowed
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from bluewatt.schema import Code, Flags, Groups, Name
+from bluewatt.schema import Code, Flags, Name, TwoBitFields
 
 CSV_NAME = "enums.csv"
 
@@ -113,11 +113,11 @@ class BmsError(Code, names=_Lazy("bms_error")):
     """Error of a battery management system (register 0x2101)."""
 
 
-class BmsIoStatus(Groups, names=_Lazy("bms_io_status"), states=("not_available", "yes", "no", "reserved")):
+class BmsIoStatus(TwoBitFields, names=_Lazy("bms_io_status"), states=("not_available", "yes", "no", "reserved")):
     """Inputs and outputs of a battery management system (register 0x2108)."""
 
 
-class BmsWarnings(Groups, names=_Lazy("bms_warnings"), states=("unsupported", "ok", "warning", "alarm")):
+class BmsWarnings(TwoBitFields, names=_Lazy("bms_warnings"), states=("unsupported", "ok", "warning", "alarm")):
     """Warnings and alarms of a battery management system (register 0x2107)."""
 
 

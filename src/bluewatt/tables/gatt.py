@@ -63,7 +63,7 @@ NEVER_WRITTEN = frozenset(
 """Characteristics (and the legacy Nordic service) that change firmware: no part of Bluewatt writes them."""
 
 
-class Characteristic(enum.Enum):
+class DataCharacteristic(enum.Enum):
     """The three characteristics of the data service, by UUID (protocol page victronconnect-gatt, section 2)."""
 
     CONTROL = "306b0002-b081-4037-83dc-e59fcc3cdfd0"
@@ -80,10 +80,10 @@ class Characteristic(enum.Enum):
 
 CHARACTERISTIC_HANDLES: Final = MappingProxyType(
     {
-        "smartshunt": {0x21: Characteristic.CONTROL, 0x24: Characteristic.LAST, 0x27: Characteristic.BULK},
+        "smartshunt": {0x21: DataCharacteristic.CONTROL, 0x24: DataCharacteristic.LAST, 0x27: DataCharacteristic.BULK},
         "orion": {
-            **{0x1B: Characteristic.CONTROL, 0x1E: Characteristic.LAST, 0x21: Characteristic.BULK},
-            **{0x25: Characteristic.CONTROL, 0x28: Characteristic.LAST, 0x2B: Characteristic.BULK},
+            **{0x1B: DataCharacteristic.CONTROL, 0x1E: DataCharacteristic.LAST, 0x21: DataCharacteristic.BULK},
+            **{0x25: DataCharacteristic.CONTROL, 0x28: DataCharacteristic.LAST, 0x2B: DataCharacteristic.BULK},
         },
     }
 )

@@ -154,7 +154,7 @@ _SPOKEN = {
 } | {"aux": "auxiliary"}  # fmt: skip
 
 
-def spoken(key: str) -> str:
+def label_of_key(key: str) -> str:
     """A key as people say it: "ac_out_power" is "AC out power"; for what has no label of its own."""
     words = " ".join(_SPOKEN.get(word, word) for word in key.split("_"))
     return words[:1].upper() + words[1:]

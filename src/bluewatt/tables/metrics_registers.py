@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from bluewatt.tables.metrics import METRICS, Metric, spoken
+from bluewatt.tables.metrics import METRICS, Metric, label_of_key
 from bluewatt.tables.registers import Register, registers
 
 _BY_UNIT: dict[str, Metric] = {
@@ -45,7 +45,7 @@ def register_metrics() -> dict[str, Metric]:
 
 def _metric(row: Register) -> Metric:
     key = row.metric or row.key
-    label = spoken(key)
+    label = label_of_key(key)
     if row.enum:
         return Metric(key=key, label=label, device_class="enum" if row.type.startswith("enum") else "")
     like = _BY_UNIT.get(row.unit, Metric(key="", label="", unit=row.unit))

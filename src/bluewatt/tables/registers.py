@@ -27,7 +27,7 @@ from pathlib import Path
 
 import msgspec
 
-from bluewatt.schema import Code, Flags, Groups, Scale
+from bluewatt.schema import Code, Flags, Scale, TwoBitFields
 from bluewatt.tables.enums import code_class, enumeration, flags_class
 
 CSV_NAME = "registers.csv"
@@ -119,11 +119,11 @@ def flags_type(name: str) -> type[Flags]:
 
 
 @cache
-def groups_type(name: str) -> type[Groups]:
+def groups_type(name: str) -> type[TwoBitFields]:
     """The class of a register of two-bit groups, by "enumeration/states"."""
     enum, _, states = name.partition("/")
     doc = f"Groups of the enumeration {enum}, each {', '.join(GROUP_STATES[states])}."
-    return type(enum, (Groups,), {"names": enumeration(enum), "states": GROUP_STATES[states], "__doc__": doc})
+    return type(enum, (TwoBitFields,), {"names": enumeration(enum), "states": GROUP_STATES[states], "__doc__": doc})
 
 
 @cache
@@ -174,7 +174,7 @@ def _parse(line: str) -> Register:
 
 
 @cache
-def meanings(register_id: int) -> tuple[Register, ...]:
+def rows_with_number(register_id: int) -> tuple[Register, ...]:
     """Every row of one register number, in the order of the file; empty for a number nobody has listed."""
     return tuple(map(_parse, _lines().get(f"0x{register_id:04X}", ())))
 
@@ -186,7 +186,7 @@ def lookup(register_id: int, family: str | None) -> Register | None:
     The row of the family itself, else of the network, else of all devices. Failing these, the row of another family,
     marked `borrowed`, if all rows there are read the same way. None for a number nobody has listed.
     """
-    rows = meanings(register_id)
+    rows = rows_with_number(register_id)
     for wanted in (family, NETWORK, EVERY_FAMILY):
         for row in rows:
             if wanted in row.families:
@@ -231,6 +231,6 @@ def registers(family: str | None = None) -> Iterator[Register]:
     """All rows by number; with a family those that apply to its devices, one per number and none borrowed."""
     for number in _lines():
         if family is None:
-            yield from meanings(int(number, 16))
+            yield from rows_with_number(int(number, 16))
         elif (row := lookup(int(number, 16), family)) and not row.borrowed:
             yield row

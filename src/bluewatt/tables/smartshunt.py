@@ -22,7 +22,7 @@ MEASUREMENT: Final = ("read", "notify")
 SETTING: Final = ("read", "write", "write-without-response")
 
 
-class Characteristic(msgspec.Struct, frozen=True, kw_only=True):
+class SmartShuntCharacteristic(msgspec.Struct, frozen=True, kw_only=True):
     """One characteristic: the register it shows, the metric that is, and what a client may do with it."""
 
     register: int
@@ -57,7 +57,7 @@ class Characteristic(msgspec.Struct, frozen=True, kw_only=True):
         return self.layout.size or 0
 
 
-KEEP_ALIVE: Final = Characteristic(
+KEEP_ALIVE: Final = SmartShuntCharacteristic(
     register=0x0093, metric="ble_connection_keep_alive", access=SETTING, number=0xFFFF
 )  # fmt: skip
 """Seconds until the shunt ends the connection, counted from the write; all ones: never (section 4)."""
@@ -68,17 +68,17 @@ KEEP_ALIVE_GRACE: Final = 60.0
 
 MEASUREMENTS: Final = (
     # "Not available" is not documented for 0xEEFF; the largest number is read as such (inferred).
-    Characteristic(register=0xEEFF, metric="consumed_charge"),
-    Characteristic(register=0xED8E, metric="battery_power"),
-    Characteristic(register=0xED8D, metric="battery_voltage"),
-    Characteristic(register=0xED8C, metric="battery_current"),
-    Characteristic(register=0x0FFF, metric="state_of_charge"),
-    Characteristic(register=0xED7D, metric="starter_voltage"),
+    SmartShuntCharacteristic(register=0xEEFF, metric="consumed_charge"),
+    SmartShuntCharacteristic(register=0xED8E, metric="battery_power"),
+    SmartShuntCharacteristic(register=0xED8D, metric="battery_voltage"),
+    SmartShuntCharacteristic(register=0xED8C, metric="battery_current"),
+    SmartShuntCharacteristic(register=0x0FFF, metric="state_of_charge"),
+    SmartShuntCharacteristic(register=0xED7D, metric="starter_voltage"),
     # All ones is also "infinite": the shunt does not tell the two apart.
-    Characteristic(register=0x0FFE, metric="time_to_go"),
-    Characteristic(register=0xEDEC, metric="temperature"),
-    Characteristic(register=0x0382, metric="midpoint_voltage"),
-    Characteristic(register=0x0383, metric="midpoint_deviation"),
+    SmartShuntCharacteristic(register=0x0FFE, metric="time_to_go"),
+    SmartShuntCharacteristic(register=0xEDEC, metric="temperature"),
+    SmartShuntCharacteristic(register=0x0382, metric="midpoint_voltage"),
+    SmartShuntCharacteristic(register=0x0383, metric="midpoint_deviation"),
 )
 
 CHARACTERISTICS: Final = (KEEP_ALIVE, *MEASUREMENTS)

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from bluewatt.errors import Unencodable
-from bluewatt.schema import Flags, Groups, Record, Row
+from bluewatt.schema import Flags, Record, Row, TwoBitFields
 
 CACHED_NAMES = 4096
 """How many instances of an enumeration are kept for reuse; a 32-bit mask could otherwise fill the memory."""
@@ -127,7 +127,7 @@ def raw_bits(record: Record) -> int:
 
 
 def _is_mask(row: Row) -> bool:
-    return row.named is not None and issubclass(row.named, Flags | Groups)
+    return row.named is not None and issubclass(row.named, Flags | TwoBitFields)
 
 
 def _absent_overlays(record: Record, bits: int) -> int:

@@ -17,7 +17,7 @@ from bluewatt.tables.smartshunt import (
     KEEP_ALIVE_FOREVER,
     KEEP_ALIVE_GRACE,
     MEASUREMENTS,
-    Characteristic,
+    SmartShuntCharacteristic,
 )
 from bluewatt.wire.registers.values import decode_value, encode_value
 
@@ -28,7 +28,7 @@ RENEW_AT: Final = 0.5
 """The share of a keep-alive after which a client writes the next (the field uses 30 of 60 s and 20 of 30 s)."""
 
 
-def characteristic(uuid: str) -> Characteristic:
+def characteristic(uuid: str) -> SmartShuntCharacteristic:
     """The row of a characteristic; raises UnknownType for a UUID that is not of this service."""
     try:
         return BY_UUID[uuid.lower()]

@@ -8,17 +8,17 @@ from functools import partial
 from itertools import chain
 
 from bluewatt.app.decoding.pasted import PastedOpener
-from bluewatt.app.decoding.summary import Tally
+from bluewatt.app.decoding.summary import DecodeSummary
 from bluewatt.app.decoding.text_contents import TextReader, packets_of_text, text_steps
 from bluewatt.errors import CaptureError
 from bluewatt.model.dialogue.conversation import DAMAGED, LINK, Line
-from bluewatt.model.dialogue.transcript import Entry, Step, Transcript
+from bluewatt.model.dialogue.transcript import DecodedPacket, Transcript, TranscriptItem
 from bluewatt.model.display import counted
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import Reading
 from bluewatt.model.receiver import Receiver
 from bluewatt.model.register_values import RegisterReading
-from bluewatt.model.vesmart import NetworkAwareReceiver
+from bluewatt.model.vesmart import VeSmartReceiver
 from bluewatt.secret import SecretBytes
 from bluewatt.services.keys import NamedKey, ring_of
 from bluewatt.services.source_reader import completed_keys
@@ -30,7 +30,7 @@ from bluewatt.wire.vesmart.broadcast import Network
 
 
 @dataclass(frozen=True)
-class Secrets:
+class DecodeKeys:
     """What opens the things in a capture, and whether what it holds of that kind is shown."""
 
     keys: Sequence[NamedKey] = ()
@@ -51,7 +51,7 @@ class Secrets:
         return Transcript(origin, self.ring(), self.networks, self.long_term_keys)
 
 
-def steps(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
+def decode_input(source: Input, secrets: DecodeKeys, tally: DecodeSummary) -> Iterator[DecodedPacket]:
     """Everything in an input, in its order, counted on the way."""
     readings = 0
     try:
@@ -66,7 +66,7 @@ def steps(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
         tally.readings += readings
 
 
-def _note(entry: Entry, tally: Tally) -> None:
+def _note(entry: TranscriptItem, tally: DecodeSummary) -> None:
     """Count one thing found."""
     if isinstance(entry, Line):
         if entry.kind == DAMAGED:
@@ -79,7 +79,7 @@ def _note(entry: Entry, tally: Tally) -> None:
         tally.miss(entry.reason, entry.detail)
 
 
-def _found(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
+def _found(source: Input, secrets: DecodeKeys, tally: DecodeSummary) -> Iterator[DecodedPacket]:
     if source.archive:
         return _archive(source, secrets, tally)
     if source.is_text:
@@ -90,8 +90,8 @@ def _found(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
     return _capture(source, source.blocks(), transcript, tally)
 
 
-def _recording(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
-    receiver = NetworkAwareReceiver(Receiver(secrets.ring()), secrets.networks)
+def _recording(source: Input, secrets: DecodeKeys, tally: DecodeSummary) -> Iterator[DecodedPacket]:
+    receiver = VeSmartReceiver(Receiver(secrets.ring()), secrets.networks)
     try:
         for frame in source.frames(tally.problem):
             yield frame, receiver.feed(frame)
@@ -102,14 +102,16 @@ def _recording(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
     tally.notes += completed_keys(receiver.receiver)
 
 
-def _capture(source: Input, blocks: Iterable[bytes], transcript: Transcript, tally: Tally) -> Iterator[Step]:
+def _capture(
+    source: Input, blocks: Iterable[bytes], transcript: Transcript, tally: DecodeSummary
+) -> Iterator[DecodedPacket]:
     """The packets of a container: what was read before an error is given before it is raised."""
     yield from _transcribed(source, read_packets(blocks, transcript.problems.append), transcript, tally)
 
 
 def _transcribed(
-    source: Input, batches: Iterable[list[Packet]], transcript: Transcript, tally: Tally
-) -> Iterator[Step]:
+    source: Input, batches: Iterable[list[Packet]], transcript: Transcript, tally: DecodeSummary
+) -> Iterator[DecodedPacket]:
     try:
         for packets in batches:
             yield from transcript.feed(packets)
@@ -123,11 +125,11 @@ def _transcribed(
     tally.notes += _remarks(transcript)
 
 
-def _tell(source: Input, transcript: Transcript, tally: Tally) -> None:
+def _tell(source: Input, transcript: Transcript, tally: DecodeSummary) -> None:
     _tell_all(source, transcript.problems, tally)
 
 
-def _tell_all(source: Input, problems: list[CaptureError], tally: Tally) -> None:
+def _tell_all(source: Input, problems: list[CaptureError], tally: DecodeSummary) -> None:
     for problem in problems:
         tally.problem(source.placed(problem))
     problems.clear()
@@ -149,7 +151,7 @@ def _remarks(transcript: Transcript) -> Iterator[str]:
         yield f"the key of {', '.join(seen)} is in this capture and was used: --redact it before you share it"
 
 
-def _archive(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
+def _archive(source: Input, secrets: DecodeKeys, tally: DecodeSummary) -> Iterator[DecodedPacket]:
     """The Bluetooth logs in an archive; of a bug report the small log in its text, where there is no whole one."""
     found, nested = False, ""
     for name, blocks in source.files():
@@ -172,7 +174,7 @@ _LOGGING = {"zip": "the HCI snoop log", "tar": "the logging of Bluetooth (Apple'
 """What has to be on before a phone's report holds a log, by the kind of archive that it makes."""
 
 
-def _log(source: Input, log: str, secrets: Secrets, tally: Tally) -> Iterator[Step]:
+def _log(source: Input, log: str, secrets: DecodeKeys, tally: DecodeSummary) -> Iterator[DecodedPacket]:
     try:
         packets, error = read_log(log)
     except CaptureError as damage:
@@ -183,7 +185,7 @@ def _log(source: Input, log: str, secrets: Secrets, tally: Tally) -> Iterator[St
     yield from _transcribed(source, [packets], transcript, tally)
 
 
-def _text(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
+def _text(source: Input, secrets: DecodeKeys, tally: DecodeSummary) -> Iterator[DecodedPacket]:
     """The advertisements and connections in a text for people, or the log in the text of a bug report."""
     reader, transcript = TextReader(), secrets.transcript(source.origin)
     opener = PastedOpener(secrets.keys, transcript.keys)
@@ -206,7 +208,7 @@ def _text(source: Input, secrets: Secrets, tally: Tally) -> Iterator[Step]:
         raise CaptureError(f"{source.path}: {what}", path=source.path)
 
 
-def _passed_over(reader: TextReader, tally: Tally, remark: str) -> None:
+def _passed_over(reader: TextReader, tally: DecodeSummary, remark: str) -> None:
     """A line was too long: said once, and from here on nobody knows where in the file lines stand."""
     tally.notes.append(remark)
     reader.text.offset = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from bluewatt.app.decoding.contents import Secrets, steps
+from bluewatt.app.decoding.contents import DecodeKeys, decode_input
 from bluewatt.app.decoding.output import output_file
-from bluewatt.app.decoding.summary import Tally, why_nothing
+from bluewatt.app.decoding.summary import DecodeSummary, why_nothing
 from bluewatt.errors import BluewattError, CaptureError
 from bluewatt.exports.csv_values import to_csv
-from bluewatt.exports.decoded_input import BLOCK_LINES, Inlet
+from bluewatt.exports.decoded_input import BLOCK_LINES, DecodedInput
 from bluewatt.exports.jsonlines import to_json
 from bluewatt.exports.terminal.progress import progress
 from bluewatt.exports.text_table import to_table
@@ -20,24 +20,32 @@ from bluewatt.transports.capture.input import Input
 
 
 def decode_files(
-    files: Sequence[str], secrets: Secrets, form: str, output: str | None, *, follow: bool = False, force: bool = False
+    files: Sequence[str],
+    secrets: DecodeKeys,
+    form: str,
+    output: str | None,
+    *,
+    follow: bool = False,
+    force: bool = False,
 ) -> None:
     """Decode all files into one output; raises what ended it, or the reason when there was not one reading."""
-    tally = Tally()
+    tally = DecodeSummary()
     try:
         if output is None:
-            WRITERS[form](inlets(files, secrets, tally, follow=follow), sys.stdout.buffer)
+            WRITERS[form](open_inputs(files, secrets, tally, follow=follow), sys.stdout.buffer)
         else:
             live = follow or STANDARD_INPUT in files
             with output_file(output, *files, force=force, private=secrets.reveal, live=live) as out:
-                _write_what_is_there(inlets(files, secrets, tally, follow=follow), form, out, tally, live=live)
+                _write_what_is_there(open_inputs(files, secrets, tally, follow=follow), form, out, tally, live=live)
     finally:
         tally.report()
     if not tally.readings and not tally.lines:
         raise why_nothing(tally.reasons, f"{', '.join(files)}: {tally.detail}")
 
 
-def _write_what_is_there(given: Iterator[Inlet], form: str, out: SafeFile, tally: Tally, *, live: bool) -> None:
+def _write_what_is_there(
+    given: Iterator[DecodedInput], form: str, out: SafeFile, tally: DecodeSummary, *, live: bool
+) -> None:
     """Keep what a damaged input held before the damage, and what a live one gave before it was ended."""
     try:
         WRITERS[form](given, out)
@@ -53,37 +61,42 @@ def _write_what_is_there(given: Iterator[Inlet], form: str, out: SafeFile, tally
         out.keep()
 
 
-def inlets(files: Sequence[str], secrets: Secrets, tally: Tally, *, follow: bool = False) -> Iterator[Inlet]:
+def open_inputs(
+    files: Sequence[str], secrets: DecodeKeys, tally: DecodeSummary, *, follow: bool = False
+) -> Iterator[DecodedInput]:
     """Each input, open while it is its turn."""
     for path in files:
         with Input(path, follow=follow) as source, progress(source):
-            yield Inlet(
-                steps(source, secrets, tally), source.origin, secrets.reveal, 1 if source.is_live else BLOCK_LINES
+            yield DecodedInput(
+                decode_input(source, secrets, tally),
+                source.origin,
+                secrets.reveal,
+                1 if source.is_live else BLOCK_LINES,
             )
 
 
-def explain_number(path: str, secrets: Secrets, number: int) -> None:
+def explain_number(path: str, secrets: DecodeKeys, number: int) -> None:
     """Print one message byte by byte; raises `CaptureError` where there is none of that number."""
     from bluewatt.exports.explanation.message import explain_line, find_line
 
     with Input(path) as source:
-        line = find_line(steps(source, secrets, Tally()), number)
+        line = find_line(decode_input(source, secrets, DecodeSummary()), number)
     if line is None:
         raise CaptureError(f"{path}: there is no message {number}: the table shows their numbers", path=path)
     for text in explain_line(line, reveal=secrets.reveal):
         print(text)
 
 
-def write_report(path: str, secrets: Secrets, output: str, *, force: bool = False) -> None:
+def write_report(path: str, secrets: DecodeKeys, output: str, *, force: bool = False) -> None:
     """Write the HTML report of a capture; raises the reason, and writes none, where nothing is in it."""
     from bluewatt.exports.report.page import page
-    from bluewatt.exports.report.report import Report
+    from bluewatt.exports.report.report import CaptureReport
 
-    tally = Tally()
-    report = Report(path, reveal=secrets.reveal)
+    tally = DecodeSummary()
+    report = CaptureReport(path, reveal=secrets.reveal)
     with output_file(output, path, force=force, private=secrets.reveal) as out:
         with Input(path) as source, progress(source):
-            for step in steps(source, secrets, tally):
+            for step in decode_input(source, secrets, tally):
                 report.add(step)
         if tally.readings or tally.lines or tally.reasons:
             out.write(page(report).encode())
@@ -93,5 +106,9 @@ def write_report(path: str, secrets: Secrets, output: str, *, force: bool = Fals
         raise why_nothing(tally.reasons, f"{path}: {tally.detail}")
 
 
-WRITERS: dict[str, Callable[[Iterable[Inlet], Writable], None]] = {"json": to_json, "csv": to_csv, "table": to_table}
+WRITERS: dict[str, Callable[[Iterable[DecodedInput], Writable], None]] = {
+    "json": to_json,
+    "csv": to_csv,
+    "table": to_table,
+}
 """Format → its writer."""

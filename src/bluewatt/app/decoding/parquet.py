@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from bluewatt.app.decoding.output import check_output, output_file
-from bluewatt.app.decoding.summary import NOTHING, Tally, why_nothing
+from bluewatt.app.decoding.summary import NOTHING, DecodeSummary, why_nothing
 from bluewatt.errors import CaptureError
 from bluewatt.exports.parquet.advertisements import ParquetWriter
 from bluewatt.exports.terminal.progress import progress
@@ -16,7 +16,7 @@ from bluewatt.safe_write import SafeFile
 from bluewatt.services.keys import NamedKey
 from bluewatt.transports.capture.frames import ProblemCallback
 from bluewatt.transports.capture.input import Input
-from bluewatt.wire.bluetooth.packets import Kind
+from bluewatt.wire.bluetooth.packets import PacketKind
 from bluewatt.wire.containers.columns import BLOCK, Columns, pack, read_columns
 from bluewatt.wire.instant_readout.batch import Status
 from bluewatt.wire.instant_readout.cipher import Key, ShortKey
@@ -33,7 +33,7 @@ def to_parquet(
     Raises the reason when there was neither a reading nor a value.
     """
     check_output(str(values_path(output)), *files, force=force)
-    tally = Tally()
+    tally = DecodeSummary()
     with output_file(str(output), *files, force=force) as file:
         talking = _write_advertisements(file, files, named, tally)
     if talking:
@@ -52,7 +52,7 @@ def values_path(output: Path) -> Path:
 
 
 def _write_advertisements(
-    file: SafeFile, files: Sequence[str], named: Sequence[NamedKey], tally: Tally
+    file: SafeFile, files: Sequence[str], named: Sequence[NamedKey], tally: DecodeSummary
 ) -> Sequence[str]:
     """Write one file and keep it if it has a row, also where an input is damaged; returns the files that hold more."""
     try:
@@ -90,7 +90,7 @@ def _write_files(
                 kinds: set[int] = set()
                 for columns in _columns(source, on_problem, kinds):
                     writer.add(columns)
-                if Kind.ACL in kinds:
+                if PacketKind.ACL in kinds:
                     talking.append(path)
     return writer.counts, talking
 

@@ -20,7 +20,7 @@ from bluewatt.model.single_advertisement import NOWHERE, OpenedAdvertisement, op
 from bluewatt.services.keys import NamedKey, ring_of
 
 if TYPE_CHECKING:
-    from bluewatt.app.decoding.contents import Secrets
+    from bluewatt.app.decoding.contents import DecodeKeys
 
 PASTED = "pasted"
 """The source of what is given as text."""
@@ -60,7 +60,7 @@ class PastedOpener:
 
 
 def decode_texts(
-    texts: Sequence[str], secrets: Callable[[], Secrets], named: Sequence[NamedKey], *,
+    texts: Sequence[str], secrets: Callable[[], DecodeKeys], named: Sequence[NamedKey], *,
     characteristic: str = "", as_json: bool, output: str | None, force: bool = False,
 ) -> None:  # fmt: skip
     """Tell all that the texts hold; raises the reason when nothing of it could be read."""

@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from bluewatt.app.decoding.contents import Secrets
+from bluewatt.app.decoding.contents import DecodeKeys
 from bluewatt.app.decoding.pasted import PASTED, PastedOpener, Told, told_advertisement
 from bluewatt.app.decoding.text_contents import NetworkOpener, TextItem, TextReader
 from bluewatt.errors import Malformed, WireError
 from bluewatt.model.dialogue.conversation import DAMAGED, LINK, Line
 from bluewatt.model.dialogue.json_objects import LineWriter
 from bluewatt.model.dialogue.sentences import sentence, value_words, values_of
-from bluewatt.model.dialogue.transcript import Entry, Transcript
+from bluewatt.model.dialogue.transcript import Transcript, TranscriptItem
 from bluewatt.model.display import counted
 from bluewatt.model.json_objects import json_line
 from bluewatt.model.pasted_text import Pasted
@@ -26,7 +26,7 @@ from bluewatt.wire.victronconnect.reassembly import ProtocolError
 _WRITES = frozenset({"set_values", "write", "write_without_response"})
 
 
-def read_texts(texts: Sequence[str], secrets: Secrets, characteristic: str) -> tuple[list[Told], list[str]]:
+def read_texts(texts: Sequence[str], secrets: DecodeKeys, characteristic: str) -> tuple[list[Told], list[str]]:
     """All that the texts hold, in their order, and what had to be guessed; Malformed for a text with nothing in it."""
     talk = _Talk(secrets, characteristic)
     for text in texts:
@@ -44,7 +44,7 @@ def read_texts(texts: Sequence[str], secrets: Secrets, characteristic: str) -> t
 class _Talk:
     """One run over all texts given."""
 
-    def __init__(self, secrets: Secrets, characteristic: str) -> None:
+    def __init__(self, secrets: DecodeKeys, characteristic: str) -> None:
         self.reader = TextReader(characteristic, now=time.time())
         self._transcript: Transcript = secrets.transcript(PASTED)
         self._opener = PastedOpener(secrets.keys, self._transcript.keys)
@@ -76,7 +76,7 @@ class _Talk:
             raise Malformed(damage[0] if damage else "nothing of it says a value")
         return self._told, [*damage, *self.reader.notes()]
 
-    def _entry(self, entry: Entry) -> Told:
+    def _entry(self, entry: TranscriptItem) -> Told:
         if isinstance(entry, Line):
             damaged = isinstance(entry.content, ProtocolError)
             reason = entry.message if damaged or entry.kind in (DAMAGED, LINK) else ""
@@ -93,7 +93,7 @@ class _Talk:
             missed.detail if missed else "",
         )
 
-    def _broadcast(self, frame: Frame, entry: Entry) -> Told:
+    def _broadcast(self, frame: Frame, entry: TranscriptItem) -> Told:
         """A broadcast of a VE.Smart network: what anybody can read of it, then what its key opened."""
         inner = self._entry(entry)
         return Told(lambda: _broadcast_words(frame.payload, inner), inner.json, inner.reason, inner.detail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bluewatt.app.decoding.contents import Secrets, packet_batches
+from bluewatt.app.decoding.contents import DecodeKeys, packet_batches
 from bluewatt.app.decoding.output import open_output
 from bluewatt.errors import CaptureError
 from bluewatt.exports.terminal.notices import notice
@@ -12,10 +12,10 @@ from bluewatt.exports.terminal.progress import progress
 from bluewatt.model.dialogue.redaction import Redactor, redacted
 from bluewatt.transports.capture.files import STANDARD_INPUT
 from bluewatt.transports.capture.input import Input
-from bluewatt.wire.containers import Kind, Packet
+from bluewatt.wire.containers import Packet, PacketKind
 
 
-def redact_file(path: str, secrets: Secrets, output: str, *, force: bool = False) -> None:
+def redact_file(path: str, secrets: DecodeKeys, output: str, *, force: bool = False) -> None:
     """Write the redacted capture as btsnoop; says which substitute keys open it and what was left out.
 
     CaptureError for a sniffer's capture and for standard input, which cannot be read twice.
@@ -39,7 +39,7 @@ def _hosts(source: Input) -> Iterator[list[Packet]]:
         raise CaptureError(f"{source.path}: a recording holds advertisements only, still encrypted", path=source.path)
     try:
         for packets in packet_batches(source):
-            if any(packet[1] >= Kind.AIR for packet in packets):
+            if any(packet[1] >= PacketKind.AIR for packet in packets):
                 what = f"{source.path}: captures of a sniffer cannot be redacted, only those of a phone or computer"
                 raise CaptureError(what, path=source.path)
             yield packets

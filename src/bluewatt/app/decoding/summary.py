@@ -16,7 +16,7 @@ _TOLD = 5
 _KEY_REASONS = {KeyMissing.__name__, KeyMismatch.__name__, "KeyUnproven"}
 
 
-class Tally:
+class DecodeSummary:
     """What decoding met: counted for the last line and the exit code."""
 
     def __init__(self) -> None:

@@ -9,10 +9,10 @@ import msgspec
 
 from bluewatt.app.decoding.pasted import PastedOpener
 from bluewatt.errors import CaptureError
-from bluewatt.model.dialogue.transcript import Entry, Step, Transcript
+from bluewatt.model.dialogue.transcript import DecodedPacket, Transcript, TranscriptItem
 from bluewatt.model.pasted_text import Pasted, PastedFinder, hex_digits
 from bluewatt.model.reading import Frame, Undecoded
-from bluewatt.model.vesmart import NetworkAwareReceiver
+from bluewatt.model.vesmart import VeSmartReceiver
 from bluewatt.wire.bluetooth.packets import Packet
 from bluewatt.wire.instant_readout.advertisement import is_vesmart
 from bluewatt.wire.text_logs.bare import BareMessages
@@ -130,10 +130,10 @@ def _bare_bytes(line: str) -> bytes | None:
 class NetworkOpener:
     """Opens VE.Smart broadcasts found in text; behind one there may be bytes that an older one left in the buffer."""
 
-    def __init__(self, networks: NetworkAwareReceiver) -> None:
+    def __init__(self, networks: VeSmartReceiver) -> None:
         self._networks = networks
 
-    def entries(self, frame: Frame) -> Sequence[Entry]:
+    def entries(self, frame: Frame) -> Sequence[TranscriptItem]:
         """What a broadcast leads to, read to where its tag fits."""
         first = self._networks.feed(frame)
         if not any(isinstance(entry, Undecoded) for entry in first):
@@ -148,7 +148,7 @@ class NetworkOpener:
 
 def text_steps(
     reader: TextReader, lines: Iterable[str], transcript: Transcript, opener: PastedOpener
-) -> Iterator[Step]:
+) -> Iterator[DecodedPacket]:
     """Everything in a text, in its order; bytes that nobody could read are passed over."""
     networks = NetworkOpener(transcript.receiver)
     for item in items(reader, lines):

@@ -32,7 +32,7 @@ class Shape(msgspec.Struct, frozen=True):
     """The unit, or the name of the enumeration."""
 
 
-class Field(msgspec.Struct, kw_only=True):
+class DissectorField(msgspec.Struct, kw_only=True):
     """One field of the dissector; the types grow with the rows that use it."""
 
     name: str
@@ -72,7 +72,7 @@ class Book:
     """All fields by number, counted from 1 as Lua does."""
 
     def __init__(self) -> None:
-        self.fields: list[Field] = []
+        self.fields: list[DissectorField] = []
         self._numbers: dict[tuple[str, Shape], int] = {}
         self._taken: set[str] = set()
 
@@ -82,7 +82,7 @@ class Book:
         """The number of the field for a use of a key; made at the first use, widened by the others."""
         found = self._numbers.get((key, shape))
         if found is None:
-            made = Field(name=self._name(key, shape), label=label or label_of(key), shape=shape, about=about)
+            made = DissectorField(name=self._name(key, shape), label=label or label_of(key), shape=shape, about=about)
             found = self._numbers[key, shape] = self._append(made)
             made.names, made.states = names, states
             made.children = self._children(made)
@@ -93,7 +93,7 @@ class Book:
         field.signed |= signed
         return found
 
-    def _append(self, field: Field) -> int:
+    def _append(self, field: DissectorField) -> int:
         self.fields.append(field)
         self._taken.add(field.name)
         return len(self.fields)
@@ -102,13 +102,13 @@ class Book:
         candidates = (key, f"{key}_{shape.kind}", f"{key}_{_plain(shape.of)}", f"{key}_{shape.kind}_{_plain(shape.of)}")
         return next(name for text in candidates if (name := PREFIX + text) not in self._taken)
 
-    def _children(self, parent: Field) -> list[int]:
+    def _children(self, parent: DissectorField) -> list[int]:
         if parent.names is None or parent.shape.kind not in ("flags", "groups"):
             return []
         width, kind = (1, "bit") if parent.shape.kind == "flags" else (2, "group")
         rows = [(width * number, name) for number, name in sorted(parent.names.items())]
         return [
-            self._append(Field(
+            self._append(DissectorField(
                 name=self._free(f"{parent.name}.{_plain(name.key)}", first), label=name.label, shape=Shape(kind),
                 states=parent.states, mask=(1 << width) - 1 << first,
             ))
@@ -127,7 +127,7 @@ class Book:
         ]  # fmt: skip
 
 
-def _strings(field: Field) -> Any:
+def _strings(field: DissectorField) -> Any:
     """The value strings: an enumeration by its name in the table, the states of a two-bit group as they are."""
     if field.shape.kind in ("code", "hex") and field.shape.of:
         return Raw(f"T.enums.{field.shape.of}")

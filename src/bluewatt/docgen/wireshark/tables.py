@@ -10,13 +10,13 @@ import msgspec
 
 from bluewatt.docgen.wireshark.fields import Book, Shape, label_of
 from bluewatt.docgen.wireshark.lua import Raw, literal
-from bluewatt.schema import Code, Flags, Groups, Name, Record, Row, Scale
+from bluewatt.schema import Code, Flags, Name, Record, Row, Scale, TwoBitFields
 from bluewatt.tables import advertisement, compounds, gatt, smartshunt, vesmart
-from bluewatt.tables.compounds import Layout
+from bluewatt.tables.compounds import CompoundLayout
 from bluewatt.tables.enums import enumeration, enumeration_names
 from bluewatt.tables.products import family_of, product_ranges, products
 from bluewatt.tables.records import EXTENDED_TYPE, record_classes
-from bluewatt.tables.registers import EVERY_FAMILY, GROUP_STATES, NETWORK, Register, lookup, meanings, registers
+from bluewatt.tables.registers import EVERY_FAMILY, GROUP_STATES, NETWORK, Register, lookup, registers, rows_with_number
 from bluewatt.wire.victronconnect import cbor, messages, reassembly
 
 _CAPITAL = str.maketrans("_", " ")
@@ -69,7 +69,7 @@ def _strings() -> Iterator[str]:
     yield f"T.enums.opcodes = {literal({int(item): _words(item.name) for item in gatt.Opcode})}"
     yield f"T.enums.control = {literal({int(item): _words(item.name) for item in gatt.ControlOpcode})}"
     yield f"T.enums.codes = {literal({int(item): _words(item.name) for item in gatt.ResultCode})}"
-    yield f"T.enums.registers = {literal({number: meanings(number)[0].key for number in _numbers()})}"
+    yield f"T.enums.registers = {literal({number: rows_with_number(number)[0].key for number in _numbers()})}"
     yield f"T.enums.record_types = {literal({_type(cls): cls.title for cls in record_classes()})}"
 
 
@@ -162,13 +162,15 @@ def _number(field: int, key: str, unit: str, scale: Scale, *, signed: bool) -> d
     }  # fmt: skip
 
 
-_KINDS = {Code: "code", Flags: "flags", Groups: "groups"}
+_KINDS = {Code: "code", Flags: "flags", TwoBitFields: "groups"}
 
 
-def _named(book: Book, key: str, named: type[Code | Flags | Groups], *, signed: bool, bits: int) -> dict[str, Any]:
+def _named(
+    book: Book, key: str, named: type[Code | Flags | TwoBitFields], *, signed: bool, bits: int
+) -> dict[str, Any]:
     kind = next(word for base, word in _KINDS.items() if issubclass(named, base))
     enum = getattr(named.names, "name", "")
-    states = named.states if issubclass(named, Groups) else ()
+    states = named.states if issubclass(named, TwoBitFields) else ()
     return _enumerated(book, key, kind, enum, named.names, states, signed=signed, bits=bits)
 
 
@@ -185,7 +187,7 @@ def _register(book: Book, number: int) -> dict[str, Any]:
     """What a register means where the family is not known, and by family where that differs."""
     found = lookup(number, None)
     default = _register_row(book, found) if found else None
-    families = {family for row in meanings(number) for family in row.families} - {NETWORK, EVERY_FAMILY}
+    families = {family for row in rows_with_number(number) for family in row.families} - {NETWORK, EVERY_FAMILY}
     special = {family: _register_row(book, row) for family in sorted(families) if (row := lookup(number, family))}
     return {"any": default, "of": {family: row for family, row in special.items() if row != default}}
 
@@ -229,11 +231,11 @@ def _register_enumerated(book: Book, row: Register, kind: str, key: str, bits: i
 # compound registers
 
 
-def _layout(book: Book, layout: Layout) -> list[dict[str, Any]]:
+def _layout(book: Book, layout: CompoundLayout) -> list[dict[str, Any]]:
     return [_part(book, layout.name, part) for part in layout.fields]
 
 
-def _part(book: Book, prefix: str, part: compounds.Field) -> dict[str, Any]:
+def _part(book: Book, prefix: str, part: compounds.CompoundField) -> dict[str, Any]:
     key = f"{prefix}.{part.name}"
     place = {
         "name": part.name, "bits": part.bits, "count": part.count if part.count > 1 else None, "upto": part.upto,
@@ -273,7 +275,7 @@ def _parts(parts: tuple[vesmart.Part, ...]) -> list[tuple[str, int]]:
     return [(part.name, _WIDTHS[part.format]) for part in parts]
 
 
-def _characteristic(book: Book, row: smartshunt.Characteristic) -> dict[str, Any]:
+def _characteristic(book: Book, row: smartshunt.SmartShuntCharacteristic) -> dict[str, Any]:
     """A characteristic shows its register under the metric of a battery monitor."""
     layout = msgspec.structs.replace(row.layout, metric=row.metric)
     forever = row is smartshunt.KEEP_ALIVE
@@ -283,19 +285,19 @@ def _characteristic(book: Book, row: smartshunt.Characteristic) -> dict[str, Any
 def _characteristics() -> Iterator[tuple[Raw, Any]]:
     """UUID → what the characteristic is."""
     for copy, service in enumerate((gatt.DATA_SERVICE, gatt.SECOND_DATA_SERVICE)):
-        for role in gatt.Characteristic:
+        for role in gatt.DataCharacteristic:
             yield _index(role.uuid_in(service)), _place(role, copy)
     for row in smartshunt.CHARACTERISTICS:
         yield _index(row.uuid), {"role": row.uuid, "copy": 0}
 
 
-def _place(role: gatt.Characteristic, copy: int) -> dict[str, Any]:
+def _place(role: gatt.DataCharacteristic, copy: int) -> dict[str, Any]:
     return {"role": role.name.lower(), "copy": copy}
 
 
-def _handles(layout: Mapping[int, gatt.Characteristic]) -> dict[int, Any]:
+def _handles(layout: Mapping[int, gatt.DataCharacteristic]) -> dict[int, Any]:
     """A known layout: three handles for each copy of the data service."""
-    return {handle: _place(role, number // len(gatt.Characteristic))
+    return {handle: _place(role, number // len(gatt.DataCharacteristic))
             for number, (handle, role) in enumerate(sorted(layout.items()))}  # fmt: skip
 
 

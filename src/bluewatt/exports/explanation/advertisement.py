@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bluewatt.model.display import counted, label, shown, value_text
+from bluewatt.model.display import counted, label, value_text, visible_values
 from bluewatt.model.reading import Reading
 from bluewatt.model.single_advertisement import OpenedAdvertisement
 from bluewatt.schema import Record, Row
@@ -69,7 +69,7 @@ def _fields(record: Record, plain: bytes, rejected: dict[str, object]) -> Iterat
             *_where(row, bits, 8 * len(plain)),
             row.name,
         )
-        for row, value in shown(record)
+        for row, value in visible_values(record)
     ]
     heads = ("Field", "Value", "Bits", "Raw", "Name")
     widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]

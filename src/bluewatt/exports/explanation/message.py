@@ -15,7 +15,7 @@ from bluewatt.model.dialogue.sentences import (
     value_words,
     values_of,
 )
-from bluewatt.model.dialogue.transcript import Step
+from bluewatt.model.dialogue.transcript import DecodedPacket
 from bluewatt.model.display import counted
 from bluewatt.model.json_objects import utc_text
 from bluewatt.model.register_values import HIDDEN
@@ -26,7 +26,7 @@ from bluewatt.wire.victronconnect.control import Header
 
 _WIDEST = 47
 _LABELS: dict[type, tuple[str, ...]] = {
-    vreg.Value: ("instance", "register", "content"),
+    vreg.ValueMessage: ("instance", "register", "content"),
     vreg.ValueResponse: ("instance", "register", "code"),
     vreg.Response: ("item", "request", "code"),
     vreg.PathValue: ("instance", "index", "value"),
@@ -49,7 +49,7 @@ _IN_ARRAYS: dict[type, tuple[str, ...]] = {
 _HEADER_FIELDS = (("flags", 1), ("protocol version", 2), ("slots", 1), ("longest message", 1), ("chunk size", 2))
 
 
-def find_line(steps: Iterable[Step], number: int) -> Line | None:
+def find_line(steps: Iterable[DecodedPacket], number: int) -> Line | None:
     """The line of this number."""
     for _, entries in steps:
         for entry in entries:
@@ -98,10 +98,10 @@ def _hex(raw: bytes) -> str:
     return raw[:16].hex(" ") + (" …" if len(raw) > 16 else "")
 
 
-Row = tuple[int, bytes, str]
+ByteRow = tuple[int, bytes, str]
 
 
-def _rows(line: Line) -> Iterator[Row]:
+def _rows(line: Line) -> Iterator[ByteRow]:
     if line.kind == VREG:
         yield from _message_rows(line)
     elif line.kind == CONTROL and isinstance(line.content, Header):
@@ -114,7 +114,7 @@ def _rows(line: Line) -> Iterator[Row]:
         yield 0, line.raw, line.message.replace("_", " ")
 
 
-def _message_rows(line: Line) -> Iterator[Row]:
+def _message_rows(line: Line) -> Iterator[ByteRow]:
     """The items of one record; of the others that came with it, only that they are there."""
     messages, _ = grammar.read_messages(line.raw)
     at = 0
@@ -130,7 +130,7 @@ def _message_rows(line: Line) -> Iterator[Row]:
         at += len(built)
 
 
-def _items(line: Line, message: vreg.Message, data: bytes, base: int) -> Iterator[Row]:
+def _items(line: Line, message: vreg.Message, data: bytes, base: int) -> Iterator[ByteRow]:
     yield base, data[:1], f"opcode {message.opcode}: {opcode_word(message.opcode).replace('_', ' ')}"
     at, labels = 1, list(_LABELS.get(type(message), ("instance",)))
     try:
@@ -145,7 +145,7 @@ def _items(line: Line, message: vreg.Message, data: bytes, base: int) -> Iterato
         yield base + at, data[at:], "not CBOR"
 
 
-def _array(line: Line, message: vreg.Message, data: bytes, at: int, base: int) -> Iterator[Row]:
+def _array(line: Line, message: vreg.Message, data: bytes, at: int, base: int) -> Iterator[ByteRow]:
     _, count, start = cbor.read_head(data, at)
     yield base + at, data[at:start], f"array of {count} items" if count is not None else "array, its end is marked"
     labels, position, at = _IN_ARRAYS.get(type(message), ("item",)), 0, start

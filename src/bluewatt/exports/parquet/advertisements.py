@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from bluewatt.exports.parquet.arrow_table import occurring, schema, to_table
+from bluewatt.exports.parquet.arrow_table import occurring, schema, to_arrow
 from bluewatt.model.trust.evidence import judge
 from bluewatt.model.trust.key_verdict import KeyState, KeyVerdict
 from bluewatt.schema import Record
@@ -118,7 +118,7 @@ class ParquetWriter:
             batch = self._decode(part)
             for status, count in enumerate(np.bincount(batch.status, minlength=len(Status)).tolist()):
                 self.counts[Status(status)] += count
-            table = to_table(part, batch)
+            table = to_arrow(part, batch)
             self._settle()
             self._writing = self._thread.submit(self._writer.write_table, table, row_group_size=self._row_group)
             start += len(part.at)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bluewatt.model.json_objects import FIRST_SECOND, LAST_SECOND
-from bluewatt.schema import Code, Flags, Groups, Row
+from bluewatt.schema import Code, Flags, Row, TwoBitFields
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.records import record_class, record_classes
 from bluewatt.wire.containers.columns import NO_STRENGTH, Columns
@@ -69,7 +69,7 @@ def _field(rows: Sequence[Row]) -> pa.Field:
     return pa.field(first.name, pa.list_(kind) if first.count > 1 else kind, metadata=facts)
 
 
-def to_table(columns: Columns, batch: Batch) -> pa.Table:
+def to_arrow(columns: Columns, batch: Batch) -> pa.Table:
     """Advertisements and what was decoded of them as one Arrow table with the columns of `schema()`."""
     count = len(columns.at)
     parts: dict[str, list[_Filled]] = {}
@@ -198,7 +198,7 @@ def _named(parts: Sequence[_Filled], count: int) -> pa.DictionaryArray:
 
 
 @lru_cache(maxsize=CACHED_NAMES)
-def _key(named: Callable[[int], Code | Flags | Groups], number: int) -> str:
+def _key(named: Callable[[int], Code | Flags | TwoBitFields], number: int) -> str:
     plain = named(number).as_json()
     return plain if isinstance(plain, str) else ",".join(plain)
 

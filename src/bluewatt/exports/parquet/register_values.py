@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from bluewatt.model.dialogue.conversation import Line
 from bluewatt.model.dialogue.sentences import value_words, values_of
-from bluewatt.schema import Code, Flags, Groups
+from bluewatt.schema import Code, Flags, TwoBitFields
 
 ROWS_AT_ONCE = 65_536
 
@@ -85,6 +85,6 @@ class ValueWriter:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, Code | Flags | Groups | int | float):
+    if isinstance(value, Code | Flags | TwoBitFields | int | float):
         return float(value)
     return None

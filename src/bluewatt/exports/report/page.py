@@ -15,7 +15,7 @@ from bluewatt.tables.metrics import metric
 from bluewatt.tables.products import product_name
 
 if TYPE_CHECKING:
-    from bluewatt.exports.report.report import DeviceReport, Report
+    from bluewatt.exports.report.report import CaptureReport, DeviceReport
 
 _MOST_CHANGES = 12
 _FEWEST_POINTS = 2
@@ -38,7 +38,7 @@ stroke:var(--mark);stroke-width:1.6;stroke-linejoin:round}circle,rect{fill:var(-
 """
 
 
-def page(report: Report) -> str:
+def page(report: CaptureReport) -> str:
     """The report as one HTML file."""
     devices = sorted(report.devices.values(), key=lambda one: (-one.messages, -one.frames))
     parts = [
@@ -58,7 +58,7 @@ def page(report: Report) -> str:
     return "\n".join(parts)
 
 
-def _head(report: Report, devices: Sequence[DeviceReport]) -> Iterator[str]:
+def _head(report: CaptureReport, devices: Sequence[DeviceReport]) -> Iterator[str]:
     yield f"<h1>{escape(report.source.rpartition('/')[2])}</h1>"
     if devices:
         first, last = min(one.first for one in devices), max(one.last for one in devices)
@@ -169,7 +169,7 @@ def _unknown_row(one: DeviceReport, unknown: UnknownRegister) -> tuple[str, ...]
     )
 
 
-def _messages(report: Report) -> Iterator[str]:
+def _messages(report: CaptureReport) -> Iterator[str]:
     if report.messages:
         yield "<h2>Messages</h2>"
         rows = [
@@ -179,7 +179,7 @@ def _messages(report: Report) -> Iterator[str]:
         yield _table(("Message", "From", "Times"), rows, numbers=(2,))
 
 
-def _damages(report: Report) -> Iterator[str]:
+def _damages(report: CaptureReport) -> Iterator[str]:
     if report.damages:
         yield "<h2>What could not be decoded</h2>"
         yield _table(("When", "What"), [(utc_text(at)[11:23], escape(text)) for at, text in report.damages])

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from bluewatt.exports.charts.series import Series, UnknownRegister
 from bluewatt.model.dialogue.conversation import CONNECTED, DAMAGED, DISCONNECTED, Line
 from bluewatt.model.dialogue.sentences import sentence, values_of
-from bluewatt.model.dialogue.transcript import Entry, Step
+from bluewatt.model.dialogue.transcript import DecodedPacket, TranscriptItem
 from bluewatt.model.identity import Device
 from bluewatt.model.reading import Reading
 from bluewatt.model.register_values import RegisterReading, RegisterValue
-from bluewatt.schema import Code, Flags, Groups
+from bluewatt.schema import Code, Flags, TwoBitFields
 
-__all__ = ["DeviceReport", "Report"]
+__all__ = ["CaptureReport", "DeviceReport"]
 
 MOST_DEVICES = 1024
 """The report shows so many devices, the first."""
@@ -48,7 +48,7 @@ class DeviceReport:
     """Why advertisements gave no values."""
 
 
-class Report:
+class CaptureReport:
     """Gathers a capture step by step in bounded memory; what opens a device is left out unless `reveal`."""
 
     def __init__(self, source: str, *, reveal: bool = False) -> None:
@@ -60,7 +60,7 @@ class Report:
         self.damages: list[tuple[float, str]] = []
         self._open: dict[int, int] = {}
 
-    def add(self, step: Step) -> None:
+    def add(self, step: DecodedPacket) -> None:
         """One advertisement, or one packet of a connection, with what it led to."""
         frame, entries = step
         if frame is not None:
@@ -84,7 +84,7 @@ class Report:
         known.first, known.last = min(known.first, at), max(known.last, at)
         return known
 
-    def _entry(self, entry: Entry) -> None:
+    def _entry(self, entry: TranscriptItem) -> None:
         heard = self._device(entry.device, entry.at)
         if isinstance(entry, Line):
             self._line(heard, entry)
@@ -128,7 +128,7 @@ class Report:
         self._number(heard, at, value.key, value.unit, value.value)
 
     def _number(self, heard: DeviceReport, at: float, name: str, unit: str, value: object) -> None:
-        if not isinstance(value, int | float) or isinstance(value, Code | Flags | Groups | bool):
+        if not isinstance(value, int | float) or isinstance(value, Code | Flags | TwoBitFields | bool):
             return
         series = heard.series.get(name)
         if series is None:

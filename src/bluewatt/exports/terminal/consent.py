@@ -10,7 +10,7 @@ from bluewatt.errors import Forbidden
 from bluewatt.model.display import plain_text
 from bluewatt.model.identity import Device
 from bluewatt.services.commander import Consent
-from bluewatt.services.write_gates import Plan
+from bluewatt.services.write_gates import WritePlan
 
 QUESTION = "Type yes to change it: "
 """The last thing on the screen before the answer."""
@@ -21,11 +21,11 @@ def consent_of(device: Device, *, yes: bool) -> Consent:
     return _given if yes else partial(_ask, device)
 
 
-async def _given(plan: Plan) -> bool:
+async def _given(plan: WritePlan) -> bool:
     return True
 
 
-async def _ask(device: Device, plan: Plan) -> bool:
+async def _ask(device: Device, plan: WritePlan) -> bool:
     """Show the plan and wait for an answer; Forbidden where no person is there to give one."""
     if not sys.stdin.isatty():
         raise Forbidden(f"{plan.control.name} was not changed: nobody is there to consent; add --yes")

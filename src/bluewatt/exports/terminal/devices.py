@@ -18,15 +18,15 @@ from bluewatt.model.display import (
     headline,
     label,
     register_label,
-    shown,
     state_text,
     trouble,
     type_title,
     value_text,
+    visible_values,
 )
 from bluewatt.model.presence import PresenceState
 from bluewatt.model.reading import Reading
-from bluewatt.model.roster import Entry, Roster
+from bluewatt.model.roster import Roster, RosterEntry
 from bluewatt.schema import Row
 from bluewatt.tables.products import product_name
 from bluewatt.wire.printable import printable
@@ -40,7 +40,7 @@ _SHAPES = ((120, 24, 24), (104, 20, 22), (0, 20, 0))
 """From which width on, how wide the name and what the device is are (0: not shown), widest first."""
 
 
-def device_name(entry: Entry) -> str:
+def device_name(entry: RosterEntry) -> str:
     """The name a device gives itself, else its product and the end of its address."""
     device = entry.device
     if device.name:
@@ -48,11 +48,11 @@ def device_name(entry: Entry) -> str:
     return f"{_product(entry)} {device.address[-5:]}" if device.product_id is not None else device.address
 
 
-def _product(entry: Entry) -> str:
+def _product(entry: RosterEntry) -> str:
     return product_name(entry.device.product_id) if entry.device.product_id is not None else ABSENT
 
 
-def _kind(entry: Entry) -> str:
+def _kind(entry: RosterEntry) -> str:
     """What a device is: its product, which its name often repeats, and its record."""
     if entry.reading is None and (entry.silent is None or entry.silent.record_type is None):
         return _product(entry)
@@ -60,7 +60,7 @@ def _kind(entry: Entry) -> str:
     return name if name != ABSENT and name not in device_name(entry) else type_title(_record_type(entry))
 
 
-def _record_type(entry: Entry) -> int | None:
+def _record_type(entry: RosterEntry) -> int | None:
     if entry.reading is not None:
         return entry.reading.record.record_type
     return entry.silent.record_type if entry.silent else None
@@ -89,7 +89,7 @@ def devices_table(roster: Roster, now: float, *, width: int, counts: bool = Fals
     return table
 
 
-def _state(entry: Entry, now: float) -> Text:
+def _state(entry: RosterEntry, now: float) -> Text:
     if entry.reading is None:
         return Text(type_title(_record_type(entry)) if _record_type(entry) is not None else ABSENT, "dim")
     record = entry.reading.record
@@ -101,7 +101,7 @@ def _state(entry: Entry, now: float) -> Text:
     return Text(state or type_title(record.record_type), "green" if state and state != "Off" else "dim")
 
 
-def _values(entry: Entry, now: float, room: int) -> Text:
+def _values(entry: RosterEntry, now: float, room: int) -> Text:
     why = entry.why(now)
     if entry.reading is None and entry.network:
         return _network_values(entry, why, room, stale=entry.presence.state(now) is not PresenceState.SEEN)
@@ -114,7 +114,7 @@ def _values(entry: Entry, now: float, room: int) -> Text:
     return Text(text, "dim" if stale else "")
 
 
-def _network_values(entry: Entry, why: str | None, room: int, *, stale: bool) -> Text:
+def _network_values(entry: RosterEntry, why: str | None, room: int, *, stale: bool) -> Text:
     """What a device told its VE.Smart network: what is measured first, then what has no unit, by name."""
     told = sorted(entry.network.values(), key=lambda value: not value.unit or value.value is None)
     parts = (value_words(value) if value.unit else f"{register_label(value)} {value_words(value)}" for value in told)
@@ -135,11 +135,11 @@ def _fitting(parts: Iterable[str], room: int) -> str:
     return line
 
 
-def _strength(entry: Entry) -> Text:
+def _strength(entry: RosterEntry) -> Text:
     return Text(ABSENT if entry.rssi is None else f"{entry.rssi:.0f}")
 
 
-def device_panel(entry: Entry, now: float, *, width: int) -> RenderableType:
+def device_panel(entry: RosterEntry, now: float, *, width: int) -> RenderableType:
     """One device with everything it says."""
     signal = ABSENT if entry.rssi is None else f"{entry.rssi:.0f} dBm"
     head = Text.assemble(
@@ -153,7 +153,7 @@ def device_panel(entry: Entry, now: float, *, width: int) -> RenderableType:
         lines.append(Text(f"  {hint}", "dim"))
     if entry.reading is not None:
         grid = Table.grid(padding=(0, _GAPS))
-        for row, value in shown(entry.reading.record):
+        for row, value in visible_values(entry.reading.record):
             grid.add_row(f"  {escape(label(row))}", _value(row, value, entry.reading))
         lines.append(grid)
     if entry.network:

@@ -8,18 +8,18 @@ import msgspec
 
 from bluewatt.model.dialogue.conversation import Line
 from bluewatt.model.dialogue.sentences import values_of
-from bluewatt.model.dialogue.transcript import Step
+from bluewatt.model.dialogue.transcript import DecodedPacket
 from bluewatt.model.register_values import RegisterReading, RegisterValue
 from bluewatt.wire.victronconnect.events import Role
 
-Place = tuple[str, int | None, int]
+DeviceRegister = tuple[str, int | None, int]
 """Device address, instance, register."""
 
 BUSY_CHANGES = 3
 """A register that changes so often within one capture is a measurement, not a setting."""
 
 
-class Told(msgspec.Struct):
+class RegisterHistory(msgspec.Struct):
     """What one capture tells of one register: its contents in order, repetitions left out."""
 
     values: list[RegisterValue] = []
@@ -40,7 +40,7 @@ class Told(msgspec.Struct):
 class Difference(msgspec.Struct, frozen=True):
     """One register in two captures; None where a capture does not tell it."""
 
-    place: Place
+    place: DeviceRegister
     before: RegisterValue | None
     after: RegisterValue | None
     busy: bool = False
@@ -61,14 +61,14 @@ class Difference(msgspec.Struct, frozen=True):
         return known
 
 
-def told(steps: Iterable[Step]) -> dict[Place, Told]:
+def register_histories(steps: Iterable[DecodedPacket]) -> dict[DeviceRegister, RegisterHistory]:
     """The last content of every register in a capture, and how often it changed."""
-    found: dict[Place, Told] = {}
+    found: dict[DeviceRegister, RegisterHistory] = {}
     for _, entries in steps:
         for entry in entries:
             for value, written in _values(entry):
                 place = entry.device.address, value.instance, value.register
-                known = found.setdefault(place, Told(values=[]))
+                known = found.setdefault(place, RegisterHistory(values=[]))
                 known.written = known.written or written
                 if not written:
                     known.add(value)
@@ -84,7 +84,9 @@ def _values(entry: object) -> Iterator[tuple[RegisterValue, bool]]:
             yield value, False
 
 
-def compare(before: dict[Place, Told], after: dict[Place, Told]) -> list[Difference]:
+def compare(
+    before: dict[DeviceRegister, RegisterHistory], after: dict[DeviceRegister, RegisterHistory]
+) -> list[Difference]:
     """What differs; settings first, then what changes all the time, then what only one capture tells."""
     if len({place[0] for place in (*before, *after)}) == 2 and not _share_device(before, after):
         after = _renamed(before, after)
@@ -93,17 +95,19 @@ def compare(before: dict[Place, Told], after: dict[Place, Told]) -> list[Differe
     return sorted(differing, key=lambda one: (not one.changed, one.busy, not one.written, one.place[2]))
 
 
-def _share_device(before: dict[Place, Told], after: dict[Place, Told]) -> bool:
+def _share_device(before: dict[DeviceRegister, RegisterHistory], after: dict[DeviceRegister, RegisterHistory]) -> bool:
     return bool({place[0] for place in before} & {place[0] for place in after})
 
 
-def _renamed(before: dict[Place, Told], after: dict[Place, Told]) -> dict[Place, Told]:
+def _renamed(
+    before: dict[DeviceRegister, RegisterHistory], after: dict[DeviceRegister, RegisterHistory]
+) -> dict[DeviceRegister, RegisterHistory]:
     """One device in each capture under two addresses (a redacted one, say): compared all the same."""
     address = next(iter(before))[0] if before else ""
     return {(address, place[1], place[2]): known for place, known in after.items()}
 
 
-def _difference(place: Place, before: Told | None, after: Told | None) -> Difference:
+def _difference(place: DeviceRegister, before: RegisterHistory | None, after: RegisterHistory | None) -> Difference:
     busy = any(one is not None and len(one.values) > BUSY_CHANGES for one in (before, after))
     written = any(one is not None and one.written for one in (before, after))
     return Difference(place, before.last if before else None, after.last if after else None, busy, written)

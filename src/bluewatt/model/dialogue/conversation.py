@@ -16,12 +16,12 @@ from functools import cache
 import msgspec
 
 from bluewatt.errors import Malformed
-from bluewatt.model.dialogue.gatt_handles import ELSEWHERE, HandleMap, Place
+from bluewatt.model.dialogue.gatt_handles import ELSEWHERE, AttributeInfo, HandleMap
 from bluewatt.model.identity import Device
 from bluewatt.model.keys import KeyRing
-from bluewatt.tables.gatt import DEVICE_NAME, NO_PRODUCT, Characteristic
+from bluewatt.tables.gatt import DEVICE_NAME, NO_PRODUCT, DataCharacteristic
 from bluewatt.tables.products import family_of
-from bluewatt.tables.registers import by_key, meanings
+from bluewatt.tables.registers import by_key, rows_with_number
 from bluewatt.wire.bluetooth.att import CLIENT_OPCODES, MTU_AGREED, READ, REFUSED, Operation, Server
 from bluewatt.wire.bluetooth.hci_connections import (
     ATT_CHANNEL,
@@ -35,7 +35,7 @@ from bluewatt.wire.bluetooth.hci_connections import (
 )
 from bluewatt.wire.printable import printable
 from bluewatt.wire.victronconnect.control import (
-    Control,
+    ControlFrame,
     Drop,
     Failure,
     Grant,
@@ -45,7 +45,7 @@ from bluewatt.wire.victronconnect.control import (
     parse_header,
 )
 from bluewatt.wire.victronconnect.events import Role
-from bluewatt.wire.victronconnect.messages import GetValues, Message, Value
+from bluewatt.wire.victronconnect.messages import GetValues, Message, ValueMessage
 from bluewatt.wire.victronconnect.observer import Observer
 from bluewatt.wire.victronconnect.reassembly import ProtocolError
 
@@ -74,14 +74,14 @@ class Attribute(msgspec.Struct, frozen=True, gc=False):
     """The ATT error where the device refused."""
 
 
-class Change(msgspec.Struct, frozen=True, gc=False):
+class ConnectionChange(msgspec.Struct, frozen=True, gc=False):
     """Something about the connection itself: `number` is an MTU, a reason of disconnection or a subscription's bits."""
 
     number: int = 0
     uuid: str = ""
 
 
-Content = Message | Control | Header | ProtocolError | Attribute | Change
+LineContent = Message | ControlFrame | Header | ProtocolError | Attribute | ConnectionChange
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -99,7 +99,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     kind: str
     message: str
     """What it is, in snake case: "value", "get_values", "grant", "notification", "connected", …"""
-    content: Content
+    content: LineContent
     raw: bytes = b""
     """The bytes it was read from: for a register message the whole message, which may hold several."""
     part: int = 0
@@ -122,7 +122,7 @@ def _number(key: str) -> int:
 
 @cache
 def _is_secret(register: int) -> bool:
-    return any(row.secret for row in meanings(register))
+    return any(row.secret for row in rows_with_number(register))
 
 
 def _snake(name: str) -> str:
@@ -180,10 +180,13 @@ class Conversation:
         if link is None:
             return []
         if isinstance(event, Encrypted):
-            return [self._line(event.at, link, None, LINK, ENCRYPTED, Change(), offset=event.offset)]
+            return [self._line(event.at, link, None, LINK, ENCRYPTED, ConnectionChange(), offset=event.offset)]
         del self._links[event.link]
         lines = [*self._ended(link, event.at, event.offset)]
-        return [*lines, self._line(event.at, link, None, LINK, DISCONNECTED, Change(event.reason), offset=event.offset)]
+        return [
+            *lines,
+            self._line(event.at, link, None, LINK, DISCONNECTED, ConnectionChange(event.reason), offset=event.offset),
+        ]
 
     def finish(self, at: float) -> list[Line]:
         """The capture ended: what was left unfinished."""
@@ -195,7 +198,7 @@ class Conversation:
             # Their ends were not captured.
             lines = [*self._ended(self._links.pop(next(iter(self._links))), event.at, event.offset)]
         link = self._open(event.link, event.addresses[FAR] or event.addresses[NEAR] or _UNKNOWN)
-        return [*lines, self._line(event.at, link, None, LINK, CONNECTED, Change(), offset=event.offset)]
+        return [*lines, self._line(event.at, link, None, LINK, CONNECTED, ConnectionChange(), offset=event.offset)]
 
     def _open(self, number: int, address: str) -> _Link:
         link = self._links[number] = _Link(number, Device(address, address, self.names.get(address)))
@@ -236,7 +239,7 @@ class Conversation:
     def _operation(self, at: float, link: _Link, side: int, operation: Operation, offset: int) -> list[Line]:
         kind, handle, value, from_server, _ = operation
         if kind == MTU_AGREED:
-            return [self._line(at, link, None, LINK, MTU_AGREED, Change(handle), offset=offset)]
+            return [self._line(at, link, None, LINK, MTU_AGREED, ConnectionChange(handle), offset=offset)]
         place = link.handles[side].place(handle, value, from_server=from_server, read=kind == READ)
         role = Role.DEVICE if from_server else Role.CLIENT
         if place.characteristic is None or kind == REFUSED:
@@ -246,28 +249,28 @@ class Conversation:
         return self._chunk(at, link, side, role, place, value, offset)
 
     def _chunk(
-        self, at: float, link: _Link, side: int, role: Role, place: Place, value: bytes, offset: int
+        self, at: float, link: _Link, side: int, role: Role, place: AttributeInfo, value: bytes, offset: int
     ) -> list[Line]:
         """A write or notification of the data service."""
-        characteristic = place.characteristic or Characteristic.BULK
+        characteristic = place.characteristic or DataCharacteristic.BULK
         observer = link.observer(side, place.copy)
-        before = observer.pending(role) if characteristic is Characteristic.LAST else b""
+        before = observer.pending(role) if characteristic is DataCharacteristic.LAST else b""
         lines = []
         for part, event in enumerate(observer.receive(role, characteristic, value)):
             if isinstance(event, ProtocolError):
                 name = type(event).__name__
                 lines.append(self._line(at, link, role, DAMAGED, name, event, event.data, offset=offset))
                 continue
-            if isinstance(event, Value):
+            if isinstance(event, ValueMessage):
                 self._learn(link, event)
             elif isinstance(event, GetValues):
                 link.asked_secret = link.asked_secret or any(map(_is_secret, event.registers))
-            kind = CONTROL if characteristic is Characteristic.CONTROL else VREG
+            kind = CONTROL if characteristic is DataCharacteristic.CONTROL else VREG
             name = MESSAGE_NAMES[type(event)]
             lines.append(self._line(at, link, role, kind, name, event, before + value, part, offset))  # type: ignore[arg-type]
         return lines
 
-    def _learn(self, link: _Link, value: Value) -> None:
+    def _learn(self, link: _Link, value: ValueMessage) -> None:
         """Keep what a value tells about the device: its key, its product."""
         if value.register == self._key_register and len(value.value) == _KEY_SIZE:
             if link.device.address != _UNKNOWN:
@@ -287,7 +290,7 @@ class Conversation:
         self.keys_seen[address] = key
         self.keys.add(address, key)
 
-    def _header(self, at: float, link: _Link, value: bytes, place: Place, offset: int) -> list[Line]:
+    def _header(self, at: float, link: _Link, value: bytes, place: AttributeInfo, offset: int) -> list[Line]:
         try:
             header = parse_header(value)
         except Malformed as error:
@@ -296,11 +299,11 @@ class Conversation:
         return [self._line(at, link, Role.DEVICE, CONTROL, "header", header, value, offset=offset)]
 
     def _attribute(
-        self, at: float, link: _Link, role: Role, operation: Operation, place: Place, offset: int
+        self, at: float, link: _Link, role: Role, operation: Operation, place: AttributeInfo, offset: int
     ) -> list[Line]:
         kind, handle, value, _, code = operation
         if place.subscription and value in SUBSCRIPTIONS and not operation.from_server:
-            change = Change(SUBSCRIPTIONS[value], place.uuid)
+            change = ConnectionChange(SUBSCRIPTIONS[value], place.uuid)
             return [self._line(at, link, role, LINK, NOTIFICATIONS, change, value, offset=offset)]
         if place is ELSEWHERE:
             self.counts["on unknown handles"] += 1
@@ -317,7 +320,7 @@ class Conversation:
         direction: Role | None,
         kind: str,
         message: str,
-        content: Content,
+        content: LineContent,
         raw: bytes = b"",
         part: int = 0,
         offset: int = 0,

@@ -16,8 +16,8 @@ from bluewatt.tables.gatt import (
     DATA_SERVICE,
     OTHER_HANDLES,
     SECOND_DATA_SERVICE,
-    Characteristic,
     ControlOpcode,
+    DataCharacteristic,
 )
 from bluewatt.wire.bluetooth.att import Server
 
@@ -26,8 +26,8 @@ STEP = 3
 
 _GROUP = 8
 """The digits of a UUID that tell the characteristics of one service apart."""
-_BY_GROUP: Final = {characteristic.value[:_GROUP]: characteristic for characteristic in Characteristic}
-_ORDER: Final = (Characteristic.CONTROL, Characteristic.LAST, Characteristic.BULK)
+_BY_GROUP: Final = {characteristic.value[:_GROUP]: characteristic for characteristic in DataCharacteristic}
+_ORDER: Final = (DataCharacteristic.CONTROL, DataCharacteristic.LAST, DataCharacteristic.BULK)
 _COPIES: Final = (DATA_SERVICE, SECOND_DATA_SERVICE)
 _LONGEST_CONTROL = 3
 _CONTROL_OPCODES: Final = frozenset(ControlOpcode)
@@ -36,11 +36,11 @@ _SUBSCRIPTIONS: Final = frozenset({b"\x00\x00", b"\x01\x00", b"\x02\x00"})
 """What is written to a descriptor to switch notifications, or indications."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class AttributeInfo(msgspec.Struct, frozen=True):
     """What stands at a handle."""
 
     uuid: str = ""
-    characteristic: Characteristic | None = None
+    characteristic: DataCharacteristic | None = None
     """Of the data service, else None."""
     copy: int = 0
     """Which copy of the data service: some devices have two."""
@@ -48,7 +48,7 @@ class Place(msgspec.Struct, frozen=True):
     """Whether it is the descriptor that switches notifications of `uuid` on."""
 
 
-ELSEWHERE: Final = Place()
+ELSEWHERE: Final = AttributeInfo()
 """A handle of which nothing is known."""
 
 
@@ -58,9 +58,9 @@ class HandleMap:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._discovered = -1
-        self._places: dict[int, Place] = {}
+        self._places: dict[int, AttributeInfo] = {}
 
-    def place(self, handle: int, value: bytes, *, from_server: bool, read: bool = False) -> Place:
+    def place(self, handle: int, value: bytes, *, from_server: bool, read: bool = False) -> AttributeInfo:
         """What stands at a handle, given what was just written there or came from there: unasked, or because `read`."""
         uuids = self._server.uuids
         if len(uuids) != self._discovered:
@@ -79,7 +79,7 @@ class HandleMap:
                 del self._places[handle]  # the next value there may tell more
         return found
 
-    def _find(self, handle: int) -> Place:
+    def _find(self, handle: int) -> AttributeInfo:
         uuids = self._server.uuids
         if handle in uuids:
             return _of_uuid(uuids[handle])
@@ -98,15 +98,15 @@ class HandleMap:
     def _recognise(self, handle: int, *, control: bool) -> None:
         """Take the first layout known that has the control characteristic, or one of the others, at this handle."""
         for layout in CHARACTERISTIC_HANDLES.values() if not self._copies() else ():
-            if handle in layout and (layout[handle] is Characteristic.CONTROL) == control:
+            if handle in layout and (layout[handle] is DataCharacteristic.CONTROL) == control:
                 self._assume(layout)
                 return
 
     def _copies(self) -> int:
         """How many copies of the data service are known."""
-        return sum(uuid.startswith(Characteristic.LAST.value[:_GROUP]) for uuid in self._server.uuids.values())
+        return sum(uuid.startswith(DataCharacteristic.LAST.value[:_GROUP]) for uuid in self._server.uuids.values())
 
-    def _assume(self, layout: Mapping[int, Characteristic], *, first_copy: int = 0) -> None:
+    def _assume(self, layout: Mapping[int, DataCharacteristic], *, first_copy: int = 0) -> None:
         for number, (handle, characteristic) in enumerate(sorted(layout.items())):
             service = _COPIES[min(first_copy + number // len(_ORDER), 1)]
             self._server.uuids[handle] = characteristic.uuid_in(service)
@@ -122,6 +122,10 @@ def _looks_like_control(value: bytes) -> bool:
     return 2 <= len(value) <= _LONGEST_CONTROL and value[0] in _CONTROL_OPCODES
 
 
-def _of_uuid(uuid: str) -> Place:
+def _of_uuid(uuid: str) -> AttributeInfo:
     characteristic = _BY_GROUP.get(uuid[:_GROUP])
-    return Place(uuid, characteristic, int(uuid[-1] == SECOND_DATA_SERVICE[-1])) if characteristic else Place(uuid)
+    return (
+        AttributeInfo(uuid, characteristic, int(uuid[-1] == SECOND_DATA_SERVICE[-1]))
+        if characteristic
+        else AttributeInfo(uuid)
+    )

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from bluewatt.model.dialogue.conversation import CONTROL, DAMAGED, GATT, LINK, VREG, Attribute, Change, Line
+from bluewatt.model.dialogue.conversation import CONTROL, DAMAGED, GATT, LINK, VREG, Attribute, ConnectionChange, Line
 from bluewatt.model.dialogue.sentences import (
     SECRET_ATTRIBUTES,
     holds_secret,
@@ -87,7 +87,7 @@ def content_object(line: Line, *, reveal: bool = False) -> dict[str, Any]:
 
 def _vreg(line: Line, reveal: bool) -> dict[str, Any]:
     content = line.content
-    if isinstance(content, messages.Value):
+    if isinstance(content, messages.ValueMessage):
         return values_of(line)[0].as_json(reveal=reveal)
     if isinstance(content, messages.SetValues):
         writes = [value.as_json(reveal=reveal) for value in values_of(line)]
@@ -151,7 +151,7 @@ def _gatt(line: Line, reveal: bool) -> dict[str, Any]:
 
 def _link(line: Line, reveal: bool) -> dict[str, Any]:
     content = line.content
-    if not isinstance(content, Change):
+    if not isinstance(content, ConnectionChange):
         return {}
     return ({"uuid": content.uuid} if content.uuid else {}) | {"value": content.number}
 

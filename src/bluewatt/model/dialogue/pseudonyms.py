@@ -21,7 +21,7 @@ _SHORTEST_NUMBER = 0xFFFFFF
 """Smaller numbers of devices could be anything."""
 
 
-class Substitutes:
+class Pseudonyms:
     """Things found and what replaces them."""
 
     def __init__(self) -> None:

@@ -17,23 +17,23 @@ import msgspec
 from bluewatt.errors import WireError
 from bluewatt.model.dialogue.conversation import CONTROL, GATT, SUBSCRIPTIONS, VREG, Attribute, Conversation, Line
 from bluewatt.model.dialogue.gatt_handles import ELSEWHERE, HandleMap
-from bluewatt.model.dialogue.pseudonyms import Substitutes
+from bluewatt.model.dialogue.pseudonyms import Pseudonyms
 from bluewatt.model.dialogue.sentences import SECRET_ATTRIBUTES, holds_secret
 from bluewatt.model.keys import KeyRing
-from bluewatt.tables.gatt import DEVICE_NAME, Characteristic
+from bluewatt.tables.gatt import DEVICE_NAME, DataCharacteristic
 from bluewatt.tables.personal import NODE_LISTS, PERSONAL
 from bluewatt.tables.registers import Register, lookup
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
 from bluewatt.wire.bluetooth.att import CLIENT_OPCODES, READ, READ_RESPONSE, VALUE_PARTS, Server
 from bluewatt.wire.bluetooth.hci_connections import ATT_CHANNEL, FAR, NEAR, Connected, Data, Disconnected, HciLinks
 from bluewatt.wire.bluetooth.host_packets import att_packet, connection_event
-from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Packet, PacketKind
 from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records, record
 from bluewatt.wire.instant_readout.advertisement import HEADER_LENGTH, is_vesmart, parse_advertisement
 from bluewatt.wire.instant_readout.cipher import Key, apply
 from bluewatt.wire.registers.values import decode_value, encode_value
 from bluewatt.wire.victronconnect.grammar import build_message, read_messages
-from bluewatt.wire.victronconnect.messages import Message, SetValues, Unknown, Value
+from bluewatt.wire.victronconnect.messages import Message, SetValues, Unknown, ValueMessage
 
 _MOST_HELD = 4096
 _TYPES_KNOWN_BY_HEADER = HEADER_LENGTH - 1
@@ -67,7 +67,7 @@ class Redactor:
     """Rewrites one HCI capture: `learn` all packets first, then `rewrite` them, `finish`."""
 
     def __init__(self, keys: KeyRing | None = None) -> None:
-        self.substitutes = Substitutes()
+        self.substitutes = Pseudonyms()
         self.dropped: Counter[str] = Counter()
         """Packets left out, by why."""
         self._keys = keys if keys is not None else KeyRing()
@@ -103,7 +103,7 @@ class Redactor:
             self._ours.add(line.link)
             self.substitutes.address(line.device.address)
         pairs: tuple[tuple[int, bytes], ...] = ()
-        if isinstance(content, Value):
+        if isinstance(content, ValueMessage):
             pairs = ((content.register, content.value),)
         elif isinstance(content, SetValues):
             pairs = content.writes
@@ -119,7 +119,7 @@ class Redactor:
     def rewrite(self, packets: list[Packet]) -> bytes:
         """The records of the packets that are kept, as far as they are whole."""
         for packet in packets:
-            if packet[1] == Kind.EVENT and packet[3][:1] == b"\x3e" and packet[3][2:3] in (b"\x02", b"\x0d"):
+            if packet[1] == PacketKind.EVENT and packet[3][:1] == b"\x3e" and packet[3][2:3] in (b"\x02", b"\x0d"):
                 self._advertisement(packet)
             else:
                 self._connection(packet)
@@ -166,16 +166,16 @@ class Redactor:
         elif isinstance(event, Connected):
             handle = int.from_bytes(packet[3][4:6], "little") & 0x0FFF
             self._links[event.link] = _Link(handle)
-            self._queue.append(record(event.at, Kind.EVENT, FROM_CONTROLLER, self._connected(event, handle)))
+            self._queue.append(record(event.at, PacketKind.EVENT, FROM_CONTROLLER, self._connected(event, handle)))
         elif isinstance(event, Disconnected):
             link = self._links.pop(event.link, None)
             if link:
                 self._give_up(link)
-            self._queue.append(record(event.at, Kind.EVENT, FROM_CONTROLLER, packet[3]))
+            self._queue.append(record(event.at, PacketKind.EVENT, FROM_CONTROLLER, packet[3]))
         elif isinstance(event, Data) and event.channel == ATT_CHANNEL and event.payload:
             handle = int.from_bytes(packet[3][:2], "little") & 0x0FFF
             self._data(self._links.setdefault(event.link, _Link(handle)), event)
-        elif event is not None or packet[1] != Kind.ACL:
+        elif event is not None or packet[1] != PacketKind.ACL:
             self.dropped["pairing, commands and events"] += 1
 
     def _connected(self, event: Connected, handle: int) -> bytes:
@@ -194,8 +194,8 @@ class Redactor:
             unknown = place is ELSEWHERE and value not in SUBSCRIPTIONS
             if (unknown or place.uuid in SECRET_ATTRIBUTES) and value and payload.endswith(value):
                 held.data = payload[: len(payload) - len(value)] + bytes(len(value))
-            elif place.characteristic in (Characteristic.LAST, Characteristic.BULK) and payload.endswith(value):
-                last = place.characteristic is Characteristic.LAST
+            elif place.characteristic in (DataCharacteristic.LAST, DataCharacteristic.BULK) and payload.endswith(value):
+                last = place.characteristic is DataCharacteristic.LAST
                 self._chunk(link, (server, place.copy, of_client), held, len(payload) - len(value), last=last)
                 return
         start = VALUE_PARTS.get(payload[0], len(payload))
@@ -238,7 +238,7 @@ class Redactor:
         return self.substitutes.everywhere(whole)
 
     def _message(self, message: Message) -> Message:
-        if isinstance(message, Value):
+        if isinstance(message, ValueMessage):
             return msgspec.structs.replace(message, value=self._content(message.register, message.value))
         if isinstance(message, SetValues):
             writes = tuple((register, self._content(register, raw)) for register, raw in message.writes)
@@ -289,7 +289,7 @@ class Redactor:
 
 def _acl_record(held: _Held) -> bytes:
     direction = TO_CONTROLLER if held.side == NEAR else FROM_CONTROLLER
-    return record(held.at, Kind.ACL, direction, att_packet(held.handle, direction, held.data))
+    return record(held.at, PacketKind.ACL, direction, att_packet(held.handle, direction, held.data))
 
 
 def redacted(passes: Iterable[list[Packet]], again: Iterable[list[Packet]], redactor: Redactor) -> Iterator[bytes]:

@@ -14,11 +14,11 @@ from bluewatt.model.dialogue.conversation import (
     LINK,
     NOTIFICATIONS,
     Attribute,
-    Change,
+    ConnectionChange,
     Line,
 )
 from bluewatt.model.register_values import HIDDEN, RegisterValue, explain_register
-from bluewatt.schema import Code, Flags, Groups
+from bluewatt.schema import Code, Flags, TwoBitFields
 from bluewatt.tables.gatt import DEVICE_INFORMATION, DEVICE_NAME, PIN_CODE, PUK_CODE, Opcode, ResultCode
 from bluewatt.tables.registers import lookup, registers
 from bluewatt.wire.bluetooth.att import ERROR_WORDS, MTU_AGREED, REFUSED
@@ -51,7 +51,7 @@ def register_name(register: int, family: str | None) -> str:
 def values_of(line: Line) -> tuple[RegisterValue, ...]:
     """The registers whose content is in a line, with what they mean."""
     content = line.content
-    if isinstance(content, messages.Value):
+    if isinstance(content, messages.ValueMessage):
         return (explain(content.register, content.value, line.family, instance=content.instance),)
     if isinstance(content, messages.SetValues):
         return tuple(explain(number, raw, line.family, instance=content.instance) for number, raw in content.writes)
@@ -95,7 +95,7 @@ def value_words(value: RegisterValue, *, reveal: bool = False) -> str:
 
 
 def _words(value: Any, of: RegisterValue) -> str:
-    if isinstance(value, Code | Flags | Groups):
+    if isinstance(value, Code | Flags | TwoBitFields):
         return str(value)
     if isinstance(value, float) and of.meaning is not None:
         return f"{value:.{of.meaning.scale.decimals}f}"
@@ -111,7 +111,7 @@ def _named(value: RegisterValue, reveal: bool) -> str:
 def sentence(line: Line, *, reveal: bool = False) -> str:
     """What was said, in a line for people; what opens a device is hidden unless `reveal`."""
     content = line.content
-    if line.kind == LINK and isinstance(content, Change):
+    if line.kind == LINK and isinstance(content, ConnectionChange):
         return _link_words(line, content)
     if line.kind == DAMAGED and isinstance(content, ProtocolError):
         return f"NOT DECODED: {content.reason}"
@@ -121,7 +121,7 @@ def sentence(line: Line, *, reveal: bool = False) -> str:
     return words(line, content, reveal) if words else line.message.replace("_", " ")
 
 
-def _link_words(line: Line, change: Change) -> str:
+def _link_words(line: Line, change: ConnectionChange) -> str:
     if line.message == CONNECTED:
         return f"connected to {line.device.address}"
     if line.message == DISCONNECTED:
@@ -174,7 +174,7 @@ def _set(line: Line, content: messages.SetValues, reveal: bool) -> str:
     return f"sets in instance {content.instance}: " + ", ".join(_named(value, reveal) for value in values_of(line))
 
 
-def _value(line: Line, content: messages.Value, reveal: bool) -> str:
+def _value(line: Line, content: messages.ValueMessage, reveal: bool) -> str:
     return _named(values_of(line)[0], reveal)
 
 
@@ -228,7 +228,7 @@ _WORDS: dict[type, Callable[[Line, Any, bool], str]] = {
     messages.GetValuesAlternate: _get,
     messages.SetValuesAlternate: _set,
     messages.Response: _response,
-    messages.Value: _value,
+    messages.ValueMessage: _value,
     messages.ValueResponse: _value_response,
     control.Grant: _grant,
     control.Limits: _limits,

@@ -15,25 +15,25 @@ from bluewatt.model.dialogue.conversation import Conversation, Line
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.model.receiver import Receiver
-from bluewatt.model.vesmart import NetworkAwareReceiver, Told
+from bluewatt.model.vesmart import FrameOutcome, VeSmartReceiver
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
 from bluewatt.wire.bluetooth.air_connections import AirLinks
 from bluewatt.wire.bluetooth.hci_connections import HciLinks, LinkEvent
-from bluewatt.wire.bluetooth.packets import Kind, Packet
+from bluewatt.wire.bluetooth.packets import Packet, PacketKind
 from bluewatt.wire.containers.damage import Damage
 from bluewatt.wire.instant_readout.advertisement import parse_advertisement
 from bluewatt.wire.vesmart.broadcast import Network
 
 _MOST_NAMES = 0x4000
-_EVENT, _AIR = int(Kind.EVENT), int(Kind.AIR)
+_EVENT, _AIR = int(PacketKind.EVENT), int(PacketKind.AIR)
 _LE_META = 0x3E
 _CONNECTION_SUBEVENTS = frozenset({0x01, 0x0A, 0x29})
 
-Entry = Told | Line
+TranscriptItem = FrameOutcome | Line
 """What a capture holds: a reading, register values of a network, a frame that gave none, or a line of a talk."""
 
 
-Step = tuple[Frame | None, Sequence[Entry]]
+DecodedPacket = tuple[Frame | None, Sequence[TranscriptItem]]
 """An advertisement with what it led to; None and the lines for a packet of a connection."""
 
 
@@ -50,7 +50,7 @@ class Transcript:
         self.origin = origin
         receiver = Receiver(keys)
         self.keys = receiver.keys
-        self.receiver = NetworkAwareReceiver(receiver, networks)
+        self.receiver = VeSmartReceiver(receiver, networks)
         self.conversation = Conversation(self.keys)
         self.problems: list[CaptureError] = []
         self.packets = 0
@@ -74,7 +74,7 @@ class Transcript:
         """Packets of encrypted connections."""
         return self._air.unreadable
 
-    def feed(self, packets: list[Packet]) -> Iterator[Step]:
+    def feed(self, packets: list[Packet]) -> Iterator[DecodedPacket]:
         """Yield what the packets lead to, each advertisement with its frame, in their order.
 
         What was wrong with their container stands in `problems` by now; advertisements near it are not checked.
@@ -88,11 +88,11 @@ class Transcript:
                 else:
                     yield from self._heard(list(run))
 
-    def finish(self) -> list[Entry]:
+    def finish(self) -> list[TranscriptItem]:
         """The capture ended: what was left unfinished, and the readings that waited."""
         return [*self.conversation.finish(self._last), *self.receiver.flush()]
 
-    def _talk(self, packets: Iterable[Packet]) -> Iterator[Step]:
+    def _talk(self, packets: Iterable[Packet]) -> Iterator[DecodedPacket]:
         receive, hci, air = self.conversation.receive, self._hci.read, self._air.read
         for packet in packets:
             if packet[0] < self._last:
@@ -106,7 +106,7 @@ class Transcript:
             if event is not None and (lines := receive(event)):
                 yield None, lines
 
-    def _heard(self, packets: list[Packet]) -> Iterator[Step]:
+    def _heard(self, packets: list[Packet]) -> Iterator[DecodedPacket]:
         feed, names, products = self.receiver.feed, self.conversation.names, self.conversation.products
         last, checked = self._last, self._checked
         for at, address, _, rssi, _, payload, name in self._advertisements.read(packets):

@@ -20,7 +20,7 @@ SET_BITS = 4
 """Masks of warnings and reasons rarely have more bits set than this, or than a quarter of those that have a name."""
 KEPT_ANSWERS = 4096
 
-Values = tuple[Any, ...]
+RecordValues = tuple[Any, ...]
 
 
 def usual_bits(named: int) -> int:
@@ -49,22 +49,22 @@ class _Familiar(dict[Any, bool]):
         return answer
 
 
-class Screen(msgspec.Struct, frozen=True):
+class RecordChecks(msgspec.Struct, frozen=True):
     """The two questions for one record class; values are those of `msgspec.structs.astuple`."""
 
-    usual: Callable[[Values], bool]
+    usual: Callable[[RecordValues], bool]
     """Every number where the values of its metric usually lie, every code and mask familiar."""
-    steady: Callable[[Values, Values], bool]
+    steady: Callable[[RecordValues, RecordValues], bool]
     """(before, now): no number jumped or appeared, and no unfamiliar code or mask is new."""
 
 
 @cache
-def screen(cls: type[Record]) -> Screen:
+def record_checks(cls: type[Record]) -> RecordChecks:
     """Return the questions for a record class."""
     asked, names = _asked(cls), _names(cls)
     usual = [part for index, row in asked for part in _usual(index, row, f"n[{index}]")]
     steady = [part for index, row in asked for part in _steady(index, row, f"n[{index}]")]
-    return Screen(
+    return RecordChecks(
         compiled("usual_values", "n", [_answer(usual)], dict(names)),
         compiled("steady_values", "b, n", [_answer(steady)], dict(names)),
     )
@@ -85,7 +85,7 @@ def _answer(conditions: list[str]) -> str:
 
 
 @cache
-def picker(cls: type[Record]) -> Callable[[int, Values], tuple[Record, Values] | None]:
+def picker(cls: type[Record]) -> Callable[[int, RecordValues], tuple[Record, RecordValues] | None]:
     """Return the decoder with both questions in it: (the bits of a record, the values before) → record and values.
 
     None where an answer is no. Asked before the record is made, in one call, since nearly all samples take this way.
@@ -98,7 +98,7 @@ def picker(cls: type[Record]) -> Callable[[int, Values], tuple[Record, Values] |
     conditions += [part for index, row in numbers for part in _steady(index, row, f"v{index}")]
     values = "".join(f"v{index}, " for index in range(len(cls.rows)))
     made = f"return ({construction(cls)}, ({values})) if {' and '.join(conditions) or True} else None"
-    picked: Callable[[int, Values], tuple[Record, Values] | None]
+    picked: Callable[[int, RecordValues], tuple[Record, RecordValues] | None]
     picked = compiled("pick", "n, b", [*lines, made], _names(cls) | known | {"cls": cls})
     return picked
 

@@ -18,9 +18,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from bluewatt.model.trust.doubt import is_familiar, is_usual, is_within, screen, usual_bits, usual_span
+from bluewatt.model.trust.doubt import is_familiar, is_usual, is_within, record_checks, usual_bits, usual_span
 from bluewatt.model.trust.likeness import bytes_likeness, row_likeness
-from bluewatt.schema import Flags, Groups, Record, Row
+from bluewatt.schema import Flags, Record, Row, TwoBitFields
 from bluewatt.tables.metrics import Metric, metric
 
 FAULTY = 1 / 50
@@ -76,7 +76,7 @@ def _usual_share(row: Row, limits: Metric | None) -> float:
     if row.named is not None and issubclass(row.named, Flags):
         known = len(row.named.names) or row.bits
         return sum(comb(known, bits) for bits in range(min(usual_bits(known), known) + 1)) / patterns
-    if row.named is not None and issubclass(row.named, Groups):
+    if row.named is not None and issubclass(row.named, TwoBitFields):
         return float(4 ** min(len(row.named.names), row.bits // 2)) / patterns
     if row.named is not None:
         named = {number & row.mask for number in row.named.names if -patterns < number < patterns}
@@ -106,7 +106,7 @@ def judge(
         evidence = bytes_likeness(getattr(before, name), getattr(record, name)) if before is not None else 0.0
         return Judgement(evidence, _NOTHING, evidence < SEVERAL_FAIL)
     evidence = 0.0 if spare is None else _spare_evidence(cls, ones=spare)
-    if before is None and length is None and screen(cls).usual(astuple(record)):
+    if before is None and length is None and record_checks(cls).usual(astuple(record)):
         return Judgement(evidence + _all_pass(cls), _NOTHING)
     impossible: dict[str, Any] = {}
     for weight in _weights(cls):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from bluewatt.model.trust.doubt import is_within, screen
+from bluewatt.model.trust.doubt import is_within, record_checks
 from bluewatt.model.trust.key_trial import KeyTrial
 from bluewatt.model.trust.unnamed_codes import unfamiliar
 from bluewatt.schema import Record, Row
@@ -31,7 +31,7 @@ def marks(last: KeyTrial | None, base: KeyTrial | None, opened: KeyTrial, heard:
     record, seconds = opened.record, abs(opened.frame.at - heard)
     if last is None or type(last.record) is not type(record) or seconds > JUMP_SECONDS:
         return tuple(name for name, _ in unfamiliar(None, record))
-    if screen(type(record)).steady(last.values, opened.values):
+    if record_checks(type(record)).steady(last.values, opened.values):
         return ()
     jumped = [name for name, _ in jumps(last.record, record, seconds)]
     if jumped and base is not None and type(base.record) is type(record):
@@ -51,7 +51,7 @@ def why_held(before: KeyTrial | None, opened: KeyTrial, heard: float) -> str | N
         return "the record is cut short"
     if (opened.nonce - before.nonce) % NONCES > NONCE_LEAP:
         return "the nonce leapt"
-    if screen(type(record)).steady(before.values, opened.values):
+    if record_checks(type(record)).steady(before.values, opened.values):
         return None
     surprises = (unfamiliar(before.record, record), appeared(before.record, record))
     return _first(chain(*surprises, jumps(before.record, record, seconds)))

@@ -9,6 +9,6 @@ from __future__ import annotations
 from bluewatt.services.emulator.device import EmulatedDevice
 from bluewatt.services.emulator.families import FAMILIES, Family
 from bluewatt.services.emulator.memory import Memory, pin_text
-from bluewatt.services.emulator.values import FedValues, SimulatedValues, Values
+from bluewatt.services.emulator.values import FedValues, SimulatedValues, ValueSource
 
-__all__ = ["FAMILIES", "EmulatedDevice", "Family", "FedValues", "Memory", "SimulatedValues", "Values", "pin_text"]
+__all__ = ["FAMILIES", "EmulatedDevice", "Family", "FedValues", "Memory", "SimulatedValues", "ValueSource", "pin_text"]

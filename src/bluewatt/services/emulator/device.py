@@ -16,7 +16,7 @@ from bluewatt.services.emulator.families import RADIO_INSTANCE, Family, Generati
 from bluewatt.services.emulator.memory import Memory, pin_text
 from bluewatt.services.emulator.networking import NetworkMember, network_facts
 from bluewatt.services.emulator.registers import Cell, Outlook, RegisterStore
-from bluewatt.services.emulator.values import Values
+from bluewatt.services.emulator.values import ValueSource
 from bluewatt.services.simulator.device import NONCES, Identity
 from bluewatt.tables.advertisement import ProductOnly
 from bluewatt.tables.gatt import NO_PRODUCT, PRODUCT_SERVICE, ResultCode
@@ -57,7 +57,7 @@ class EmulatedDevice:
     """Seconds between two advertisements."""
 
     def __init__(
-        self, family: Family, values: Values, memory: Memory, *, clock: Callable[[], float],
+        self, family: Family, values: ValueSource, memory: Memory, *, clock: Callable[[], float],
         firmware: Generation | None = None, mtu: int | None = None, network: Network | None = None,
         key_behind_puk: bool = False, keep_alive: float | None = None,
     ) -> None:  # fmt: skip

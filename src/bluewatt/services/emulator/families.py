@@ -24,7 +24,7 @@ RADIO_INSTANCE = 0
 """The instance of the Bluetooth part: names, PIN, key, networking; on single-chip products also of everything else."""
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
+class EmulatedRegister(msgspec.Struct, frozen=True, kw_only=True):
     """One register a family answers."""
 
     register: str
@@ -68,9 +68,9 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     personality: Personality = NEW
     mtu: int = 77
     """The largest MTU the device agrees to (section 3: 23 and 77 were seen)."""
-    live: tuple[Shown, ...]
+    live: tuple[EmulatedRegister, ...]
     """What is measured: pushed to subscribers when it changes."""
-    kept: tuple[Shown, ...] = ()
+    kept: tuple[EmulatedRegister, ...] = ()
     """History, limits and settings: read when asked for."""
     shunt_service: bool = False
     """Whether it has the documented SmartShunt service."""
@@ -99,22 +99,22 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     """Keys of registers that the instance of the Bluetooth part does not have."""
 
 
-def _shown(*registers: str) -> tuple[Shown, ...]:
-    return tuple(Shown(register=register) for register in registers)
+def _shown(*registers: str) -> tuple[EmulatedRegister, ...]:
+    return tuple(EmulatedRegister(register=register) for register in registers)
 
 
-def _settings(**fixed: Any) -> tuple[Shown, ...]:
-    return tuple(Shown(register=register, fixed=value, writable=True) for register, value in fixed.items())
+def _settings(**fixed: Any) -> tuple[EmulatedRegister, ...]:
+    return tuple(EmulatedRegister(register=register, fixed=value, writable=True) for register, value in fixed.items())
 
 
 USER_BATTERY = 0xFF
 BATTERY_TYPE = "battery_type"
 
 _CHARGE_SETTINGS = (
-    Shown(register=BATTERY_TYPE, fixed=USER_BATTERY, writable=True),
-    Shown(register="absorption_voltage", writable=True, guarded=True),
-    Shown(register="float_voltage", writable=True, guarded=True),
-    Shown(register="absorption_time_limit", writable=True),
+    EmulatedRegister(register=BATTERY_TYPE, fixed=USER_BATTERY, writable=True),
+    EmulatedRegister(register="absorption_voltage", writable=True, guarded=True),
+    EmulatedRegister(register="float_voltage", writable=True, guarded=True),
+    EmulatedRegister(register="absorption_time_limit", writable=True),
     *_settings(system_voltage=12, rebulk_voltage_offset=0.1, tail_current=2.0, low_temperature_level=5.0),
 )
 
@@ -123,7 +123,7 @@ _MONITOR_LIVE = (
     *_shown("consumed_charge_old", "time_to_go", "cumulative_discharge", "time_since_full_charge"),
     *_shown("battery_temperature", "midpoint_voltage", "midpoint_deviation", "alarm_reason"),
     # Read-only in the vendor's list; a write synchronises, as a slider in the app does (inferred).
-    Shown(register="state_of_charge", writable=True, passing=True),
+    EmulatedRegister(register="state_of_charge", writable=True, passing=True),
 )
 
 _MONITOR_KEPT = (
@@ -131,8 +131,8 @@ _MONITOR_KEPT = (
     *_shown("minimum_voltage", "maximum_voltage", "automatic_syncs", "low_voltage_alarms", "high_voltage_alarms"),
     *_shown("low_aux_voltage_alarms", "high_aux_voltage_alarms", "minimum_aux_voltage", "maximum_aux_voltage"),
     *_shown("discharged_energy", "charged_energy"),
-    Shown(register="synchronized", fixed=1),
-    Shown(register="synchronize", command=True),
+    EmulatedRegister(register="synchronized", fixed=1),
+    EmulatedRegister(register="synchronize", command=True),
     *_settings(battery_capacity=200, charged_voltage=14.0, charged_tail_current=4.0, charged_detection_time=3),
     *_settings(charge_efficiency=95, peukert_coefficient=1.05, current_threshold=0.1, time_to_go_averaging=3),
     *_settings(discharge_floor=10.0, alarm_low_soc_set=15.0, alarm_low_soc_clear=20.0, monitor_mode=0),
@@ -160,20 +160,20 @@ MPPT = Family(
         *_shown("battery_current", "battery_power", "pv_voltage", "pv_power", "pv_current", "charger_voltage"),
         *_shown("charger_power", "charger_current", "internal_temperature", "yield_today", "max_power_today"),
         *_shown("load_state", "load_voltage", "load_current", "link_charge_voltage_setpoint", "battery_temperature"),
-        Shown(register="device_mode", writable=True, allowed=(0, 1, 4)),
-        Shown(register="trend_last_time_reference", value="uptime"),
+        EmulatedRegister(register="device_mode", writable=True, allowed=(0, 1, 4)),
+        EmulatedRegister(register="trend_last_time_reference", value="uptime"),
     ),
     kept=(
         *_shown("yield_yesterday", "max_power_yesterday", "user_yield", "system_yield", "charger_maximum_current"),
-        Shown(register="history_version", fixed=1),
+        EmulatedRegister(register="history_version", fixed=1),
         *_shown("history_total", *(f"history_day_{ago:02d}" for ago in range(31))),
-        Shown(register="capabilities_1", fixed=["load_output", "history", "load_current", "remote_sense"]),
-        Shown(register="load_control", writable=True),
-        Shown(register="battery_maximum_current", writable=True),
+        EmulatedRegister(register="capabilities_1", fixed=["load_output", "history", "load_current", "remote_sense"]),
+        EmulatedRegister(register="load_control", writable=True),
+        EmulatedRegister(register="battery_maximum_current", writable=True),
         # The limits of a real SmartSolar 75/15 (single source).
-        Shown(register="voltage_range_min", fixed=8.0),
-        Shown(register="voltage_range_max", fixed=17.4),
-        Shown(register="load_offset_voltage", fixed=0.0),
+        EmulatedRegister(register="voltage_range_min", fixed=8.0),
+        EmulatedRegister(register="voltage_range_max", fixed=17.4),
+        EmulatedRegister(register="load_offset_voltage", fixed=0.0),
         *_settings(remote_control_used=0),
         *_settings(battery_voltage_setting=12, load_switch_low_voltage=11.8, load_switch_high_voltage=12.8),
         *_CHARGE_SETTINGS,
@@ -188,16 +188,16 @@ PHOENIX = Family(
         *_shown("ac_out_apparent_power", "ac_out_real_power"),
     ),
     kept=(
-        Shown(register="device_mode", writable=True, allowed=(2, 3, 4, 5)),
+        EmulatedRegister(register="device_mode", writable=True, allowed=(2, 3, 4, 5)),
         *_settings(shutdown_low_voltage=11.0, eco_search_power_threshold=20, eco_search_power_clear=15),
         *_settings(ac_out_voltage_setpoint=230.0, inverter_frequency=1, eco_search_periods=8),
         *_settings(alarm_low_voltage_set=11.5, alarm_low_voltage_clear=12.0, dynamic_cutoff_enable=0),
-        Shown(register="ac_out_nominal_voltage", fixed=230),
-        Shown(register="ac_out_rated_power", fixed=1600),
-        Shown(register="system_voltage", fixed=12),
-        Shown(register="history_operating_time", fixed=1_310_400),
-        Shown(register="history_energy", fixed=212.5),
-        Shown(register="inverter_nvm_command", command=True),
+        EmulatedRegister(register="ac_out_nominal_voltage", fixed=230),
+        EmulatedRegister(register="ac_out_rated_power", fixed=1600),
+        EmulatedRegister(register="system_voltage", fixed=12),
+        EmulatedRegister(register="history_operating_time", fixed=1_310_400),
+        EmulatedRegister(register="history_energy", fixed=212.5),
+        EmulatedRegister(register="inverter_nvm_command", command=True),
     ),
 )  # fmt: skip
 
@@ -208,14 +208,15 @@ ORION = Family(
     live=(
         # A real one tells its uptime each second (single source).
         *_shown("device_state", "device_off_reason", "error_code", "input_voltage", "uptime"),
-        Shown(register="battery_voltage", value="output_voltage"),
+        EmulatedRegister(register="battery_voltage", value="output_voltage"),
         *_shown("charger_voltage", "charger_current", "internal_temperature"),
     ),
     kept=(
         *_shown("charger_maximum_current"),
         # That the register is there is known of a real one, its content is not.
-        Shown(register="capabilities_1", fixed=["adaptive_mode", "remote_on_off", "remote_sense", "power_supply"]),
-        Shown(register="device_mode", writable=True, allowed=(0, 1, 4)),
+        EmulatedRegister(register="capabilities_1",
+        fixed=["adaptive_mode", "remote_on_off", "remote_sense", "power_supply"]),
+        EmulatedRegister(register="device_mode", writable=True, allowed=(0, 1, 4)),
         *_settings(device_function=0, engine_shutdown_voltage=13.1, engine_start_voltage=13.5),
         *_settings(engine_delayed_start_voltage=13.3, engine_start_delay=120),
         *_CHARGE_SETTINGS,
@@ -227,21 +228,21 @@ IP22 = Family(
     name="Blue Smart IP22 {serial}", table="charger", firmware="3.65", record=AcCharger, service_prefix=0xCD54,
     mtu=23, personality=CHARGER,
     live=(
-        Shown(register="device_off_reason", fixed=0),
+        EmulatedRegister(register="device_off_reason", fixed=0),
         # The table has it as not persistent, so it ends with the power.
-        Shown(register="low_current_mode", fixed=0, writable=True, allowed=(0, 1, 2), passing=True),
+        EmulatedRegister(register="low_current_mode", fixed=0, writable=True, allowed=(0, 1, 2), passing=True),
         *_shown("device_state", "error_code", "charger_voltage", "charger_current", "charger_power"),
-        Shown(register="battery_voltage", value="battery_voltage_1"),
-        Shown(register="battery_current", value="battery_current_1"),
+        EmulatedRegister(register="battery_voltage", value="battery_voltage_1"),
+        EmulatedRegister(register="battery_current", value="battery_current_1"),
         *_shown("internal_temperature"),
     ),
     kept=(
         *_shown("charger_maximum_current", "low_current_mode_time_left"),
-        Shown(register="battery_maximum_current", writable=True, lowest=7.5),
+        EmulatedRegister(register="battery_maximum_current", writable=True, lowest=7.5),
         # What a real one of this firmware says, and refuses to have written (single source).
-        Shown(register="capabilities_1", fixed=0x40C100FC),
-        Shown(register="adaptive_mode", fixed=1),
-        Shown(register="charger_outputs", fixed=1),
+        EmulatedRegister(register="capabilities_1", fixed=0x40C100FC),
+        EmulatedRegister(register="adaptive_mode", fixed=1),
+        EmulatedRegister(register="charger_outputs", fixed=1),
         *_settings(device_function=0, storage_mode=1, bulk_time_limit=24.0),
         *(row for row in _CHARGE_SETTINGS if row.register != "rebulk_voltage_offset"),
     ),

@@ -19,7 +19,7 @@ DEFAULT_PIN = "000000"
 """The PIN of devices without a label (protocol page victronconnect-gatt, section 3)."""
 
 
-class Content(msgspec.Struct):
+class StoredState(msgspec.Struct):
     """The fields of the file."""
 
     seed: int | None = None
@@ -42,7 +42,7 @@ class Memory:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
-        self.content = Content() if path is None else _load(path)
+        self.content = StoredState() if path is None else _load(path)
 
     def save(self) -> None:
         """Write the file, if there is one; ConfigError where that is impossible."""
@@ -58,11 +58,11 @@ class Memory:
             ) from error
 
 
-def _load(path: Path) -> Content:
+def _load(path: Path) -> StoredState:
     try:
-        content = msgspec.json.decode(path.read_bytes(), type=Content)
+        content = msgspec.json.decode(path.read_bytes(), type=StoredState)
     except FileNotFoundError:
-        return Content()
+        return StoredState()
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigError(
             f"{path} does not hold an emulated device: {error}", path=str(path), hint="move it away to start afresh"

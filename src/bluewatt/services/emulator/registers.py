@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bluewatt.errors import Malformed, Unencodable
-from bluewatt.services.emulator.families import BATTERY_TYPE, USER_BATTERY, Family, Shown
+from bluewatt.services.emulator.families import BATTERY_TYPE, USER_BATTERY, EmulatedRegister, Family
 from bluewatt.tables.gatt import ResultCode
 from bluewatt.tables.registers import Register, by_key
 from bluewatt.wire.registers.values import decode_value, encode_value
@@ -120,12 +120,12 @@ class RegisterStore:
 
     # rows to cells
 
-    def _add_shown(self, shown: Shown, *, live: bool) -> None:
+    def _add_shown(self, shown: EmulatedRegister, *, live: bool) -> None:
         row = self.row(shown.register)
         read = None if shown.command else self._reader(shown, row)
         self._cells[self.family.data_instance, row.id] = Cell(row, read, self._writer(shown, row), live)
 
-    def _reader(self, shown: Shown, row: Register) -> Callable[[], Any]:
+    def _reader(self, shown: EmulatedRegister, row: Register) -> Callable[[], Any]:
         keys = tuple(key for key in (shown.value, row.key, row.metric) if key)
 
         def read() -> Any:
@@ -135,12 +135,12 @@ class RegisterStore:
 
         return read
 
-    def _writer(self, shown: Shown, row: Register) -> Callable[[Any], int | None] | None:
+    def _writer(self, shown: EmulatedRegister, row: Register) -> Callable[[Any], int | None] | None:
         if shown.command:
             return lambda value: self._outlook.act(row.key)
         return (lambda value: self._write(shown, row, value)) if shown.writable else None
 
-    def _write(self, shown: Shown, row: Register, value: Any) -> int | None:
+    def _write(self, shown: EmulatedRegister, row: Register, value: Any) -> int | None:
         if value is None or (shown.allowed and value not in shown.allowed):
             return ResultCode.NOT_ACCEPTABLE
         battery = self._outlook.values().get(BATTERY_TYPE)

@@ -18,7 +18,7 @@ from bluewatt.wire.instant_readout.records import encode_record
 from bluewatt.wire.registers.scalars import code_number, flags_number
 
 
-class Values(Protocol):
+class ValueSource(Protocol):
     """The quantities of a device at a time, by metric or register key; None for what is not available."""
 
     record_class: type[Record]

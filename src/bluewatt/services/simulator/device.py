@@ -18,9 +18,9 @@ from bluewatt.tables.vesmart import OVERFLOW_PERIOD, SEQUENCE_BITS
 from bluewatt.wire.instant_readout.advertisement import build_advertisement
 from bluewatt.wire.instant_readout.cipher import Key
 from bluewatt.wire.vesmart.broadcast import (
-    Content,
+    BroadcastContent,
+    BroadcastValue,
     Network,
-    RegisterValue,
     build_broadcast,
     build_content,
     seal,
@@ -172,12 +172,12 @@ class SimulatedDevice:
             return None
         overflow, sequence = divmod(floor(at), 1 << SEQUENCE_BITS)
         counts = floor(at) % OVERFLOW_PERIOD < _OVERFLOW_SECONDS
-        content = b"" if counts else build_content(Content(values))
+        content = b"" if counts else build_content(BroadcastContent(values))
         return build_broadcast(
             seal(self.network, serial=self.serial_32, sequence=sequence, overflow=overflow + 1, plaintext=content)
         )
 
-    def network_values(self) -> tuple[RegisterValue, ...]:
+    def network_values(self) -> tuple[BroadcastValue, ...]:
         """The registers the device shares with its VE.Smart network."""
         return ()
 

@@ -99,7 +99,7 @@ class Installation:
             device.finish(moment)
 
 
-class Place(msgspec.Struct, frozen=True):
+class DeviceTemplate(msgspec.Struct, frozen=True):
     """One row of the roster."""
 
     name: str
@@ -151,27 +151,27 @@ def _gx(aboard: Installation, identity: Identity) -> SimulatedDevice:
     return GxComputer(identity, aboard.house, aboard.devices, loads)
 
 
-ROSTER: tuple[Place, ...] = (
-    Place("SmartShunt {serial}", 0xA389, _shunt),
-    Place("SmartSolar roof", 0xA056, _roof),
-    Place("SmartSolar aft", 0xA053, _aft),
-    Place("Orion engine room", 0xA3C8, lambda on, who: DcdcCharger(who, on.house, on.starter)),
-    Place("Phoenix galley", 0xA281, lambda on, who: PhoenixInverter(who, on.house, on.galley)),
-    Place("Blue Smart IP22 {serial}", 0xA324, lambda on, who: MainsCharger(who, on.house, on.shore)),
-    Place("BatteryProtect saloon", 0xA3B0, lambda on, who: BatteryProtector(who, on.house, on.comfort)),
-    Place("Lithium {serial}", 0xA0E3, lambda on, who: LithiumBattery(who, on.house)),
-    Place("Fridge meter", 0xA389, lambda on, who: LoadMeter(who, on.house, on.fridge.branch)),
-    Place("Multi RS workshop", 0xA442, _multi_rs),
-    Place("Orion XS {serial}", 0xA3F0, lambda on, who: OrionXsCharger(who, on.house, on.starter)),
-    Place("EVCS {serial}", 0xC026, lambda on, who: SilentProduct(who)),
-    Place("MultiPlus {serial}", 0x2606, _multi_plus),
-    Place("Lynx BMS workshop", 0xA3E5, lambda on, who: LynxBms(who, on.workshop)),
-    Place("Inverter RS cold room", 0xA401, _inverter_rs),
-    Place("Battery Sense {serial}", 0xA3A4, lambda on, who: BatterySense(who, on.house)),
-    Place("SolarSense {serial}", 0xC050, lambda on, who: IrradianceSensor(who, on.sky, 550)),
-    Place("Cerbo {serial}", 0xC00A, _gx),
-    Place("Smart BMS {serial}", 0xA3E8, lambda on, who: UnknownBms(who, on.house)),
-    Place("Test bench", 0xA189, lambda on, who: TestBench(who)),
+ROSTER: tuple[DeviceTemplate, ...] = (
+    DeviceTemplate("SmartShunt {serial}", 0xA389, _shunt),
+    DeviceTemplate("SmartSolar roof", 0xA056, _roof),
+    DeviceTemplate("SmartSolar aft", 0xA053, _aft),
+    DeviceTemplate("Orion engine room", 0xA3C8, lambda on, who: DcdcCharger(who, on.house, on.starter)),
+    DeviceTemplate("Phoenix galley", 0xA281, lambda on, who: PhoenixInverter(who, on.house, on.galley)),
+    DeviceTemplate("Blue Smart IP22 {serial}", 0xA324, lambda on, who: MainsCharger(who, on.house, on.shore)),
+    DeviceTemplate("BatteryProtect saloon", 0xA3B0, lambda on, who: BatteryProtector(who, on.house, on.comfort)),
+    DeviceTemplate("Lithium {serial}", 0xA0E3, lambda on, who: LithiumBattery(who, on.house)),
+    DeviceTemplate("Fridge meter", 0xA389, lambda on, who: LoadMeter(who, on.house, on.fridge.branch)),
+    DeviceTemplate("Multi RS workshop", 0xA442, _multi_rs),
+    DeviceTemplate("Orion XS {serial}", 0xA3F0, lambda on, who: OrionXsCharger(who, on.house, on.starter)),
+    DeviceTemplate("EVCS {serial}", 0xC026, lambda on, who: SilentProduct(who)),
+    DeviceTemplate("MultiPlus {serial}", 0x2606, _multi_plus),
+    DeviceTemplate("Lynx BMS workshop", 0xA3E5, lambda on, who: LynxBms(who, on.workshop)),
+    DeviceTemplate("Inverter RS cold room", 0xA401, _inverter_rs),
+    DeviceTemplate("Battery Sense {serial}", 0xA3A4, lambda on, who: BatterySense(who, on.house)),
+    DeviceTemplate("SolarSense {serial}", 0xC050, lambda on, who: IrradianceSensor(who, on.sky, 550)),
+    DeviceTemplate("Cerbo {serial}", 0xC00A, _gx),
+    DeviceTemplate("Smart BMS {serial}", 0xA3E8, lambda on, who: UnknownBms(who, on.house)),
+    DeviceTemplate("Test bench", 0xA189, lambda on, who: TestBench(who)),
 )
 """Who can be aboard, the usual dozen first; all together they send every record type there is a layout for."""
 

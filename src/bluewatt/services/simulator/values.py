@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar
 
-from bluewatt.schema import Code, Flags, Groups, Name, Record, Row
+from bluewatt.schema import Code, Flags, Name, Record, Row, TwoBitFields
 
 AnyCode = TypeVar("AnyCode", bound=Code)
 AnyFlags = TypeVar("AnyFlags", bound=Flags)
-AnyGroups = TypeVar("AnyGroups", bound=Groups)
+AnyGroups = TypeVar("AnyGroups", bound=TwoBitFields)
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
@@ -22,7 +22,7 @@ def code(cls: type[AnyCode], key: str) -> AnyCode:
     return cls(_number(cls.names, key))
 
 
-def flags(cls: type[AnyFlags], *keys: str) -> AnyFlags:
+def flag_mask(cls: type[AnyFlags], *keys: str) -> AnyFlags:
     """The mask with the bits an enumeration calls `keys`."""
     return cls(sum(1 << _number(cls.names, key) for key in keys))
 

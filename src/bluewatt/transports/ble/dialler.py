@@ -35,7 +35,7 @@ DROPS = 3
 """Links in a row that were up and cut by the device before it let us in, after which its bond is taken for lost."""
 
 
-class Connected(msgspec.Struct, frozen=True):
+class OpenConnection(msgspec.Struct, frozen=True):
     """What a successful dialling leaves behind."""
 
     client: BleakClient
@@ -74,7 +74,7 @@ class Dialler:
         self._limit = asyncio.timeout(None)
         self._client: BleakClient | None = None
 
-    async def connect(self, nearby: Nearby) -> Connected:
+    async def connect(self, nearby: Nearby) -> OpenConnection:
         """Connect and be let in; PairingFailed, LinkLost or LinkTimeout say why not."""
         bonded = await self._pairing.bonded(nearby)
         if not bonded and self._pin is None:
@@ -91,7 +91,7 @@ class Dialler:
             await self._hang_up()
             raise
 
-    async def _with_bond(self, nearby: Nearby) -> Connected:
+    async def _with_bond(self, nearby: Nearby) -> OpenConnection:
         """Connect, again where the link dropped: the first drop is bad reception, DROPS of them are a lost bond."""
         self._drops = 0
         while True:
@@ -100,7 +100,7 @@ class Dialler:
             except _Dropped:
                 await self._hang_up()
 
-    async def _pair_again(self, nearby: Nearby) -> Connected:
+    async def _pair_again(self, nearby: Nearby) -> OpenConnection:
         """Our bond is worth nothing to the device: drop it, hear the device again, pair."""
         client, self._client = self._client, None
         await self._pairing.forget(client, nearby)
@@ -108,14 +108,14 @@ class Dialler:
         heard = await self._central.find(Wanted(address=nearby.address), seconds=self._find)
         return await self._once(heard, bonded=False)
 
-    async def _once(self, nearby: Nearby, *, bonded: bool) -> Connected:
+    async def _once(self, nearby: Nearby, *, bonded: bool) -> OpenConnection:
         client = self._client = await self._dial(nearby, bonded=bonded)
         if not bonded and self._pin is not None:
             await self._pairing.pair(client, nearby, self._pin)
         channel = self._make_channel(client)
         await self._let_in(client, channel, nearby.label, bonded=bonded)
         self._client = None
-        return Connected(client, channel)
+        return OpenConnection(client, channel)
 
     async def _dial(self, nearby: Nearby, *, bonded: bool) -> BleakClient:
         dialling = self._watched(nearby.label, bonded=bonded)

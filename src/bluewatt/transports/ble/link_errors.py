@@ -9,7 +9,7 @@ from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
 
 from bluewatt.errors import DeviceRefused, LinkError, LinkLost, LinkTimeout, PairingFailed
 from bluewatt.tables.gatt import ResultCode
-from bluewatt.tables.registers import meanings, registers
+from bluewatt.tables.registers import registers, rows_with_number
 
 LinkErrors = (BleakError, OSError, EOFError, AssertionError, TimeoutError)
 """What bleak and the system raise on a connection for the world's faults (bleak asserts where a bus died)."""
@@ -42,7 +42,7 @@ _CODES = {
 
 def refused(name: str, register: int, code: int) -> DeviceRefused:
     """The error for a refusal code of the device."""
-    rows = meanings(register)
+    rows = rows_with_number(register)
     label = f"0x{register:04X}" + (f" ({rows[0].key})" if rows else "")
     why = _CODES.get(ResultCode(code), "") if code in list(ResultCode) else "nobody knows what that means"
     return DeviceRefused(f"{name} refused register {label}: {why} (code {code})", register=register, code=code)

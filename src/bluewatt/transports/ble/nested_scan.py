@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bluewatt.transports.ble.scan import BleSource
 
 
-class ScanningSource(ABC):
+class NestedScanSource(ABC):
     """The advertisements a scanner hears, with everything that was opened for it closed again."""
 
     def __init__(self) -> None:

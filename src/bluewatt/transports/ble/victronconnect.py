@@ -17,7 +17,7 @@ from bleak import BleakClient
 from bleak.backends.characteristic import BleakGATTCharacteristic
 
 from bluewatt.errors import DeviceRefused, LinkLost, LinkTimeout
-from bluewatt.tables.gatt import DATA_SERVICE, SECOND_DATA_SERVICE, Characteristic, Opcode
+from bluewatt.tables.gatt import DATA_SERVICE, SECOND_DATA_SERVICE, DataCharacteristic, Opcode
 from bluewatt.transports.ble.channel import Answer, Clock
 from bluewatt.transports.ble.link_errors import refused
 from bluewatt.wire.victronconnect.client import ANSWER_TIMEOUT, ClientSide
@@ -31,10 +31,10 @@ from bluewatt.wire.victronconnect.messages import (
     Response,
     SetValues,
     Subscribe,
-    Value,
+    ValueMessage,
     ValueResponse,
 )
-from bluewatt.wire.victronconnect.reassembly import ProtocolError, Write
+from bluewatt.wire.victronconnect.reassembly import ChunkWrite, ProtocolError
 from bluewatt.wire.victronconnect.session import Session
 
 PER_REQUEST = 16
@@ -78,7 +78,7 @@ class VregChannel:
         self._waiting: dict[Key, list[asyncio.Future[bytes]]] = {}
         self._listed: asyncio.Future[DeviceList] | None = None
         self._subscribing: asyncio.Future[int] | None = None
-        self._outbox: asyncio.Queue[Write] = asyncio.Queue()
+        self._outbox: asyncio.Queue[ChunkWrite] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
         self._writer: asyncio.Task[None] | None = None
         self._gone: LinkLost | None = None
@@ -90,13 +90,13 @@ class VregChannel:
 
     async def read_header(self) -> Header:
         """Read the control characteristic; Malformed for the empty answer of a link that is not paired."""
-        return self.side.read_header(bytes(await self._client.read_gatt_char(self._parts[Characteristic.CONTROL])))
+        return self.side.read_header(bytes(await self._client.read_gatt_char(self._parts[DataCharacteristic.CONTROL])))
 
     async def open(self) -> None:
         """Begin the session on a paired link: notifications, limits, first grant."""
-        for role in (Characteristic.CONTROL, Characteristic.LAST, Characteristic.BULK):
+        for role in (DataCharacteristic.CONTROL, DataCharacteristic.LAST, DataCharacteristic.BULK):
             await self._client.start_notify(self._parts[role], partial(self._notified, role))
-        self.session.mtu = self._parts[Characteristic.LAST].max_write_without_response_size + _ATT_OVERHEAD
+        self.session.mtu = self._parts[DataCharacteristic.LAST].max_write_without_response_size + _ATT_OVERHEAD
         self._writer = asyncio.create_task(self._write_all(), name=f"writes to {self._name}")
         self._after(self.session.open(self._clock.now()))
 
@@ -182,7 +182,7 @@ class VregChannel:
             raise self._gone
         self._after(self.session.send(message, self._clock.now()))
 
-    def _notified(self, role: Characteristic, sender: BleakGATTCharacteristic, data: bytearray) -> None:
+    def _notified(self, role: DataCharacteristic, sender: BleakGATTCharacteristic, data: bytearray) -> None:
         if self._gone is None:
             self._take(self.session.receive(role, bytes(data), self._clock.now()))
             self._after(self.session.take_writes())
@@ -191,7 +191,7 @@ class VregChannel:
         self._take(self.session.on_time(self._clock.now()))
         self._after(self.session.take_writes())
 
-    def _after(self, writes: Iterable[Write]) -> None:
+    def _after(self, writes: Iterable[ChunkWrite]) -> None:
         for write in writes:
             self._outbox.put_nowait(write)
         if self._timer:
@@ -216,7 +216,7 @@ class VregChannel:
     def _take(self, events: Sequence[Event]) -> None:
         for event in events:
             match event:
-                case Value(instance, register, raw):
+                case ValueMessage(instance, register, raw):
                     self._resolve((instance, register), raw)
                     self._told(instance, register, raw)
                 case ValueResponse(instance, register, code) if code:
@@ -259,12 +259,12 @@ def _service(client: BleakClient) -> str | None:
     return next((service.uuid for service in listed if service), None)
 
 
-def _characteristics(client: BleakClient) -> dict[Characteristic, BleakGATTCharacteristic]:
+def _characteristics(client: BleakClient) -> dict[DataCharacteristic, BleakGATTCharacteristic]:
     uuid = _service(client)
     service = client.services.get_service(uuid) if uuid else None
-    found = {role: service and uuid and service.get_characteristic(role.uuid_in(uuid)) for role in Characteristic}
+    found = {role: service and uuid and service.get_characteristic(role.uuid_in(uuid)) for role in DataCharacteristic}
     parts = {role: part for role, part in found.items() if part}
-    if len(parts) < len(Characteristic):
+    if len(parts) < len(DataCharacteristic):
         raise LinkLost("the device does not list the characteristics of VictronConnect's service; connect again")
     return parts
 

@@ -18,7 +18,7 @@ from bluewatt.transports.capture.files import open_input, read_block, size_of
 from bluewatt.transports.capture.gunzip import Gunzip
 from bluewatt.transports.capture.recording import RecordingReader
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
-from bluewatt.wire.bluetooth.advertising_data import Advertisement
+from bluewatt.wire.bluetooth.advertising_data import CapturedAdvertisement
 from bluewatt.wire.containers import LONGEST_HEADER, Packet, open_container
 from bluewatt.wire.containers.damage import Damage
 
@@ -81,7 +81,7 @@ class _ContainerFrames:
             frames += self._frames(self._advertisements.read(run), checked=checked)
         return frames
 
-    def _frames(self, advertisements: list[Advertisement], *, checked: bool) -> list[Frame]:
+    def _frames(self, advertisements: list[CapturedAdvertisement], *, checked: bool) -> list[Frame]:
         frames: list[Frame] = []
         append, origin, names = frames.append, self._origin, self._names
         for at, address, _, rssi, _, payload, name in advertisements:

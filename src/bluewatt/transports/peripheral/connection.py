@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any, Protocol
 
 from bluewatt.errors import Malformed, Unencodable
-from bluewatt.tables.gatt import PIN_CODE, PUK_CODE, Characteristic
+from bluewatt.tables.gatt import PIN_CODE, PUK_CODE, DataCharacteristic
 from bluewatt.wire.smartshunt import ShuntService
 from bluewatt.wire.victronconnect.device import DeviceSide, Personality, Registers
 from bluewatt.wire.victronconnect.device_information import pin_answer, puk_answer
-from bluewatt.wire.victronconnect.messages import Value
-from bluewatt.wire.victronconnect.reassembly import Write
+from bluewatt.wire.victronconnect.messages import ValueMessage
+from bluewatt.wire.victronconnect.reassembly import ChunkWrite
 from bluewatt.wire.victronconnect.session import Session
 
 PAIRING_PATIENCE = 60.0
@@ -64,7 +64,7 @@ class Answering(Protocol):
         ...
 
 
-class Link:
+class PeripheralConnection:
     """The state of one connection. `notify` takes a characteristic's UUID and the bytes, in order."""
 
     def __init__(self, device: Answering, notify: Callable[[str, bytes], None], now: float) -> None:
@@ -87,7 +87,7 @@ class Link:
             self._opened = now
             self.session.open(now)
 
-    def receive(self, characteristic: Characteristic, data: bytes, service: str, now: float) -> None:
+    def receive(self, characteristic: DataCharacteristic, data: bytes, service: str, now: float) -> None:
         """A write to one of the data services; answers go out on the same one."""
         self.secured(now)
         self._service = service
@@ -97,7 +97,7 @@ class Link:
     def publish(self, now: float) -> None:
         """Tell subscribers what changed."""
         for instance, register, content in self.device.changes(self.side.subscriptions):
-            self._write(self.session.send(Value(instance, register, content), now))
+            self._write(self.session.send(ValueMessage(instance, register, content), now))
         if self.shunt:
             for uuid, content in self._update_shunt(self.shunt).items():
                 self._notify(uuid, content)
@@ -161,6 +161,6 @@ class Link:
     def _flush(self) -> None:
         self._write(self.session.take_writes())
 
-    def _write(self, writes: list[Write]) -> None:
+    def _write(self, writes: list[ChunkWrite]) -> None:
         for write in writes:
             self._notify(write.characteristic.uuid_in(self._service), write.data)

@@ -28,7 +28,7 @@ from bluewatt.tables.gatt import (
     SECOND_DATA_SERVICE,
     SHUNT_SERVICE,
     START_DFU,
-    Characteristic,
+    DataCharacteristic,
 )
 from bluewatt.tables.smartshunt import CHARACTERISTICS
 
@@ -46,7 +46,7 @@ _PROPERTIES: Final = {
 }
 
 Read = Callable[[Connection], bytes]
-Write = Callable[[Connection, bytes], None]
+WriteHandler = Callable[[Connection, bytes], None]
 
 
 class Handlers(msgspec.Struct, frozen=True):
@@ -54,12 +54,12 @@ class Handlers(msgspec.Struct, frozen=True):
 
     header: Read
     """A read of the control characteristic."""
-    chunk: Callable[[Connection, Characteristic, bytes, str], None]
+    chunk: Callable[[Connection, DataCharacteristic, bytes, str], None]
     """A write to the data service, with the service's UUID."""
     information: Read
     nonce: Read
-    puk: Write
-    pin: Write
+    puk: WriteHandler
+    pin: WriteHandler
     shunt_read: Callable[[str], bytes]
     shunt_write: Callable[[str, bytes], None]
 
@@ -73,12 +73,12 @@ def _unreadable(connection: Connection) -> NoReturn:
     raise ATT_Error(error_code=ErrorCode.READ_NOT_PERMITTED)
 
 
-def characteristic(
+def gatt_characteristic(
     uuid: str,
     properties: Iterable[str],
     *,
     read: Read | None = None,
-    write: Write | None = None,
+    write: WriteHandler | None = None,
     permissions: GattCharacteristic.Permissions = PAIRED,
 ) -> GattCharacteristic[bytes]:
     """One characteristic, its properties by their standard names; what is not given is refused."""
@@ -92,20 +92,20 @@ def characteristic(
 def data_service(uuid: str, handlers: Handlers) -> Service:
     """The service that carries registers, or its second copy."""
 
-    def part(role: Characteristic, *properties: str, read: Read | None = None) -> GattCharacteristic[bytes]:
+    def part(role: DataCharacteristic, *properties: str, read: Read | None = None) -> GattCharacteristic[bytes]:
         def write(connection: Connection, value: bytes) -> None:
             handlers.chunk(connection, role, bytes(value), uuid)
 
-        return characteristic(
+        return gatt_characteristic(
             role.uuid_in(uuid), (*properties, "write-without-response", "notify"), read=read, write=write
         )
 
     return Service(
         uuid,
         [
-            part(Characteristic.CONTROL, "read", read=handlers.header),
-            part(Characteristic.LAST),
-            part(Characteristic.BULK),
+            part(DataCharacteristic.CONTROL, "read", read=handlers.header),
+            part(DataCharacteristic.LAST),
+            part(DataCharacteristic.BULK),
         ],
     )
 
@@ -115,10 +115,10 @@ def base_service(handlers: Handlers) -> Service:
     return Service(
         BASE_SERVICE,
         [
-            characteristic(DEVICE_INFORMATION, ["read"], read=handlers.information, permissions=_May.READABLE),
-            characteristic(PIN_CODE, ["write", "notify"], write=handlers.pin),
-            characteristic(START_DFU, ["write"]),
-            characteristic(PUK_CODE, ["read", "write", "notify"], read=handlers.nonce, write=handlers.puk),
+            gatt_characteristic(DEVICE_INFORMATION, ["read"], read=handlers.information, permissions=_May.READABLE),
+            gatt_characteristic(PIN_CODE, ["write", "notify"], write=handlers.pin),
+            gatt_characteristic(START_DFU, ["write"]),
+            gatt_characteristic(PUK_CODE, ["read", "write", "notify"], read=handlers.nonce, write=handlers.puk),
         ],
     )
 
@@ -128,8 +128,8 @@ def firmware_service() -> Service:
     return Service(
         FIRMWARE_SERVICE,
         [
-            characteristic(FIRMWARE_CONTROL, ["write", "notify"]),
-            characteristic(FIRMWARE_DATA, ["write-without-response"]),
+            gatt_characteristic(FIRMWARE_CONTROL, ["write", "notify"]),
+            gatt_characteristic(FIRMWARE_DATA, ["write-without-response"]),
         ],
     )
 
@@ -144,7 +144,7 @@ def shunt_service(handlers: Handlers) -> Service:
         def write(connection: Connection, value: bytes) -> None:
             handlers.shunt_write(uuid, bytes(value))
 
-        return characteristic(uuid, access, read=read, write=write)
+        return gatt_characteristic(uuid, access, read=read, write=write)
 
     return Service(SHUNT_SERVICE, [part(row.uuid, row.access) for row in CHARACTERISTICS])
 

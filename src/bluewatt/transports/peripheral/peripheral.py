@@ -24,12 +24,12 @@ from bumble.gatt import Characteristic as GattCharacteristic
 from bumble.hci import HCI_LE_Set_Advertising_Data_Command
 
 from bluewatt.errors import AdapterUnavailable, Malformed, UnknownType
-from bluewatt.tables.gatt import Characteristic
+from bluewatt.tables.gatt import DataCharacteristic
 from bluewatt.transports.background import Background
-from bluewatt.transports.peripheral.connection import Answering, Link
+from bluewatt.transports.peripheral.connection import Answering, PeripheralConnection
 from bluewatt.transports.peripheral.gatt import Handlers, protect_subscriptions, services
 from bluewatt.transports.peripheral.pairing import forget_bonds, prepare_pairing
-from bluewatt.transports.virtual.radio import advertising_data, scan_response_data, uuid_text
+from bluewatt.transports.virtual.radio import advertising_data, scan_response_data, text_of_uuid
 from bluewatt.wire.victronconnect.control import build_header
 
 _POWER_ON_TIME = 5.0  # seconds an adapter may take to answer, at first and at last
@@ -95,7 +95,7 @@ class Peripheral:
         self._clock = clock
         self._speed = speed
         self._bonds = bonds
-        self._link: Link | None = None
+        self._link: PeripheralConnection | None = None
         self._timer: asyncio.TimerHandle | None = None
         # Emptied at once, since bumble takes whatever it is given; what may be on its way to the client is bounded
         # by the credits of the session, and by one notification for each measurement of the documented service.
@@ -186,10 +186,10 @@ class Peripheral:
         for service in listed:
             self.radio.add_service(service)
             for characteristic in service.characteristics:
-                self._by_uuid[uuid_text(characteristic.uuid)] = characteristic
+                self._by_uuid[text_of_uuid(characteristic.uuid)] = characteristic
         protect_subscriptions(self.radio.gatt_server.attributes)
 
-    def _linked(self, connection: Connection) -> Link:
+    def _linked(self, connection: Connection) -> PeripheralConnection:
         if self._link is None or connection is not self.client:
             raise ATT_Error(error_code=ErrorCode.UNLIKELY_ERROR)
         return self._link
@@ -199,7 +199,9 @@ class Peripheral:
         self._wind_timer()
         return build_header(self.device.personality.header)
 
-    def _take_chunk(self, connection: Connection, characteristic: Characteristic, data: bytes, service: str) -> None:
+    def _take_chunk(
+        self, connection: Connection, characteristic: DataCharacteristic, data: bytes, service: str
+    ) -> None:
         link = self._linked(connection)
         link.session.mtu = connection.att_mtu
         link.receive(characteristic, data, service, self._clock())
@@ -229,7 +231,7 @@ class Peripheral:
         def notify(uuid: str, data: bytes) -> None:
             self._outbox.put_nowait((connection, uuid, data))
 
-        self._link = Link(self.device, notify, self._clock())
+        self._link = PeripheralConnection(self.device, notify, self._clock())
         connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
         connection.on(Connection.EVENT_CONNECTION_ENCRYPTION_CHANGE, self._on_encryption)
         self._wind_timer()

@@ -30,7 +30,7 @@ class Broadcaster(Protocol):
         """Advertise this manufacturer data from now on."""
 
 
-class Air(Protocol):
+class PeripheralRadio(Protocol):
     """A place where devices can be."""
 
     real: bool
@@ -54,14 +54,14 @@ class Air(Protocol):
         ...
 
 
-def open_air(transport: str, *, radio: VirtualRadio | None = None) -> Air:
+def open_air(transport: str, *, radio: VirtualRadio | None = None) -> PeripheralRadio:
     """The place a transport string names; `radio` is a virtual radio somebody else opened."""
     if transport == VIRTUAL or is_host(transport):
-        return VirtualAir(radio, None if transport == VIRTUAL else transport)
-    return AdapterAir(transport)
+        return VirtualPeripheralRadio(radio, None if transport == VIRTUAL else transport)
+    return AdapterPeripheralRadio(transport)
 
 
-class VirtualAir:
+class VirtualPeripheralRadio:
     """The virtual radio; a host that attaches hears it as if it had an adapter."""
 
     def __init__(self, radio: VirtualRadio | None = None, transport: str | None = None) -> None:
@@ -104,7 +104,7 @@ class _VirtualBroadcaster:
         self._advertiser.update(payload)
 
 
-class AdapterAir:
+class AdapterPeripheralRadio:
     """A real adapter, whose host is this process: one device, and its broadcasts where the adapter can do both."""
 
     real = True

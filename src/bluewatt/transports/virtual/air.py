@@ -37,7 +37,7 @@ class AirAdvertisement(ll.AdvInd):
     rssi: int = DEFAULT_RSSI
 
 
-class Air(LocalLink):
+class RadioMedium(LocalLink):
     """The medium that joins virtual controllers; `loss` (0 to 1) of the advertisements never arrive."""
 
     def __init__(self, *, loss: float = 0.0, seed: int | None = None) -> None:
@@ -132,7 +132,7 @@ def _legacy_set(sender: Controller, packet: ll.AdvExtInd) -> AdvertisingSet | No
 class VirtualController(Controller):
     """A controller on our air: it listens only while it scans or connects, and reports what it really heard."""
 
-    link: Air
+    link: RadioMedium
     _scanning = False
     _pending: hci.HCI_LE_Create_Connection_Command | hci.HCI_LE_Extended_Create_Connection_Command | None = None
 

@@ -34,7 +34,7 @@ from bumble.pairing import PairingConfig, PairingDelegate
 
 from bluewatt.errors import AdapterUnavailable
 from bluewatt.transports.virtual.bonds import Bonds, Passkey
-from bluewatt.transports.virtual.radio import uuid_text
+from bluewatt.transports.virtual.radio import text_of_uuid
 
 ADAPTER_ADDRESS = "F0:00:00:00:00:01"
 """Random static address of the virtual adapter, where the caller does not choose one."""
@@ -196,7 +196,7 @@ _UUID_LISTS = (
 
 def _service_uuids(data: AdvertisingData) -> list[str]:
     lists: list[list[UUID]] = [uuids for kind in _UUID_LISTS for uuids in data.get_all(kind)]  # type: ignore[misc]
-    return [uuid_text(uuid) for uuids in lists for uuid in uuids]
+    return [text_of_uuid(uuid) for uuids in lists for uuid in uuids]
 
 
 class _Client(BaseBleakClient):
@@ -340,7 +340,7 @@ async def _translated(action: Awaitable[_T]) -> _T:
 async def _discover(peer: Peer) -> BleakGATTServiceCollection:
     found = BleakGATTServiceCollection()
     for service in await peer.discover_services():
-        theirs = BleakGATTService(service, service.handle, uuid_text(service.uuid))
+        theirs = BleakGATTService(service, service.handle, text_of_uuid(service.uuid))
         found.add_service(theirs)
         for characteristic in await _characteristics(service):
             await _add_characteristic(found, theirs, characteristic, peer)
@@ -358,11 +358,11 @@ async def _add_characteristic(
     theirs = BleakGATTCharacteristic(
         characteristic,
         characteristic.handle,
-        uuid_text(characteristic.uuid),
+        text_of_uuid(characteristic.uuid),
         properties,
         lambda: peer.connection.att_mtu - 3,
         service,
     )
     found.add_characteristic(theirs)
     for descriptor in await characteristic.discover_descriptors():
-        found.add_descriptor(BleakGATTDescriptor(descriptor, descriptor.handle, uuid_text(descriptor.type), theirs))
+        found.add_descriptor(BleakGATTDescriptor(descriptor, descriptor.handle, text_of_uuid(descriptor.type), theirs))

@@ -23,7 +23,7 @@ from bumble.transport.common import AsyncPipeSink
 from bluewatt.errors import Unencodable
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.transports.hci_transport import Hci
-from bluewatt.transports.virtual.air import DEFAULT_RSSI, Air, VirtualController
+from bluewatt.transports.virtual.air import DEFAULT_RSSI, RadioMedium, VirtualController
 
 LONGEST_MANUFACTURER_DATA = 24
 """Bytes after the company identifier that fit a legacy advertisement beside its flags (31 - 3 - 2 - 2)."""
@@ -52,7 +52,7 @@ def scan_response_data(name: str) -> bytes:
     return bytes(AdvertisingData([(AdvertisingData.Type.COMPLETE_LOCAL_NAME, text)])) if text else b""
 
 
-def uuid_text(uuid: UUID) -> str:
+def text_of_uuid(uuid: UUID) -> str:
     """The 128 bits of any UUID as lower-case text, as bleak and the tables write them; bumble shortens its own."""
     return str(uuid_lib.UUID(bytes=uuid.to_bytes(force_128=True)[::-1]))
 
@@ -83,7 +83,15 @@ class VirtualAdvertiser:
     """A device on the virtual radio that advertises and takes no connections; it costs a timer, not a whole host."""
 
     def __init__(
-        self, air: Air, address: str, *, name: str, interval: float, rssi: int, company_id: int, jitter: random.Random
+        self,
+        air: RadioMedium,
+        address: str,
+        *,
+        name: str,
+        interval: float,
+        rssi: int,
+        company_id: int,
+        jitter: random.Random,
     ) -> None:
         self.address = address
         self.interval = interval
@@ -137,7 +145,7 @@ class VirtualRadio:
     """A place within radio range; `loss` (0 to 1) of the advertisements get lost, the same ones for the same `seed`."""
 
     def __init__(self, *, loss: float = 0.0, seed: int | None = None) -> None:
-        self.air = Air(loss=loss, seed=seed)
+        self.air = RadioMedium(loss=loss, seed=seed)
         self._jitter = random.Random(seed)
         self._advertisers: list[VirtualAdvertiser] = []
         self._open = AsyncExitStack()

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bluewatt.errors import CaptureError, Malformed
-from bluewatt.wire.bluetooth.advertising_data import SIGNED, VICTRON_MARK, AddressTexts, Advertisement, parse_structures
-from bluewatt.wire.bluetooth.hci_reports import ADVERTISING_REPORT, LE_META, Report, advertising_reports
+from bluewatt.wire.bluetooth.advertising_data import (
+    SIGNED,
+    VICTRON_MARK,
+    AddressTexts,
+    CapturedAdvertisement,
+    parse_structures,
+)
+from bluewatt.wire.bluetooth.hci_reports import ADVERTISING_REPORT, LE_META, AdvertisingReport, advertising_reports
 from bluewatt.wire.bluetooth.link_layer import advertising_report, unwrap_air
-from bluewatt.wire.bluetooth.packets import Kind, Packet
+from bluewatt.wire.bluetooth.packets import Packet, PacketKind
 
-_EVENT, _AIR = int(Kind.EVENT), int(Kind.AIR)
+_EVENT, _AIR = int(PacketKind.EVENT), int(PacketKind.AIR)
 
 _SINGLE_REPORT = tuple(bytes([LE_META, size, ADVERTISING_REPORT, 1]) for size in range(256))
 """The first four bytes of an event with one legacy report, by its number of parameters."""
@@ -38,9 +44,9 @@ class AdvertisementReader:
         self._addresses = AddressTexts()
         self._partial: dict[tuple[bytes, int], bytes] = {}
 
-    def read(self, packets: Iterable[Packet]) -> list[Advertisement]:
+    def read(self, packets: Iterable[Packet]) -> list[CapturedAdvertisement]:
         """Return the advertisements of `packets`, in their order."""
-        found: list[Advertisement] = []
+        found: list[CapturedAdvertisement] = []
         append, addresses, single = found.append, self._addresses, _SINGLE_REPORT
         for at, kind, _, data, offset, _ in packets:
             if kind == _EVENT:
@@ -63,7 +69,7 @@ class AdvertisementReader:
                 self._air(at, kind, data, offset, found)
         return found
 
-    def _single(self, at: float, data: bytes, offset: int, found: list[Advertisement]) -> None:
+    def _single(self, at: float, data: bytes, offset: int, found: list[CapturedAdvertisement]) -> None:
         """An event with one legacy report whose lengths agree."""
         try:
             payload, name = parse_structures(data[13:-1])
@@ -74,14 +80,14 @@ class AdvertisementReader:
             address = self._addresses[data[6:12]]
             found.append((at, address, data[5], SIGNED[data[-1]], data[4], payload, name))
 
-    def _event(self, at: float, data: bytes, offset: int, found: list[Advertisement]) -> None:
+    def _event(self, at: float, data: bytes, offset: int, found: list[CapturedAdvertisement]) -> None:
         try:
             for report in advertising_reports(data):
                 self._report(at, report, offset, found)
         except Malformed as error:
             self.problems.append(CaptureError(str(error), offset=offset))
 
-    def _air(self, at: float, kind: int, data: bytes, offset: int, found: list[Advertisement]) -> None:
+    def _air(self, at: float, kind: int, data: bytes, offset: int, found: list[CapturedAdvertisement]) -> None:
         try:
             heard = unwrap_air(kind, data)
             if not heard.crc_valid:
@@ -91,7 +97,7 @@ class AdvertisementReader:
         except Malformed as error:
             self.problems.append(CaptureError(str(error), offset=offset))
 
-    def _report(self, at: float, report: Report, offset: int, found: list[Advertisement]) -> None:
+    def _report(self, at: float, report: AdvertisingReport, offset: int, found: list[CapturedAdvertisement]) -> None:
         data = self._assembled(report)
         if data is None:
             return
@@ -104,7 +110,7 @@ class AdvertisementReader:
             address = self._addresses[report.address]
             found.append((at, address, report.address_type, SIGNED[report.rssi], report.event_type, payload, name))
 
-    def _assembled(self, report: Report) -> bytes | None:
+    def _assembled(self, report: AdvertisingReport) -> bytes | None:
         """The whole advertising data, or None while the rest of it is still to come in another report."""
         stream = (report.address, report.stream)
         data = self._partial.pop(stream, b"") + report.data if self._partial else report.data

@@ -12,7 +12,7 @@ from bluewatt.errors import Malformed
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.wire.printable import printable
 
-Advertisement = tuple[float, str, int, int | None, int, bytes | None, str | None]
+CapturedAdvertisement = tuple[float, str, int, int | None, int, bytes | None, str | None]
 """`(at, address, address_type, rssi, event_type, payload, name)`, a bare tuple because millions of them are made.
 
 `address` "AA:BB:CC:DD:EE:FF"; `address_type` 0 public, 1 random; `rssi` dBm or None; `event_type` that of the

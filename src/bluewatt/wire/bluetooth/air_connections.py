@@ -26,7 +26,7 @@ from bluewatt.wire.bluetooth.hci_connections import (
     Reassembly,
 )
 from bluewatt.wire.bluetooth.link_encryption import LinkCipher
-from bluewatt.wire.bluetooth.link_layer import ADVERTISING_ACCESS_ADDRESS, Heard, unwrap_air
+from bluewatt.wire.bluetooth.link_layer import ADVERTISING_ACCESS_ADDRESS, LinkLayerPacket, unwrap_air
 from bluewatt.wire.bluetooth.packets import Packet
 
 _CONNECT, _CONNECT_LENGTH = 5, 34
@@ -88,7 +88,7 @@ class AirLinks:
         link = self._open(body[12:16])
         return Connected(at, link.number, (self._addresses[body[:6]], self._addresses[body[6:12]]), offset)
 
-    def _data_channel(self, at: float, heard: Heard, offset: int) -> LinkEvent | None:
+    def _data_channel(self, at: float, heard: LinkLayerPacket, offset: int) -> LinkEvent | None:
         packet = heard.packet
         kind, payload = packet[4] & 3, packet[6 : 6 + packet[5]]
         link = self._links.get(packet[:4])
@@ -165,7 +165,7 @@ def _believable(payload: bytes) -> bool:
     return channel in _CHANNELS and length >= len(payload) - 4
 
 
-def _side(heard: Heard, kind: int, payload: bytes, link: _Link) -> int:
+def _side(heard: LinkLayerPacket, kind: int, payload: bytes, link: _Link) -> int:
     """Who sent a packet, by the sniffer's word, else by what only a client or only a server says."""
     if heard.from_central is not None:
         return NEAR if heard.from_central else FAR

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from bluewatt.errors import CaptureError
 from bluewatt.wire.bluetooth.advertising_data import AddressTexts
-from bluewatt.wire.bluetooth.packets import TO_CONTROLLER, Kind, Packet
+from bluewatt.wire.bluetooth.packets import TO_CONTROLLER, Packet, PacketKind
 
 NEAR, FAR = 0, 1
 """The two sides of a connection: the recording host (for a sniffer: the central), and its peer."""
@@ -30,7 +30,7 @@ _READ_ADDRESS, _SET_RANDOM_ADDRESS = b"\x09\x10", b"\x05\x20"
 _CONTINUED = 1
 _NOWHERE = bytes(6)
 
-_EVENT, _ACL, _COMMAND = int(Kind.EVENT), int(Kind.ACL), int(Kind.COMMAND)
+_EVENT, _ACL, _COMMAND = int(PacketKind.EVENT), int(PacketKind.ACL), int(PacketKind.COMMAND)
 
 
 class Connected(NamedTuple):

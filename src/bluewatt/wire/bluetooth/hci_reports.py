@@ -30,7 +30,7 @@ _LEGACY_EVENT_TYPES = {0x13: 0, 0x15: 1, 0x12: 2, 0x10: 3, 0x1B: 4, 0x1A: 4}
 """Extended event types that stand for a legacy PDU, and the legacy event type of the same PDU."""
 
 
-class Report(NamedTuple):
+class AdvertisingReport(NamedTuple):
     """One advertising report; `more` says that the data goes on in the next report of the same `stream`."""
 
     event_type: int
@@ -44,7 +44,7 @@ class Report(NamedTuple):
     """Advertising set of the report (its SID), 0xFF for legacy advertising."""
 
 
-def advertising_reports(event: bytes) -> Iterator[Report]:
+def advertising_reports(event: bytes) -> Iterator[AdvertisingReport]:
     """Yield the reports of one HCI event (without its packet indicator); none for an event of another kind.
 
     Reports that stand before damage are yielded, then `Malformed` is raised.
@@ -61,7 +61,7 @@ def advertising_reports(event: bytes) -> Iterator[Report]:
         yield from _extended_reports(event)
 
 
-def _legacy_reports(event: bytes) -> Iterator[Report]:
+def _legacy_reports(event: bytes) -> Iterator[AdvertisingReport]:
     position = 4
     for _ in range(_count(event)):
         if position + _LEGACY.size > len(event):
@@ -71,11 +71,11 @@ def _legacy_reports(event: bytes) -> Iterator[Report]:
         end = position + length
         if end >= len(event):
             raise Malformed(f"an advertising report claims {length} bytes of data in {len(event) - position - 1}")
-        yield Report(event_type, address_type, address, event[end], event[position:end], stream=0xFF)
+        yield AdvertisingReport(event_type, address_type, address, event[end], event[position:end], stream=0xFF)
         position = end + 1
 
 
-def _extended_reports(event: bytes) -> Iterator[Report]:
+def _extended_reports(event: bytes) -> Iterator[AdvertisingReport]:
     position = 4
     for _ in range(_count(event)):
         if position + _EXTENDED.size > len(event):
@@ -88,7 +88,7 @@ def _extended_reports(event: bytes) -> Iterator[Report]:
             raise Malformed(f"an extended advertising report claims {length} bytes of data in {len(event) - position}")
         legacy = _LEGACY_EVENT_TYPES.get(event_type) if event_type & _LEGACY_BIT else None
         more = event_type >> _STATUS_SHIFT & 3 == 1
-        yield Report(
+        yield AdvertisingReport(
             event_type if legacy is None else legacy, address_type, address, rssi, event[position:end], more, stream
         )
         position = end

@@ -12,8 +12,8 @@ import struct
 from typing import Final, NamedTuple
 
 from bluewatt.errors import Malformed
-from bluewatt.wire.bluetooth.hci_reports import Report
-from bluewatt.wire.bluetooth.packets import Kind
+from bluewatt.wire.bluetooth.hci_reports import AdvertisingReport
+from bluewatt.wire.bluetooth.packets import PacketKind
 
 ADVERTISING_ACCESS_ADDRESS: Final = 0x8E89BED6
 """The access address of every packet on an advertising channel."""
@@ -39,7 +39,7 @@ _NORDIC_FROM_CENTRAL, _NORDIC_DECRYPTED = 0x02, 0x0C
 """Length of the Nordic board number and packet header; the event header's own length stands right behind."""
 
 
-class Heard(NamedTuple):
+class LinkLayerPacket(NamedTuple):
     """A link-layer packet without its pseudo-header."""
 
     crc_valid: bool
@@ -54,30 +54,30 @@ class Heard(NamedTuple):
     """Whether the sniffer had the key of the connection and took the encryption off."""
 
 
-def unwrap_air(kind: int, data: bytes) -> Heard:
+def unwrap_air(kind: int, data: bytes) -> LinkLayerPacket:
     """Take the pseudo-header off a packet of one of the `AIR` kinds."""
-    if kind == Kind.AIR:
-        return Heard(True, _NO_STRENGTH, data)
-    return _with_header(data) if kind == Kind.AIR_WITH_HEADER else _nordic(data)
+    if kind == PacketKind.AIR:
+        return LinkLayerPacket(True, _NO_STRENGTH, data)
+    return _with_header(data) if kind == PacketKind.AIR_WITH_HEADER else _nordic(data)
 
 
-def _with_header(data: bytes) -> Heard:
+def _with_header(data: bytes) -> LinkLayerPacket:
     if len(data) < _HEADER.size:
         raise Malformed(f"the link-layer pseudo-header is cut at {len(data)} bytes")
     _, signal, _, _, _, flags = _HEADER.unpack_from(data)
     bad = flags & _CRC_CHECKED and not flags & _CRC_VALID
     packet = _without_coding_indicator(data[_HEADER.size :], flags >> _PHY_SHIFT)
     strength = signal & 0xFF if flags & _SIGNAL_VALID else _NO_STRENGTH
-    return Heard(not bad, strength, packet, _DATA_DIRECTIONS.get(flags >> 7 & 7), bool(flags & _DECRYPTED))
+    return LinkLayerPacket(not bad, strength, packet, _DATA_DIRECTIONS.get(flags >> 7 & 7), bool(flags & _DECRYPTED))
 
 
-def _nordic(data: bytes) -> Heard:
+def _nordic(data: bytes) -> LinkLayerPacket:
     if len(data) < _NORDIC_HEADER + 4 or _NORDIC_HEADER + data[_NORDIC_HEADER] > len(data):
         raise Malformed(f"the Nordic sniffer header is cut at {len(data)} bytes")
     flags, strength = data[_NORDIC_HEADER + 1], data[_NORDIC_HEADER + 3]
     packet = data[_NORDIC_HEADER + data[_NORDIC_HEADER] :]
     # The strength is a magnitude: 60 means -60 dBm.
-    return Heard(
+    return LinkLayerPacket(
         bool(flags & _NORDIC_CRC_VALID),
         -strength & 0xFF if strength <= 128 else _NO_STRENGTH,
         _without_coding_indicator(packet, flags >> _NORDIC_PHY_SHIFT & 7),
@@ -91,7 +91,7 @@ def _without_coding_indicator(packet: bytes, phy: int) -> bytes:
     return packet[:4] + packet[5:] if phy == _CODED else packet
 
 
-def advertising_report(heard: Heard) -> Report | None:
+def advertising_report(heard: LinkLayerPacket) -> AdvertisingReport | None:
     """Read an advertising PDU as the report a controller would make; None for data channels and scan requests.
 
     Extended advertising is read where the PDU itself names its sender; a chain of auxiliary packets is not followed.
@@ -113,10 +113,10 @@ def advertising_report(heard: Heard) -> Report | None:
     if length < 6:
         raise Malformed("an advertising PDU is too short for its sender's address")
     data = b"" if kind == _DIRECTED else body[6:]
-    return Report(_EVENT_TYPES[kind], address_type, body[:6], heard.rssi, data, stream=0xFF)
+    return AdvertisingReport(_EVENT_TYPES[kind], address_type, body[:6], heard.rssi, data, stream=0xFF)
 
 
-def _extended(body: bytes, address_type: int, rssi: int) -> Report | None:
+def _extended(body: bytes, address_type: int, rssi: int) -> AdvertisingReport | None:
     """The common extended payload: header length and mode, then flags that say which fields follow."""
     if not body or 1 + (body[0] & 0x3F) > len(body):
         raise Malformed("an extended advertising PDU is cut in its header")
@@ -125,4 +125,4 @@ def _extended(body: bytes, address_type: int, rssi: int) -> Report | None:
         return None
     if len(header) < 7:
         raise Malformed("an extended advertising PDU is cut in its sender's address")
-    return Report(body[0] >> 6, address_type, header[1:7], rssi, body[1 + len(header) :])
+    return AdvertisingReport(body[0] >> 6, address_type, header[1:7], rssi, body[1 + len(header) :])

@@ -19,7 +19,7 @@ FROM_CONTROLLER = 1
 """Direction: from the controller to the host (received)."""
 
 
-class Kind(IntEnum):
+class PacketKind(IntEnum):
     """What a packet is: an HCI packet indicator (one byte), or 1000 plus the LINKTYPE of a link-layer framing."""
 
     NOTE = 0

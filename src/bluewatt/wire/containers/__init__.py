@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from bluewatt.errors import CaptureError
-from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Packet, PacketKind
 from bluewatt.wire.containers.btsnoop import FILE_HEADER as _BTSNOOP_HEADER
 from bluewatt.wire.containers.btsnoop import MAGIC as _BTSNOOP_MAGIC
 from bluewatt.wire.containers.btsnoop import BtsnoopReader
-from bluewatt.wire.containers.framing import Link
+from bluewatt.wire.containers.framing import LinkType
 from bluewatt.wire.containers.hcidump import HcidumpReader, is_hcidump
 from bluewatt.wire.containers.packetlogger import PacketLoggerReader, byte_order, is_first_packet_whole
 from bluewatt.wire.containers.pcap import FILE_HEADER as _PCAP_HEADER
@@ -30,9 +30,9 @@ __all__ = [
     "FROM_CONTROLLER",
     "LONGEST_HEADER",
     "TO_CONTROLLER",
-    "Kind",
-    "Link",
+    "LinkType",
     "Packet",
+    "PacketKind",
     "PacketReader",
     "is_capture",
     "open_container",

@@ -10,7 +10,7 @@ import struct
 
 from bluewatt.errors import CaptureError, Malformed
 from bluewatt.wire.bluetooth.packets import Packet
-from bluewatt.wire.containers.framing import Link, unwrap_btsnoop
+from bluewatt.wire.containers.framing import LinkType, unwrap_btsnoop
 from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
 
 MAGIC = b"btsnoop\0"
@@ -25,7 +25,7 @@ RECORD = struct.Struct(">IIIIq")
 EPOCH = 0x00DCDDB30F2F8000
 """The time stamp of 1970-01-01, by the count of years BlueZ, Wireshark and bumble share."""
 
-_LINKS = (Link.BTSNOOP_H1, Link.BTSNOOP_H4, Link.BTSNOOP_MONITOR)
+_LINKS = (LinkType.BTSNOOP_H1, LinkType.BTSNOOP_H4, LinkType.BTSNOOP_MONITOR)
 
 
 class BtsnoopReader(PacketReader):
@@ -42,7 +42,7 @@ class BtsnoopReader(PacketReader):
 
     def _scan(self, buffer: bytes, position: int, packets: list[Packet]) -> tuple[int, str]:
         unpack, append, size = RECORD.unpack_from, packets.append, len(buffer)
-        plain_h4, good, base = self.link == Link.BTSNOOP_H4, self._stamp, self.offset
+        plain_h4, good, base = self.link == LinkType.BTSNOOP_H4, self._stamp, self.offset
         fault = ""
         while (body := position + 24) <= size:
             original, length, flags, _, stamp = unpack(buffer, position)

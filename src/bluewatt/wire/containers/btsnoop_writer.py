@@ -6,11 +6,11 @@ from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.wire.bluetooth.advertising_data import COMPLETE_NAME, MANUFACTURER_DATA, SCAN_RESPONSE
 from bluewatt.wire.bluetooth.hci_reports import ADVERTISING_REPORT, LE_META
 from bluewatt.wire.bluetooth.host_packets import air_order
-from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, Kind
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, PacketKind
 from bluewatt.wire.containers.btsnoop import EPOCH, MAGIC, RECORD
-from bluewatt.wire.containers.framing import Link
+from bluewatt.wire.containers.framing import LinkType
 
-FILE_START = MAGIC + (1).to_bytes(4, "big") + Link.BTSNOOP_H4.to_bytes(4, "big")
+FILE_START = MAGIC + (1).to_bytes(4, "big") + LinkType.BTSNOOP_H4.to_bytes(4, "big")
 """The file header: magic, version, datalink."""
 
 LONGEST_LEGACY = 31
@@ -23,7 +23,7 @@ _UNKNOWN_RSSI = 127
 
 def record(at: float, kind: int, direction: int, data: bytes) -> bytes:
     """One packet (without its packet indicator) as a record."""
-    flags = direction | (0 if kind == Kind.ACL else _COMMAND_OR_EVENT)
+    flags = direction | (0 if kind == PacketKind.ACL else _COMMAND_OR_EVENT)
     stamp = EPOCH + round(at * 1e6)
     return RECORD.pack(len(data) + 1, len(data) + 1, flags, 0, stamp) + bytes([kind]) + data
 
@@ -41,7 +41,7 @@ def name_data(name: str) -> bytes:
     return bytes([len(raw) + 1, COMPLETE_NAME]) + raw
 
 
-def advertising_report(
+def advertising_report_event(
     address: str, data: bytes, *, rssi: int | None = None, event_type: int = 0, address_type: int = 1
 ) -> bytes:
     """The HCI event a controller makes of one legacy advertisement (without packet indicator)."""
@@ -57,8 +57,10 @@ def advertisement_records(
     events = []
     if payload is not None:
         data = manufacturer_data(payload)
-        events.append(advertising_report(address, data, rssi=rssi, address_type=address_type))
+        events.append(advertising_report_event(address, data, rssi=rssi, address_type=address_type))
     if name is not None:
         data = name_data(name)
-        events.append(advertising_report(address, data, rssi=rssi, event_type=SCAN_RESPONSE, address_type=address_type))
-    return b"".join(record(at, Kind.EVENT, FROM_CONTROLLER, event) for event in events)
+        events.append(
+            advertising_report_event(address, data, rssi=rssi, event_type=SCAN_RESPONSE, address_type=address_type)
+        )
+    return b"".join(record(at, PacketKind.EVENT, FROM_CONTROLLER, event) for event in events)

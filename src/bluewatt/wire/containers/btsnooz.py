@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from bluewatt.errors import CaptureError
-from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Packet, PacketKind
 
 BEGIN, END = "--- BEGIN:BTSNOOP_LOG_SUMMARY", "--- END:BTSNOOP_LOG_SUMMARY"
 """The lines before and behind the base64 text."""
@@ -30,15 +30,15 @@ _PER_SECOND = 1_000_000
 _MILLISECONDS_BELOW = 1 << 46
 """A time below this would lie before 1973 as microseconds, so it is milliseconds after all."""
 
-_TYPES: dict[int, tuple[Kind, int]] = {
-    0x10: (Kind.EVENT, FROM_CONTROLLER),
-    0x11: (Kind.ACL, FROM_CONTROLLER),
-    0x12: (Kind.SYNCHRONOUS, FROM_CONTROLLER),
-    0x17: (Kind.ISOCHRONOUS, FROM_CONTROLLER),
-    0x20: (Kind.COMMAND, TO_CONTROLLER),
-    0x21: (Kind.ACL, TO_CONTROLLER),
-    0x22: (Kind.SYNCHRONOUS, TO_CONTROLLER),
-    0x2D: (Kind.ISOCHRONOUS, TO_CONTROLLER),
+_TYPES: dict[int, tuple[PacketKind, int]] = {
+    0x10: (PacketKind.EVENT, FROM_CONTROLLER),
+    0x11: (PacketKind.ACL, FROM_CONTROLLER),
+    0x12: (PacketKind.SYNCHRONOUS, FROM_CONTROLLER),
+    0x17: (PacketKind.ISOCHRONOUS, FROM_CONTROLLER),
+    0x20: (PacketKind.COMMAND, TO_CONTROLLER),
+    0x21: (PacketKind.ACL, TO_CONTROLLER),
+    0x22: (PacketKind.SYNCHRONOUS, TO_CONTROLLER),
+    0x2D: (PacketKind.ISOCHRONOUS, TO_CONTROLLER),
 }
 
 
@@ -118,6 +118,6 @@ def _timed(records: list[tuple[int, int, bytes, int]], last: int) -> list[Packet
     packets: list[Packet] = []
     for since, code, data, offset in records:
         at += since
-        kind, direction = _TYPES.get(code, (Kind.NOTE, None))
+        kind, direction = _TYPES.get(code, (PacketKind.NOTE, None))
         packets.append((at / per_second, kind, direction, data, offset, 0))
     return packets

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from bluewatt.errors import CaptureError
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
-from bluewatt.wire.bluetooth.advertising_data import MANUFACTURER_DATA, Advertisement
+from bluewatt.wire.bluetooth.advertising_data import MANUFACTURER_DATA, CapturedAdvertisement
 from bluewatt.wire.bluetooth.hci_reports import ADVERTISING_REPORT, LE_META
-from bluewatt.wire.bluetooth.packets import Kind, Packet
+from bluewatt.wire.bluetooth.packets import Packet, PacketKind
 from bluewatt.wire.containers import LONGEST_HEADER, open_container
 from bluewatt.wire.containers.btsnoop import EPOCH, BtsnoopReader
-from bluewatt.wire.containers.framing import Link
+from bluewatt.wire.containers.framing import LinkType
 from bluewatt.wire.containers.pcap import PcapReader
 from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
 
@@ -36,7 +36,7 @@ BLOCK = 0x100000
 NO_STRENGTH = 127
 """`rssi` where the capture does not say."""
 
-_EVENT = int(Kind.EVENT)
+_EVENT = int(PacketKind.EVENT)
 
 Bytes = NDArray[np.uint8]
 Indices = NDArray[np.int64]
@@ -121,11 +121,11 @@ class _Shape(NamedTuple):
 
 def _shape(reader: PacketReader) -> _Shape | None:
     """The shape of a capture whose records can be gathered, None for one that takes the careful way."""
-    if isinstance(reader, BtsnoopReader) and reader.link == Link.BTSNOOP_H4:
+    if isinstance(reader, BtsnoopReader) and reader.link == LinkType.BTSNOOP_H4:
         header = [("original", ">u4"), ("length", ">u4"), ("mark", "V8"), ("stamp", ">i8")]
         return _Shape(np.dtype(header + _EVENT_FIELDS), 24, 0, np.dtype(">u4"), 4, 0, 0, 0.0)
-    if isinstance(reader, PcapReader) and reader.link in (Link.H4, Link.H4_WITH_DIRECTION):
-        wrapping = 4 if reader.link == Link.H4_WITH_DIRECTION else 0
+    if isinstance(reader, PcapReader) and reader.link in (LinkType.H4, LinkType.H4_WITH_DIRECTION):
+        wrapping = 4 if reader.link == LinkType.H4_WITH_DIRECTION else 0
         header = [(name, reader.order + "u4") for name in ("seconds", "fraction", "length", "original")]
         layout = np.dtype([*header, ("direction", f"V{wrapping}"), *_EVENT_FIELDS])
         return _Shape(layout, 16, wrapping, np.dtype(reader.order + "u4"), 8, 12, 4, reader.fractions)
@@ -304,7 +304,7 @@ def _take(buffer: bytes, starts: Indices, layout: np.dtype[Any]) -> NDArray[Any]
 def _common(rows: NDArray[np.void], sizes: Indices) -> NDArray[np.bool_]:
     """Which rows have the common shape: every length agrees with every other."""
     return np.asarray(
-        (rows["kind"] == Kind.EVENT)
+        (rows["kind"] == PacketKind.EVENT)
         & (rows["code"] == LE_META)
         & (rows["parameters"] == sizes - 2)
         & (rows["subevent"] == ADVERTISING_REPORT)
@@ -321,7 +321,7 @@ def _common(rows: NDArray[np.void], sizes: Indices) -> NDArray[np.bool_]:
 
 def _worth_reading(rows: NDArray[np.void], sizes: Indices) -> NDArray[np.bool_]:
     """Which rows are events that may hold an advertisement, or are broken and have to be told."""
-    event = (rows["kind"] == Kind.EVENT) & (sizes >= 0)
+    event = (rows["kind"] == PacketKind.EVENT) & (sizes >= 0)
     return np.asarray(event & ((rows["code"] == LE_META) | (sizes < 2) | (rows["parameters"] != sizes - 2)))
 
 
@@ -337,7 +337,7 @@ def _arranged(columns: Columns, order: Indices) -> Columns:
     return Columns(at[order], address[order], rssi[order], payload[order], length[order])
 
 
-def pack(advertisements: Iterable[Advertisement]) -> Columns:
+def pack(advertisements: Iterable[CapturedAdvertisement]) -> Columns:
     """Return the columns of advertisements read carefully; those without a payload (names) are left out.
 
     CaptureError where a sender has no Bluetooth address.

@@ -18,7 +18,7 @@ from bluewatt.wire.bluetooth.att import (
     WRITE_REQUEST,
 )
 from bluewatt.wire.bluetooth.host_packets import att_packet, connection_event, disconnection_event, discovery
-from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, PacketKind
 from bluewatt.wire.containers.btsnoop_writer import record
 
 _WRITE_RESPONSE = 0x13
@@ -68,9 +68,9 @@ class LinkTrace:
             self._event(disconnection_event(self._handle))
 
     def _event(self, event: bytes) -> None:
-        self._write(record(self._now(), Kind.EVENT, FROM_CONTROLLER, event))
+        self._write(record(self._now(), PacketKind.EVENT, FROM_CONTROLLER, event))
 
     def _att(self, direction: int, data: bytes) -> None:
         if not self._open:
             return
-        self._write(record(self._now(), Kind.ACL, direction, att_packet(self._handle, direction, data)))
+        self._write(record(self._now(), PacketKind.ACL, direction, att_packet(self._handle, direction, data)))

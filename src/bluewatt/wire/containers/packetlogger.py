@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 
-from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Packet, PacketKind
 from bluewatt.wire.containers.framing import packet_length
 from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
 
@@ -21,15 +21,15 @@ _MICROSECONDS = 1_000_000
 _NOTES = frozenset(range(0xE0, 0x100))
 """Types of notes about the system, such as 0xFC; they hold text or properties, no packet."""
 
-_TYPES: dict[int, tuple[Kind, int]] = {
-    0x00: (Kind.COMMAND, TO_CONTROLLER),
-    0x01: (Kind.EVENT, FROM_CONTROLLER),
-    0x02: (Kind.ACL, TO_CONTROLLER),
-    0x03: (Kind.ACL, FROM_CONTROLLER),
-    0x08: (Kind.SYNCHRONOUS, TO_CONTROLLER),
-    0x09: (Kind.SYNCHRONOUS, FROM_CONTROLLER),
-    0x12: (Kind.ISOCHRONOUS, TO_CONTROLLER),
-    0x13: (Kind.ISOCHRONOUS, FROM_CONTROLLER),
+_TYPES: dict[int, tuple[PacketKind, int]] = {
+    0x00: (PacketKind.COMMAND, TO_CONTROLLER),
+    0x01: (PacketKind.EVENT, FROM_CONTROLLER),
+    0x02: (PacketKind.ACL, TO_CONTROLLER),
+    0x03: (PacketKind.ACL, FROM_CONTROLLER),
+    0x08: (PacketKind.SYNCHRONOUS, TO_CONTROLLER),
+    0x09: (PacketKind.SYNCHRONOUS, FROM_CONTROLLER),
+    0x12: (PacketKind.ISOCHRONOUS, TO_CONTROLLER),
+    0x13: (PacketKind.ISOCHRONOUS, FROM_CONTROLLER),
 }
 _FIRST_TYPES = _TYPES.keys() | _NOTES | {0x0A, 0x0B, 0x0C}
 
@@ -48,7 +48,7 @@ def is_first_packet_whole(head: bytes, order: str) -> bool:
     """Whether the packet of the first record is as long as its own header says: files of hcidump look alike."""
     length: int = struct.unpack_from(order + "I", head)[0]
     code = head[RECORD_HEADER - 1]
-    kind = _TYPES[code][0] if code in _TYPES else Kind.NOTE
+    kind = _TYPES[code][0] if code in _TYPES else PacketKind.NOTE
     return packet_length(bytes([kind]) + head[RECORD_HEADER:]) == length - _COUNTED + 1
 
 
@@ -76,7 +76,7 @@ class PacketLoggerReader(PacketReader):
             if end > size:
                 break
             self._seconds = seconds
-            kind, direction = _TYPES.get(code, (Kind.NOTE, None))
+            kind, direction = _TYPES.get(code, (PacketKind.NOTE, None))
             data = buffer[position + RECORD_HEADER : end]
             packets.append((seconds + fraction / _MICROSECONDS, kind, direction, data, base + position, 0))
             position = end

@@ -10,7 +10,7 @@ import struct
 
 from bluewatt.errors import CaptureError, Malformed
 from bluewatt.wire.bluetooth.packets import Packet
-from bluewatt.wire.containers.framing import AIR_KINDS, Link, unwrap
+from bluewatt.wire.containers.framing import AIR_KINDS, LinkType, unwrap
 from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
 
 MAGICS: dict[bytes, tuple[str, float]] = {
@@ -24,7 +24,7 @@ MAGICS: dict[bytes, tuple[str, float]] = {
 FILE_HEADER = 24
 """Length of the file header: magic, version, zone, accuracy, snapshot length, link type."""
 
-LINKS = (Link.H4, Link.H4_WITH_DIRECTION, Link.MONITOR, *AIR_KINDS)
+LINKS = (LinkType.H4, LinkType.H4_WITH_DIRECTION, LinkType.MONITOR, *AIR_KINDS)
 """Link types this program reads in pcap and pcapng."""
 
 
@@ -44,7 +44,7 @@ class PcapReader(PacketReader):
 
     def _scan(self, buffer: bytes, position: int, packets: list[Packet]) -> tuple[int, str]:
         unpack, append, size = self._record.unpack_from, packets.append, len(buffer)
-        with_direction, fractions, base = self.link == Link.H4_WITH_DIRECTION, self.fractions, self.offset
+        with_direction, fractions, base = self.link == LinkType.H4_WITH_DIRECTION, self.fractions, self.offset
         fault = ""
         while (body := position + 16) <= size:
             seconds, fraction, length, original = unpack(buffer, position)

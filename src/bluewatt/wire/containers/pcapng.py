@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from bluewatt.errors import CaptureError, Malformed
 from bluewatt.wire.bluetooth.packets import Packet
-from bluewatt.wire.containers.framing import Link, unwrap
+from bluewatt.wire.containers.framing import LinkType, unwrap
 from bluewatt.wire.containers.pcap import LINKS
 from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
 
@@ -113,7 +113,7 @@ class PcapngReader(PacketReader):
         # Whole seconds apart: a float of nanoseconds since 1970 would lose the last digits.
         self._at = at = seconds + shift + fraction / ticks
         end = 20 + length
-        if link == Link.H4_WITH_DIRECTION and length > 4:
+        if link == LinkType.H4_WITH_DIRECTION and length > 4:
             packets.append((at, body[24], body[23] & 1, body[25:end], offset, number))
             return
         direction = None

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bluewatt.errors import Malformed, Unencodable
-from bluewatt.tables.compounds import BY_LENGTH, LAYOUTS, TO_THE_END, Field, Layout
+from bluewatt.tables.compounds import BY_LENGTH, LAYOUTS, TO_THE_END, CompoundField, CompoundLayout
 from bluewatt.tables.registers import code_type
 from bluewatt.wire.printable import printable
 from bluewatt.wire.registers.scalars import code_number, raw_pattern, scaled_number, signed_value
@@ -74,7 +74,7 @@ def decode_compound(name: str, data: bytes) -> dict[str, Any]:
     return values
 
 
-def _elements_left(field: Field, bits: int) -> int | None:
+def _elements_left(field: CompoundField, bits: int) -> int | None:
     """How many elements of a field `bits` bits hold; None when the field is not there."""
     if field.bits == TO_THE_END:
         return 1 if bits else None
@@ -82,7 +82,7 @@ def _elements_left(field: Field, bits: int) -> int | None:
     return count if count and (field.upto or count == field.count) else None
 
 
-def _read(field: Field, word: int, count: int, data: bytes) -> Any:
+def _read(field: CompoundField, word: int, count: int, data: bytes) -> Any:
     if field.bits == TO_THE_END:
         return bytes(data)
     if field.count == 1:
@@ -90,7 +90,7 @@ def _read(field: Field, word: int, count: int, data: bytes) -> Any:
     return [_element(field, word >> index * field.bits & field.mask) for index in range(count)]
 
 
-def _element(field: Field, raw: int) -> Any:
+def _element(field: CompoundField, raw: int) -> Any:
     """The value of one element; a group of all ones, like a number, is not there."""
     if field.big_endian:
         raw = _swapped(field, raw)
@@ -99,17 +99,17 @@ def _element(field: Field, raw: int) -> Any:
     return _READERS[field.kind](field, raw)
 
 
-def _swapped(field: Field, raw: int) -> int:
+def _swapped(field: CompoundField, raw: int) -> int:
     return int.from_bytes(raw.to_bytes(field.bits // 8, "little"), "big")
 
 
-def _read_number(field: Field, raw: int) -> Any:
+def _read_number(field: CompoundField, raw: int) -> Any:
     if field.enum:
         return code_type(field.enum)(raw)
     return field.scale.value(signed_value(raw, field.bits) if field.signed else raw)
 
 
-def _read_text(field: Field, raw: int) -> str:
+def _read_text(field: CompoundField, raw: int) -> str:
     return text_of(raw.to_bytes(field.bits // 8, "little"))
 
 
@@ -118,11 +118,11 @@ def text_of(data: bytes) -> str:
     return printable(data.partition(b"\0")[0].rstrip(b"\xff").decode("utf-8", "replace"))
 
 
-def _read_version(field: Field, raw: int) -> Version:
+def _read_version(field: CompoundField, raw: int) -> Version:
     return Version(raw)
 
 
-def _read_group(field: Field, raw: int) -> dict[str, Any]:
+def _read_group(field: CompoundField, raw: int) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for inner in field.fields:
         value = _read(inner, raw, inner.count, b"")
@@ -132,7 +132,7 @@ def _read_group(field: Field, raw: int) -> dict[str, Any]:
     return values
 
 
-_READERS: dict[str, Callable[[Field, int], Any]] = {
+_READERS: dict[str, Callable[[CompoundField, int], Any]] = {
     "number": _read_number,
     "text": _read_text,
     "version": _read_version,
@@ -160,7 +160,7 @@ def encode_compound(name: str, values: Mapping[str, Any]) -> bytes:
     return word.to_bytes(position // 8, "little") + tail + bytes(values.get(REST, b""))
 
 
-def _layout_of(name: str, values: Mapping[str, Any]) -> Layout:
+def _layout_of(name: str, values: Mapping[str, Any]) -> CompoundLayout:
     """The layout for one length if the fields are exactly its fields, else the general one."""
     for (candidate, _), layout in BY_LENGTH.items():
         if candidate == name and layout.keys == values.keys():
@@ -168,14 +168,14 @@ def _layout_of(name: str, values: Mapping[str, Any]) -> Layout:
     return LAYOUTS[name]
 
 
-def _present(layout: Layout, values: Mapping[str, Any]) -> tuple[Field, ...]:
+def _present(layout: CompoundLayout, values: Mapping[str, Any]) -> tuple[CompoundField, ...]:
     fields = layout.fields
     while fields and fields[-1].optional and fields[-1].name not in values:
         fields = fields[:-1]
     return fields
 
 
-def _write(field: Field, values: Mapping[str, Any]) -> tuple[int, int]:
+def _write(field: CompoundField, values: Mapping[str, Any]) -> tuple[int, int]:
     """The raw bits of a field and how many they are."""
     if field.name not in values:
         return (1 << field.bits * field.count) - 1 if not field.signed else field.blank, field.bits * field.count
@@ -191,7 +191,7 @@ def _write(field: Field, values: Mapping[str, Any]) -> tuple[int, int]:
     return raw, len(elements) * field.bits
 
 
-def _raw_element(field: Field, value: Any) -> int:
+def _raw_element(field: CompoundField, value: Any) -> int:
     if value is None:
         if not field.absent:
             raise Unencodable(f"{field.name} cannot be absent")
@@ -202,30 +202,30 @@ def _raw_element(field: Field, value: Any) -> int:
     return _swapped(field, raw) if field.big_endian else raw
 
 
-def _write_number(field: Field, value: Any) -> int:
+def _write_number(field: CompoundField, value: Any) -> int:
     number = code_number(value, code_type(field.enum), field.name) if field.enum else _count(field, value)
     return raw_pattern(number, field.bits, signed=field.signed, what=field.name)
 
 
-def _count(field: Field, value: Any) -> int:
+def _count(field: CompoundField, value: Any) -> int:
     return scaled_number(value, field.scale, field.name)
 
 
-def _write_text(field: Field, value: Any) -> int:
+def _write_text(field: CompoundField, value: Any) -> int:
     data = str(value).encode()
     if len(data) * 8 > field.bits:
         raise Unencodable(f"{field.name}: {len(data)} bytes do not fit into {field.bits // 8}")
     return int.from_bytes(data, "little")
 
 
-def _write_version(field: Field, value: Any) -> int:
+def _write_version(field: CompoundField, value: Any) -> int:
     number = Version.parse(value) if isinstance(value, str) else value
     if not isinstance(number, int):
         raise Unencodable(f"{field.name}: {value!r} is not a version")
     return raw_pattern(int(number), field.bits, signed=False, what=field.name)
 
 
-def _write_group(field: Field, value: Any) -> int:
+def _write_group(field: CompoundField, value: Any) -> int:
     if not isinstance(value, Mapping):
         raise Unencodable(f"{field.name}: {value!r} is not a group of fields")
     unknown = value.keys() - {inner.name for inner in field.fields}
@@ -239,7 +239,7 @@ def _write_group(field: Field, value: Any) -> int:
     return raw
 
 
-_WRITERS: dict[str, Callable[[Field, Any], int]] = {
+_WRITERS: dict[str, Callable[[CompoundField, Any], int]] = {
     "number": _write_number,
     "text": _write_text,
     "version": _write_version,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bluewatt.errors import Unencodable
-from bluewatt.schema import Code, Flags, Groups, Name, Scale
+from bluewatt.schema import Code, Flags, Name, Scale, TwoBitFields
 
 
 def signed_value(raw: int, bits: int) -> int:
@@ -61,7 +61,7 @@ def _bit(key: Any, names: Mapping[int, Name], what: str) -> int:
     return _number_of_key(key, names, what) if number is None else number
 
 
-def groups_number(value: Any, named: type[Groups], what: str) -> int:
+def groups_number(value: Any, named: type[TwoBitFields], what: str) -> int:
     """The word of a set of two-bit groups, given as a number or as "name=state" of the groups in use."""
     if isinstance(value, int):
         return int(value)

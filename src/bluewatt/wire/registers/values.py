@@ -17,14 +17,14 @@ from bluewatt.tables.registers import Register, code_type, flags_type, groups_ty
 from bluewatt.wire.registers.compounds import decode_compound, encode_compound, text_of
 from bluewatt.wire.registers.scalars import code_number, flags_number, groups_number, raw_pattern, scaled_number
 
-Value = Any
+DecodedValue = Any
 """None, int, float, str, bytes, Code, Flags, Groups, Version, or a dict of these for a compound register."""
 
 WIDTHS: Final = frozenset({1, 2, 4, 8})
 """Bytes an integer may have on the wire."""
 
 
-def decode_value(register: Register, data: bytes) -> Value:
+def decode_value(register: Register, data: bytes) -> DecodedValue:
     """The value of a register's payload, in the unit of its row; None for "not available".
 
     Temperatures are in °C, named numbers are `Code`, masks `Flags`, two-bit groups `Groups`, texts str, records dicts,
@@ -33,7 +33,7 @@ def decode_value(register: Register, data: bytes) -> Value:
     return _READERS[register.type](register, data)
 
 
-def encode_value(register: Register, value: Value, *, width: int | None = None) -> bytes:
+def encode_value(register: Register, value: DecodedValue, *, width: int | None = None) -> bytes:
     """The payload of a value; Unencodable when the register cannot hold it.
 
     Named numbers may be given by their key, masks as a list of keys. A device wants the length it uses itself:
@@ -42,7 +42,7 @@ def encode_value(register: Register, value: Value, *, width: int | None = None) 
     return _WRITERS[register.type](register, value, width)
 
 
-def decode_samples(register: Register, data: bytes) -> list[Value]:
+def decode_samples(register: Register, data: bytes) -> list[DecodedValue]:
     """The stored samples of a trend of this register, in the order sent: newest first (register 0xEC5B)."""
     size = register.size
     if not size or len(data) % size:
@@ -50,7 +50,7 @@ def decode_samples(register: Register, data: bytes) -> list[Value]:
     return [decode_value(register, data[at : at + size]) for at in range(0, len(data), size)]
 
 
-def plain(value: Value) -> Any:
+def plain(value: DecodedValue) -> Any:
     """A value for JSON: keys in place of named numbers, hex digits in place of bytes."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
@@ -90,17 +90,17 @@ def _read_number(register: Register, data: bytes) -> float | int | None:
     return None if number is None else register.scale.value(number)
 
 
-def _read_code(register: Register, data: bytes) -> Value:
+def _read_code(register: Register, data: bytes) -> DecodedValue:
     number = _number(register, data)
     return None if number is None else code_type(register.enum)(number)
 
 
-def _read_flags(register: Register, data: bytes) -> Value:
+def _read_flags(register: Register, data: bytes) -> DecodedValue:
     number = _number(register, data)
     return None if number is None else flags_type(register.enum)(number)
 
 
-def _read_groups(register: Register, data: bytes) -> Value:
+def _read_groups(register: Register, data: bytes) -> DecodedValue:
     number = _number(register, data)
     return None if number is None else groups_type(register.enum)(number)
 
@@ -120,7 +120,7 @@ def _read_bytes(register: Register, data: bytes) -> bytes:
     return bytes(data)
 
 
-def _read_record(register: Register, data: bytes) -> dict[str, Value]:
+def _read_record(register: Register, data: bytes) -> dict[str, DecodedValue]:
     return decode_compound(register.layout, data)
 
 
@@ -129,7 +129,7 @@ def _read_void(register: Register, data: bytes) -> None:
         raise Malformed(f"{_label(register)}: a command without payload came with {len(data)} bytes")
 
 
-_READERS: dict[str, Callable[[Register, bytes], Value]] = {
+_READERS: dict[str, Callable[[Register, bytes], DecodedValue]] = {
     **dict.fromkeys(("u8", "u16", "u32", "i8", "i16", "i32"), _read_number),
     **dict.fromkeys(("enum8", "enum16", "enum_i16"), _read_code),
     **dict.fromkeys(("bits8", "bits16", "bits32"), _read_flags),
@@ -166,40 +166,40 @@ def _pattern_of_absent(register: Register, size: int) -> int | None:
     return _blank(size, signed=register.signed)
 
 
-def _write_number(register: Register, value: Value, width: int | None) -> bytes:
+def _write_number(register: Register, value: DecodedValue, width: int | None) -> bytes:
     number = None if value is None else scaled_number(value, register.scale, _label(register))
     return _packed(register, number, width)
 
 
-def _write_code(register: Register, value: Value, width: int | None) -> bytes:
+def _write_code(register: Register, value: DecodedValue, width: int | None) -> bytes:
     number = None if value is None else code_number(value, code_type(register.enum), _label(register))
     return _packed(register, number, width)
 
 
-def _write_flags(register: Register, value: Value, width: int | None) -> bytes:
+def _write_flags(register: Register, value: DecodedValue, width: int | None) -> bytes:
     number = None if value is None else flags_number(value, flags_type(register.enum), _label(register))
     return _packed(register, number, width)
 
 
-def _write_groups(register: Register, value: Value, width: int | None) -> bytes:
+def _write_groups(register: Register, value: DecodedValue, width: int | None) -> bytes:
     number = None if value is None else groups_number(value, groups_type(register.enum), _label(register))
     return _packed(register, number, width)
 
 
-def _write_float(register: Register, value: Value, width: int | None) -> bytes:
+def _write_float(register: Register, value: DecodedValue, width: int | None) -> bytes:
     try:
         return struct.pack("<f", math.nan if value is None else value)
     except (struct.error, OverflowError):
         raise Unencodable(f"{_label(register)}: {value!r} is not a number of 32 bits") from None
 
 
-def _write_text(register: Register, value: Value, width: int | None) -> bytes:
+def _write_text(register: Register, value: DecodedValue, width: int | None) -> bytes:
     if not isinstance(value, str) or "\0" in value:
         raise Unencodable(f"{_label(register)}: {value!r} is not a text")
     return _padded(register, value.encode(), width)
 
 
-def _write_bytes(register: Register, value: Value, width: int | None) -> bytes:
+def _write_bytes(register: Register, value: DecodedValue, width: int | None) -> bytes:
     if not isinstance(value, bytes | bytearray):
         raise Unencodable(f"{_label(register)}: {value!r} is not bytes")
     return _padded(register, bytes(value), width)
@@ -211,19 +211,19 @@ def _padded(register: Register, data: bytes, width: int | None) -> bytes:
     return data.ljust(width or 0, b"\0")
 
 
-def _write_record(register: Register, value: Value, width: int | None) -> bytes:
+def _write_record(register: Register, value: DecodedValue, width: int | None) -> bytes:
     if not isinstance(value, dict):
         raise Unencodable(f"{_label(register)}: {value!r} is not a set of fields")
     return encode_compound(register.layout, value)
 
 
-def _write_void(register: Register, value: Value, width: int | None) -> bytes:
+def _write_void(register: Register, value: DecodedValue, width: int | None) -> bytes:
     if value is not None:
         raise Unencodable(f"{_label(register)} is a command without payload")
     return b""
 
 
-_WRITERS: dict[str, Callable[[Register, Value, int | None], bytes]] = {
+_WRITERS: dict[str, Callable[[Register, DecodedValue, int | None], bytes]] = {
     **dict.fromkeys(("u8", "u16", "u32", "i8", "i16", "i32"), _write_number),
     **dict.fromkeys(("enum8", "enum16", "enum_i16"), _write_code),
     **dict.fromkeys(("bits8", "bits16", "bits32"), _write_flags),

@@ -6,7 +6,7 @@ writes are. All of this is guessed, and said to be.
 
 from __future__ import annotations
 
-from bluewatt.tables.gatt import DATA_SERVICE, Characteristic
+from bluewatt.tables.gatt import DATA_SERVICE, DataCharacteristic
 from bluewatt.wire.bluetooth.att import NOTIFIED
 from bluewatt.wire.text_logs.guessing import PLACE, SENDER, first_message, is_control, is_whole, kind_of
 from bluewatt.wire.text_logs.host_log import HostLog
@@ -46,7 +46,7 @@ class BareMessages:
             return True
         if is_control(data):
             self.finish(log)
-            _guessed(data, Characteristic.CONTROL, kind_of(data, control=True), log)
+            _guessed(data, DataCharacteristic.CONTROL, kind_of(data, control=True), log)
         elif is_whole(data) or ends_inside(data):
             self.finish(log)
             self._chunks = [data]
@@ -62,7 +62,7 @@ class BareMessages:
         kind = kind_of(chunks[0]) if chunks else ""
         for number, chunk in enumerate(chunks, 1):
             last = number == len(chunks)
-            _guessed(chunk, Characteristic.LAST if last else Characteristic.BULK, kind, log)
+            _guessed(chunk, DataCharacteristic.LAST if last else DataCharacteristic.BULK, kind, log)
 
     def _middle(self, data: bytes, log: HostLog) -> bool:
         at = first_message(data)
@@ -78,14 +78,14 @@ class BareMessages:
     def _told(self, data: bytes, log: HostLog) -> None:
         """Bytes of a characteristic that the user names."""
         uuid = self._characteristic
-        places = {one.value[:8]: one for one in Characteristic}
+        places = {one.value[:8]: one for one in DataCharacteristic}
         place = places.get(uuid[:8])
-        kind = NOTIFIED if place is None else kind_of(data, control=place is Characteristic.CONTROL)
+        kind = NOTIFIED if place is None else kind_of(data, control=place is DataCharacteristic.CONTROL)
         log.guesses[SENDER] += 1
         log.told(kind, data, uuid=uuid)
 
 
-def _guessed(data: bytes, characteristic: Characteristic, kind: str, log: HostLog) -> None:
+def _guessed(data: bytes, characteristic: DataCharacteristic, kind: str, log: HostLog) -> None:
     log.guesses[PLACE] += 1
     log.guesses[SENDER] += 1
     log.told(kind, data, uuid=characteristic.uuid_in(DATA_SERVICE))

@@ -35,8 +35,8 @@ from bluewatt.wire.bluetooth.att import (
     WRITE_WITHOUT_RESPONSE,
 )
 from bluewatt.wire.bluetooth.host_packets import att_packet, connection_event, disconnection_event, discovery
-from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Kind, Packet
-from bluewatt.wire.containers.btsnoop_writer import advertising_report
+from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Packet, PacketKind
+from bluewatt.wire.containers.btsnoop_writer import advertising_report_event
 
 LONGEST_VALUE: Final = 512
 """Bytes an attribute can hold (Bluetooth Core, volume 3, part F, section 3.2.9)."""
@@ -169,7 +169,7 @@ class HostLog:
         content = COMPANY_ID.to_bytes(2, "little") + payload[:_LONGEST_STRUCTURE]
         data = bytes([len(content) + 1, MANUFACTURER_DATA]) + content
         if len(data) <= _LONGEST_STRUCTURE:
-            self._event(advertising_report(address, data))
+            self._event(advertising_report_event(address, data))
 
     def _open(self, key: str) -> _Link:
         self._opened += 1
@@ -219,7 +219,7 @@ class HostLog:
         link.spoken = True
         from_device = answer if answer is not None else data[0] not in CLIENT_OPCODES or data[0] == ERROR
         direction = FROM_CONTROLLER if from_device else TO_CONTROLLER
-        self.packet(Kind.ACL, direction, att_packet(link.handle, direction, data))
+        self.packet(PacketKind.ACL, direction, att_packet(link.handle, direction, data))
 
     def _event(self, event: bytes) -> None:
-        self.packet(Kind.EVENT, FROM_CONTROLLER, event)
+        self.packet(PacketKind.EVENT, FROM_CONTROLLER, event)

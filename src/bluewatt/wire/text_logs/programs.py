@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from bluewatt.tables.gatt import Characteristic
+from bluewatt.tables.gatt import DataCharacteristic
 from bluewatt.wire.bluetooth.att import INDICATED, NOTIFIED, READ, WRITE_WITHOUT_RESPONSE
 from bluewatt.wire.text_logs.guessing import SENDER, kind_of
 from bluewatt.wire.text_logs.host_log import HostLog
@@ -132,7 +132,7 @@ class ProgramLog:
                 return True
             return bool(uuid)
         if not kind:
-            kind = kind_of(data, control=uuid.startswith(Characteristic.CONTROL.value[:8]))
+            kind = kind_of(data, control=uuid.startswith(DataCharacteristic.CONTROL.value[:8]))
             log.guesses[SENDER] += 1
         log.told(kind, data, handle=handle, uuid=uuid, link=_device(line))
         return True

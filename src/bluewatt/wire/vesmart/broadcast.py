@@ -41,7 +41,7 @@ from bluewatt.wire.instant_readout.advertisement import is_vesmart
 from bluewatt.wire.instant_readout.cipher import Key
 
 
-class Layout:
+class StructLayout:
     """The rows of a layout as one compiled struct: fields by name to bytes and back."""
 
     def __init__(self, parts: tuple[Part, ...]) -> None:
@@ -63,11 +63,11 @@ class Layout:
             raise Unencodable(str(error)) from None
 
 
-_HEADER: Final = Layout(HEADER)
-_OVERFLOW_HEADER: Final = Layout(HEADER + OVERFLOW)
-_NONCE: Final = Layout(NONCE)
-_CONTENT: Final = Layout(CONTENT)
-_REGISTER_VALUE: Final = Layout(REGISTER_VALUE)
+_HEADER: Final = StructLayout(HEADER)
+_OVERFLOW_HEADER: Final = StructLayout(HEADER + OVERFLOW)
+_NONCE: Final = StructLayout(NONCE)
+_CONTENT: Final = StructLayout(CONTENT)
+_REGISTER_VALUE: Final = StructLayout(REGISTER_VALUE)
 
 
 @dataclass(frozen=True)
@@ -147,17 +147,17 @@ class Broadcast(msgspec.Struct, frozen=True):
         return serial_text(self.serial)
 
 
-class RegisterValue(NamedTuple):
+class BroadcastValue(NamedTuple):
     """One register of a broadcast, its value in the bytes of the register table."""
 
     register: int
     raw: bytes
 
 
-class Content(msgspec.Struct, frozen=True):
+class BroadcastContent(msgspec.Struct, frozen=True):
     """The plaintext of a data record: register values, and what could not be read as such."""
 
-    records: tuple[RegisterValue, ...]
+    records: tuple[BroadcastValue, ...]
     kind: int = CONTENT_KINDS[0]
     rest: bytes = b""
 
@@ -237,14 +237,14 @@ def _nonce(broadcast: Broadcast, network: Network, overflow: int) -> bytes:
     return _NONCE.pack(fields)
 
 
-def parse_content(plaintext: bytes) -> Content:
+def parse_content(plaintext: bytes) -> BroadcastContent:
     """The register values of a plaintext; raises Malformed when it is empty.
 
     A value that runs past the end is left in `rest`, as is everything in an unknown kind of content.
     """
     if not plaintext:
         raise Malformed("a data record without content")
-    records: list[RegisterValue] = []
+    records: list[BroadcastValue] = []
     position = 1
     while plaintext[0] in CONTENT_KINDS and len(plaintext) >= position + _REGISTER_VALUE.size:
         fields = _REGISTER_VALUE.unpack(plaintext, position)
@@ -252,11 +252,11 @@ def parse_content(plaintext: bytes) -> Content:
         if len(plaintext) < start + fields["length"]:
             break
         position = start + fields["length"]
-        records.append(RegisterValue(fields["register"], plaintext[start:position]))
-    return Content(tuple(records), plaintext[0], plaintext[position:])
+        records.append(BroadcastValue(fields["register"], plaintext[start:position]))
+    return BroadcastContent(tuple(records), plaintext[0], plaintext[position:])
 
 
-def build_content(content: Content, *, longest: int = LONGEST_LEGACY_CONTENT) -> bytes:
+def build_content(content: BroadcastContent, *, longest: int = LONGEST_LEGACY_CONTENT) -> bytes:
     """The plaintext of some content, the inverse of `parse_content`.
 
     Raises Unencodable past `longest` bytes: by default what a legacy advertisement holds.
@@ -267,5 +267,5 @@ def build_content(content: Content, *, longest: int = LONGEST_LEGACY_CONTENT) ->
     return plaintext
 
 
-def _pack_value(value: RegisterValue) -> bytes:
+def _pack_value(value: BroadcastValue) -> bytes:
     return _REGISTER_VALUE.pack({"register": value.register, "length": len(value.raw)}) + value.raw

@@ -23,9 +23,9 @@ from bluewatt.tables.vesmart import (
 )
 from bluewatt.wire.vesmart.broadcast import (
     Broadcast,
-    Content,
+    BroadcastContent,
+    BroadcastValue,
     Network,
-    RegisterValue,
     build_broadcast,
     build_content,
     parse_broadcast,
@@ -57,10 +57,10 @@ class ContentHeard(msgspec.Struct, frozen=True):
     serial: int
     sequence: int
     overflow: int
-    content: Content
+    content: BroadcastContent
 
 
-Heard = OverflowHeard | ContentHeard
+NetworkEvent = OverflowHeard | ContentHeard
 
 
 class Counts(msgspec.Struct):
@@ -116,7 +116,7 @@ class NetworkReceiver:
         same_group[:] = [known for known in same_group if known.network_id != network.network_id] + [network]
         self._senders = {key: sender for key, sender in self._senders.items() if key[0] != network.network_id}
 
-    def receive(self, payload: bytes) -> tuple[Heard, ...]:
+    def receive(self, payload: bytes) -> tuple[NetworkEvent, ...]:
         """Take a payload; returns what was heard, nothing for a repetition or while the overflow counter is unknown.
 
         The overflow record a sender was waited for also returns the last content that came before it.
@@ -149,7 +149,7 @@ class NetworkReceiver:
             raise KeyMissing(f"no key is known for VE.Smart network {broadcast.group:02x}..")
         return networks
 
-    def _overflow(self, broadcast: Broadcast, overflow: int) -> tuple[Heard, ...]:
+    def _overflow(self, broadcast: Broadcast, overflow: int) -> tuple[NetworkEvent, ...]:
         network, overflow, _ = _open(broadcast, [(network, overflow) for network in self._candidates(broadcast)])
         sender = self._senders.setdefault((network.network_id, broadcast.serial), _Sender())
         if sender.repeats(broadcast, overflow):
@@ -162,7 +162,7 @@ class NetworkReceiver:
         event = OverflowHeard(network.network_id, broadcast.serial, broadcast.sequence, overflow)
         return event, *self._released(broadcast)
 
-    def _released(self, overflow_record: Broadcast) -> tuple[Heard, ...]:
+    def _released(self, overflow_record: Broadcast) -> tuple[NetworkEvent, ...]:
         """What waited for this overflow record, if it opens now; if not, it was sealed with another counter."""
         waiting = self._waiting.pop((overflow_record.group, overflow_record.serial), None)
         if waiting is None:
@@ -173,7 +173,7 @@ class NetworkReceiver:
             self.counts.authentication_failures += 1
             return ()
 
-    def _data(self, broadcast: Broadcast) -> tuple[Heard, ...]:
+    def _data(self, broadcast: Broadcast) -> tuple[NetworkEvent, ...]:
         candidates = [
             (network, sender.overflow)
             for network in self._candidates(broadcast)
@@ -239,7 +239,7 @@ class NetworkSender:
     def update(self, values: Mapping[int, bytes]) -> None:
         """Set raw register values to send from now on; raises Unencodable for one that no broadcast can hold."""
         for register, raw in values.items():
-            build_content(Content((RegisterValue(register, raw),)), longest=self._longest)
+            build_content(BroadcastContent((BroadcastValue(register, raw),)), longest=self._longest)
         self._values.update(values)
 
     @property
@@ -271,11 +271,11 @@ class NetworkSender:
 
     def _next_content(self) -> bytes:
         """As many values as fit, taken from the front of the round and put to its end."""
-        values: tuple[RegisterValue, ...] = ()
+        values: tuple[BroadcastValue, ...] = ()
         plaintext = b""
-        for value in map(RegisterValue._make, tuple(self._values.items())):
+        for value in map(BroadcastValue._make, tuple(self._values.items())):
             try:
-                plaintext = build_content(Content((*values, value)), longest=self._longest)
+                plaintext = build_content(BroadcastContent((*values, value)), longest=self._longest)
             except Unencodable:
                 break
             values = (*values, value)

@@ -14,7 +14,7 @@ import msgspec
 
 from bluewatt.errors import Unencodable
 from bluewatt.tables.gatt import KEEP_ALIVE_INSTANCE, KEEP_ALIVE_REGISTER, Opcode
-from bluewatt.wire.victronconnect.control import Control, Failure, Grant, Header, Limits, parse_header
+from bluewatt.wire.victronconnect.control import ControlFrame, Failure, Grant, Header, Limits, parse_header
 from bluewatt.wire.victronconnect.events import DialectChanged, Event, Role, Stalled, Unanswered
 from bluewatt.wire.victronconnect.grammar import build_message
 from bluewatt.wire.victronconnect.messages import (
@@ -27,7 +27,7 @@ from bluewatt.wire.victronconnect.messages import (
     SetValues,
     Subscribe,
     Unknown,
-    Value,
+    ValueMessage,
     ValueResponse,
 )
 from bluewatt.wire.victronconnect.reassembly import ProtocolError
@@ -187,7 +187,7 @@ class ClientSide:
     def damaged(self, session: Session, error: ProtocolError, now: float) -> None:
         """Nothing of it counts; what was asked stays asked."""
 
-    def controlled(self, session: Session, frame: Control, now: float) -> Sequence[Event]:
+    def controlled(self, session: Session, frame: ControlFrame, now: float) -> Sequence[Event]:
         """A grant ends the wait for a slot; a failure may mean the wrong dialect."""
         if isinstance(frame, Grant):
             if not session.credit:  # a grant of nothing
@@ -271,7 +271,7 @@ class ClientSide:
         return (DialectChanged(self.indefinite),)
 
     def _strike_off(self, message: Message) -> None:
-        if isinstance(message, Value | ValueResponse):
+        if isinstance(message, ValueMessage | ValueResponse):
             key = (message.instance, message.register)
             if self._asked.pop(key, None) is None:
                 return

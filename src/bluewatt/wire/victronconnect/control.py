@@ -63,7 +63,7 @@ class UnknownControl(msgspec.Struct, frozen=True, gc=False):
     raw: bytes
 
 
-Control = Limits | Grant | Drop | Failure | UnknownControl
+ControlFrame = Limits | Grant | Drop | Failure | UnknownControl
 """One frame on the control characteristic."""
 
 
@@ -88,7 +88,7 @@ def build_header(header: Header) -> bytes:
         raise Unencodable(f"{header!r} cannot be written: {error}") from error
 
 
-def parse_control(data: bytes) -> Control:
+def parse_control(data: bytes) -> ControlFrame:
     """Any frame; what nobody has described is kept as bytes, so nothing is raised."""
     opcode, size = data[0] if data else None, len(data)
     if opcode == ControlOpcode.GRANT and size > 1:
@@ -102,7 +102,7 @@ def parse_control(data: bytes) -> Control:
     return UnknownControl(bytes(data))
 
 
-def build_control(frame: Control) -> bytes:
+def build_control(frame: ControlFrame) -> bytes:
     """The bytes of a frame; raises `Unencodable`."""
     try:
         return _build(frame)
@@ -110,7 +110,7 @@ def build_control(frame: Control) -> bytes:
         raise Unencodable(f"{frame!r} cannot be written: {error}") from error
 
 
-def _build(frame: Control) -> bytes:
+def _build(frame: ControlFrame) -> bytes:
     match frame:
         case Grant(messages):
             return bytes((ControlOpcode.GRANT, messages))

@@ -22,7 +22,7 @@ from bluewatt.tables.gatt import (
     Opcode,
     ResultCode,
 )
-from bluewatt.wire.victronconnect.control import SMALLEST_CHUNK, Control, Failure, Grant, Header
+from bluewatt.wire.victronconnect.control import SMALLEST_CHUNK, ControlFrame, Failure, Grant, Header
 from bluewatt.wire.victronconnect.events import Event, Expired, Role
 from bluewatt.wire.victronconnect.grammar import build_message
 from bluewatt.wire.victronconnect.messages import (
@@ -36,7 +36,7 @@ from bluewatt.wire.victronconnect.messages import (
     SetValuesAlternate,
     Subscribe,
     Unsubscribe,
-    Value,
+    ValueMessage,
     ValueResponse,
 )
 from bluewatt.wire.victronconnect.reassembly import ProtocolError
@@ -149,7 +149,7 @@ class DeviceSide:
 
     def admit(self, session: Session, message: Message) -> Sequence[Message]:
         """A changed value is for those who subscribed to its instance; anything else goes out."""
-        wanted = not isinstance(message, Value) or message.instance in self.subscriptions
+        wanted = not isinstance(message, ValueMessage) or message.instance in self.subscriptions
         return (message,) if wanted else ()
 
     def build(self, message: Message) -> bytes:
@@ -186,7 +186,7 @@ class DeviceSide:
         self.heard(session, [message for message in error.good if not isinstance(message, SetValues)], now)
         session.control(Failure(UNSUPPORTED_REQUEST))
 
-    def controlled(self, session: Session, frame: Control, now: float) -> Sequence[Event]:
+    def controlled(self, session: Session, frame: ControlFrame, now: float) -> Sequence[Event]:
         """The first grant of a connection is answered with ours (section 4.2)."""
         if isinstance(frame, Grant) and not self._greeted:
             self._greeted = True
@@ -278,4 +278,4 @@ def _content(keep_alive: float | None) -> bytes:
 def _reply(instance: int, register: int, result: bytes | int) -> Message:
     if isinstance(result, int):
         return ValueResponse(instance, register, result)
-    return Value(instance, register, result)
+    return ValueMessage(instance, register, result)

@@ -6,7 +6,7 @@ import enum
 
 import msgspec
 
-from bluewatt.wire.victronconnect.control import Control
+from bluewatt.wire.victronconnect.control import ControlFrame
 from bluewatt.wire.victronconnect.messages import Message
 from bluewatt.wire.victronconnect.reassembly import ProtocolError
 
@@ -43,5 +43,5 @@ class Expired(msgspec.Struct, frozen=True, gc=False):
     """The client's keep-alive did not come in time: the device disconnects now."""
 
 
-Event = Message | Control | ProtocolError | Stalled | Unanswered | DialectChanged | Expired
+Event = Message | ControlFrame | ProtocolError | Stalled | Unanswered | DialectChanged | Expired
 """All that `Session.receive` and `Session.on_time` return."""

@@ -33,7 +33,7 @@ from bluewatt.wire.victronconnect.messages import (
     Subscribe,
     Unknown,
     Unsubscribe,
-    Value,
+    ValueMessage,
     ValueResponse,
 )
 
@@ -56,7 +56,7 @@ __all__ = [
     "Subscribe",
     "Unknown",
     "Unsubscribe",
-    "Value",
+    "ValueMessage",
     "ValueResponse",
     "build_message",
     "parse_messages",
@@ -234,7 +234,7 @@ _BY_OPCODE: dict[int, _Layout] = {
     Opcode.GET_VALUES_ALTERNATE: _Layout(GetValuesAlternate, (_UINT,), _NUMBERS),
     Opcode.SET_VALUES_ALTERNATE: _Layout(SetValuesAlternate, (_UINT,), _WRITES),
     Opcode.RESPONSE: _Layout(Response, (_UINT, _INT, _UINT)),
-    Opcode.VALUE: _Layout(Value, (_UINT, _UINT, _BYTES)),
+    Opcode.VALUE: _Layout(ValueMessage, (_UINT, _UINT, _BYTES)),
     Opcode.VALUE_RESPONSE: _Layout(ValueResponse, (_UINT, _UINT, _UINT)),
     Opcode.GET_PATH_LIST: _Layout(GetPathList, (_UINT,)),
     Opcode.GET_PATH_VALUES: _Layout(GetPathValues, (_UINT,), _NUMBERS),

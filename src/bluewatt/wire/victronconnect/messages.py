@@ -93,7 +93,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
         return PLAIN_OPCODE.get(self.request_opcode, self.request_opcode)
 
 
-class Value(msgspec.Struct, frozen=True, gc=False):
+class ValueMessage(msgspec.Struct, frozen=True, gc=False):
     """Content of a register, asked for or not; little-endian bytes."""
 
     opcode: ClassVar[int] = Opcode.VALUE
@@ -195,7 +195,7 @@ Message = (
     | GetValuesAlternate
     | SetValuesAlternate
     | Response
-    | Value
+    | ValueMessage
     | ValueResponse
     | GetPathList
     | GetPathValues

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bluewatt.tables.gatt import Characteristic
+from bluewatt.tables.gatt import DataCharacteristic
 from bluewatt.wire.victronconnect.control import Drop, Grant, parse_control
 from bluewatt.wire.victronconnect.events import Event, Role
 from bluewatt.wire.victronconnect.reassembly import Inbox, ProtocolError
@@ -32,12 +32,12 @@ class Observer:
         """The bytes of a message that its sender has not completed."""
         return self._inboxes[sender].pending
 
-    def receive(self, sender: Role, characteristic: Characteristic, data: bytes) -> Sequence[Event]:
+    def receive(self, sender: Role, characteristic: DataCharacteristic, data: bytes) -> Sequence[Event]:
         """Take one write (sender CLIENT) or notification (sender DEVICE); what it completes or says.
 
         Of a damaged message the records before the damage come first, then the `ProtocolError`.
         """
-        if characteristic is Characteristic.CONTROL:
+        if characteristic is DataCharacteristic.CONTROL:
             return (self._receive_control(sender, data),)
         received = self._inboxes[sender].receive(characteristic, data)
         if received is None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from bluewatt.tables.gatt import Characteristic
+from bluewatt.tables.gatt import DataCharacteristic
 from bluewatt.wire.victronconnect.grammar import read_messages
 from bluewatt.wire.victronconnect.messages import Message
 
@@ -18,10 +18,10 @@ LONGEST_MESSAGE = 4096
 """Bytes kept of one message at most. Peers announce 255 or less; this bounds the memory a hostile one can take."""
 
 
-class Write(msgspec.Struct, frozen=True, gc=False):
+class ChunkWrite(msgspec.Struct, frozen=True, gc=False):
     """One chunk to write (client) or notify (device)."""
 
-    characteristic: Characteristic
+    characteristic: DataCharacteristic
     data: bytes
 
 
@@ -53,14 +53,14 @@ class Inbox:
         self._buffer.clear()
         self._overflown = False
 
-    def receive(self, characteristic: Characteristic, data: bytes) -> list[Message] | ProtocolError | None:
+    def receive(self, characteristic: DataCharacteristic, data: bytes) -> list[Message] | ProtocolError | None:
         """Take a chunk; the records of the message it completes, what is wrong with it, or None: more must come."""
-        if characteristic is Characteristic.LAST and not self._buffer:
+        if characteristic is DataCharacteristic.LAST and not self._buffer:
             return _read(bytes(data))
         self._overflown = self._overflown or len(self._buffer) + len(data) > LONGEST_MESSAGE
         if not self._overflown:
             self._buffer += data
-        if characteristic is not Characteristic.LAST:
+        if characteristic is not DataCharacteristic.LAST:
             return None
         whole, overflown = bytes(self._buffer), self._overflown
         self.clear()
@@ -72,11 +72,11 @@ def _read(whole: bytes) -> list[Message] | ProtocolError:
     return messages if fault is None else ProtocolError(fault, whole, tuple(messages))
 
 
-def cut(message: bytes, chunk_size: int) -> Iterator[Write]:
+def cut(message: bytes, chunk_size: int) -> Iterator[ChunkWrite]:
     """The chunks of one message: all but the last on the bulk characteristic."""
     if len(message) > chunk_size:
         last = (len(message) - 1) // chunk_size * chunk_size
         for at in range(0, last, chunk_size):
-            yield Write(Characteristic.BULK, message[at : at + chunk_size])
+            yield ChunkWrite(DataCharacteristic.BULK, message[at : at + chunk_size])
         message = message[last:]
-    yield Write(Characteristic.LAST, message)
+    yield ChunkWrite(DataCharacteristic.LAST, message)

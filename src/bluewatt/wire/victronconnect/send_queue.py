@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from bluewatt.wire.victronconnect.messages import Message, Value, ValueResponse
+from bluewatt.wire.victronconnect.messages import Message, ValueMessage, ValueResponse
 
 LONGEST_QUEUE = 1024
 """Records kept at most; then the oldest goes. A client without grants must not fill the device's memory."""
@@ -39,7 +39,7 @@ class Queue:
             self._records.popitem(last=False)
 
     def _key(self, message: Message, *, replace: bool) -> object:
-        if replace and isinstance(message, Value | ValueResponse):
+        if replace and isinstance(message, ValueMessage | ValueResponse):
             return message.instance, message.register
         self._count += 1
         return self._count

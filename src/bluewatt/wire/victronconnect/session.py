@@ -59,12 +59,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from bluewatt.tables.gatt import Characteristic
+from bluewatt.tables.gatt import DataCharacteristic
 from bluewatt.wire.victronconnect import control
-from bluewatt.wire.victronconnect.control import Control, Drop, Grant, Header, Limits
+from bluewatt.wire.victronconnect.control import ControlFrame, Drop, Grant, Header, Limits
 from bluewatt.wire.victronconnect.events import Event, Role
 from bluewatt.wire.victronconnect.messages import Message
-from bluewatt.wire.victronconnect.reassembly import Inbox, ProtocolError, Write, cut
+from bluewatt.wire.victronconnect.reassembly import ChunkWrite, Inbox, ProtocolError, cut
 from bluewatt.wire.victronconnect.send_queue import Queue
 
 SMALLEST_MTU = 23
@@ -115,7 +115,7 @@ class Side(Protocol):
     def damaged(self, session: Session, error: ProtocolError, now: float) -> None:
         """A message arrived that does not parse."""
 
-    def controlled(self, session: Session, frame: Control, now: float) -> Sequence[Event]:
+    def controlled(self, session: Session, frame: ControlFrame, now: float) -> Sequence[Event]:
         """A control frame arrived; grants and limits are already counted."""
         ...
 
@@ -143,7 +143,7 @@ class Session:
         """What the client announced (device role); a client takes none, whatever a device sends."""
         self._inbox = Inbox()
         self._queue = Queue()
-        self._writes: list[Write] = []
+        self._writes: list[ChunkWrite] = []
 
     @property
     def role(self) -> Role:
@@ -172,7 +172,7 @@ class Session:
         """Records in the queue."""
         return len(self._queue)
 
-    def open(self, now: float) -> list[Write]:
+    def open(self, now: float) -> list[ChunkWrite]:
         """A connection is there and notifications are on: forget everything of the last one and begin."""
         self.close()
         self.side.opened(self, now)
@@ -187,17 +187,17 @@ class Session:
         self._queue.clear()
         self._writes.clear()
 
-    def send(self, message: Message, now: float) -> list[Write]:
+    def send(self, message: Message, now: float) -> list[ChunkWrite]:
         """Queue a record and take what may be written now; raises `Unencodable`."""
         for part in self.side.admit(self, message):
             self.queue(part)
         self._pump(now)
         return self.take_writes()
 
-    def receive(self, characteristic: Characteristic, data: bytes, now: float) -> Sequence[Event]:
+    def receive(self, characteristic: DataCharacteristic, data: bytes, now: float) -> Sequence[Event]:
         """Take one write or notification; what arrived and what it means. Never raises on bytes."""
         events: Sequence[Event]
-        if characteristic is Characteristic.CONTROL:
+        if characteristic is DataCharacteristic.CONTROL:
             events = self._receive_control(control.parse_control(data), now)
         else:
             events = self._receive_chunk(characteristic, data, now)
@@ -214,7 +214,7 @@ class Session:
         self._pump(now)
         return events
 
-    def take_writes(self) -> list[Write]:
+    def take_writes(self) -> list[ChunkWrite]:
         """What is to be written (client) or notified (device), in this order; it is then forgotten here."""
         writes, self._writes = self._writes, []
         return writes
@@ -228,16 +228,16 @@ class Session:
         """
         self._queue.put(message, first=first, replace=self.credit == 0, together=together)
 
-    def control(self, frame: Control) -> None:
+    def control(self, frame: ControlFrame) -> None:
         """Write a control frame at once; it needs no credit."""
-        self._writes.append(Write(Characteristic.CONTROL, control.build_control(frame)))
+        self._writes.append(ChunkWrite(DataCharacteristic.CONTROL, control.build_control(frame)))
 
     def grant(self, messages: int) -> None:
         """Let the other side send so many more messages."""
         self.given += messages
         self.control(Grant(messages))
 
-    def _receive_control(self, frame: Control, now: float) -> list[Event]:
+    def _receive_control(self, frame: ControlFrame, now: float) -> list[Event]:
         match frame:
             case Grant(messages):
                 self.credit += messages
@@ -247,7 +247,7 @@ class Session:
                 self._inbox.clear()
         return [frame, *self.side.controlled(self, frame, now)]
 
-    def _receive_chunk(self, characteristic: Characteristic, data: bytes, now: float) -> Sequence[Event]:
+    def _receive_chunk(self, characteristic: DataCharacteristic, data: bytes, now: float) -> Sequence[Event]:
         received = self._inbox.receive(characteristic, data)
         if received is None:
             return ()

@@ -13,7 +13,7 @@ from bluewatt.services.simulator.charging import OFF
 from bluewatt.services.simulator.device import Identity, SimulatedDevice
 from bluewatt.services.simulator.devices.charger import CHARGER_OFF, NO_ERROR, DeviceMode
 from bluewatt.services.simulator.devices.monitor import ShuntMonitor
-from bluewatt.services.simulator.values import code, fit, flags, groups
+from bluewatt.services.simulator.values import code, fit, flag_mask, groups
 from bluewatt.tables.enums import (
     AlarmReason,
     BalancerStatus,
@@ -62,7 +62,7 @@ class LithiumBattery(SimulatedDevice):
         keys += ["warn_under_voltage", "low_soc"] if bank.state_of_charge < 0.1 else []
         keys += ["discharged", "alarm_under_voltage"] if bank.cut_off else []
         keys += ["balancing"] if self._balancing else []
-        return flags(BmsFlags, *keys)
+        return flag_mask(BmsFlags, *keys)
 
     @property
     def _balancing(self) -> bool:
@@ -168,12 +168,12 @@ class BatteryProtector(SimulatedDevice):
     @property
     def off_reason(self) -> OffReason:
         """Why the loads have no power."""
-        soft = flags(OffReason, "soft_switch") if self.device_mode == CHARGER_OFF else 0
-        return OffReason(soft | (flags(OffReason, "low_battery") if self.is_cut_off else 0))
+        soft = flag_mask(OffReason, "soft_switch") if self.device_mode == CHARGER_OFF else 0
+        return OffReason(soft | (flag_mask(OffReason, "low_battery") if self.is_cut_off else 0))
 
     def measure(self) -> Record:
         """The alarm stays while the loads are cut off, the warning goes with the voltage."""
-        low, on = flags(AlarmReason, "low_voltage"), self.load_output
+        low, on = flag_mask(AlarmReason, "low_voltage"), self.load_output
         voltage = self.bank.voltage + self.noise(0.01)
         return fit(
             SmartBatteryProtect,

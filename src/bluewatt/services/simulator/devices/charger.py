@@ -10,7 +10,7 @@ from bluewatt.services.simulator.appliances import Habit, Moment
 from bluewatt.services.simulator.battery import Bank
 from bluewatt.services.simulator.charging import OFF, ChargeCycle
 from bluewatt.services.simulator.device import Identity, SimulatedDevice
-from bluewatt.services.simulator.values import code, fit, flags
+from bluewatt.services.simulator.values import code, fit, flag_mask
 from bluewatt.tables.enums import ChargerError, DeviceState, OffReason, code_class
 from bluewatt.tables.records.ac_charger import AcCharger
 from bluewatt.tables.records.dcdc_converter import DcdcConverter
@@ -165,12 +165,12 @@ class DcdcCharger(Charger):
     def off_reason(self) -> OffReason:
         """Why it does not charge."""
         if not self.charger_on:
-            return flags(OffReason, "soft_switch")
+            return flag_mask(OffReason, "soft_switch")
         if not self.starter.running:
-            return flags(OffReason, "engine_shutdown")
+            return flag_mask(OffReason, "engine_shutdown")
         if self.starter.since < self.detection_delay:
-            return flags(OffReason, "analysing_input")
-        return flags(OffReason)
+            return flag_mask(OffReason, "analysing_input")
+        return flag_mask(OffReason)
 
     def possible(self, moment: Moment) -> float:
         """A: all it can once the alternator is seen to charge."""

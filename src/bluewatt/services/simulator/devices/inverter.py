@@ -12,7 +12,7 @@ from bluewatt.services.simulator.device import Identity, SimulatedDevice
 from bluewatt.services.simulator.devices.charger import MAINS_VOLTAGE, NO_ERROR, DeviceMode
 from bluewatt.services.simulator.history import DayHistory, Harvest, PvArray
 from bluewatt.services.simulator.sun import Sky
-from bluewatt.services.simulator.values import code, fit, flags
+from bluewatt.services.simulator.values import code, fit, flag_mask
 from bluewatt.tables.enums import ActiveAcIn, AlarmReason, DeviceState, VeBusAlarm, VeBusError
 from bluewatt.tables.records.inverter import Inverter
 from bluewatt.tables.records.inverter_rs import InverterRs
@@ -77,7 +77,7 @@ class PhoenixInverter(SimulatedDevice):
 
     def _look_at_voltage(self) -> None:
         limit = self.restart_voltage if self.alarm_reason else self.shutdown_low_voltage
-        self.alarm_reason = flags(AlarmReason, "low_voltage") if self.bank.voltage < limit else AlarmReason(0)
+        self.alarm_reason = flag_mask(AlarmReason, "low_voltage") if self.bank.voltage < limit else AlarmReason(0)
 
     def measure(self) -> Record:
         """What a Phoenix says."""

@@ -13,14 +13,14 @@ from bluewatt.services.simulator.device import Identity, SimulatedDevice
 from bluewatt.services.simulator.devices.charger import StarterBattery
 from bluewatt.services.simulator.devices.solar import solar_power
 from bluewatt.services.simulator.history import MonitorHistory
-from bluewatt.services.simulator.values import code, fit, flags
+from bluewatt.services.simulator.values import code, fit, flag_mask
 from bluewatt.tables.enums import AlarmReason, AuxMode, MonitorMode
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.tables.records.dc_energy_meter import DcEnergyMeter
 from bluewatt.tables.records.gx_device import GxDevice
 from bluewatt.tables.registers import by_key
 from bluewatt.wire.registers.values import encode_value
-from bluewatt.wire.vesmart.broadcast import RegisterValue
+from bluewatt.wire.vesmart.broadcast import BroadcastValue
 
 NO_AUX = code(AuxMode, "none")
 LONGEST_TIME_TO_GO = 14400.0
@@ -111,7 +111,7 @@ class ShuntMonitor(SimulatedDevice):
             self._is_full = False
 
     def _look_for_alarms(self) -> None:
-        low_voltage, low_soc = flags(AlarmReason, "low_voltage"), flags(AlarmReason, "low_soc")
+        low_voltage, low_soc = flag_mask(AlarmReason, "low_voltage"), flag_mask(AlarmReason, "low_soc")
         was = self.alarm_reason
         volts = self.alarm_low_voltage_clear if was & low_voltage else self.alarm_low_voltage_set
         percent = self.alarm_low_soc_clear if was & low_soc else self.alarm_low_soc_set
@@ -137,12 +137,12 @@ class ShuntMonitor(SimulatedDevice):
             state_of_charge=self.state_of_charge,
         )
 
-    def network_values(self) -> tuple[RegisterValue, ...]:
+    def network_values(self) -> tuple[BroadcastValue, ...]:
         """It tells its neighbours the battery voltage."""
         register = by_key("battery_voltage", "smartshunt")
         if register is None:
             return ()
-        return (RegisterValue(register.id, encode_value(register, round(self.bank.voltage, 2))),)
+        return (BroadcastValue(register.id, encode_value(register, round(self.bank.voltage, 2))),)
 
 
 class LoadMeter(SimulatedDevice):

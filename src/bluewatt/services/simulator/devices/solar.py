@@ -12,13 +12,13 @@ from bluewatt.services.simulator.device import Identity, SimulatedDevice
 from bluewatt.services.simulator.devices.charger import NO_ERROR, Charger
 from bluewatt.services.simulator.history import DAYS_KEPT, DayHistory, Harvest, PvArray
 from bluewatt.services.simulator.sun import Sky
-from bluewatt.services.simulator.values import code, fit, flags
+from bluewatt.services.simulator.values import code, fit, flag_mask
 from bluewatt.tables.enums import OffReason, SolarsenseError, code_class
 from bluewatt.tables.records.solar_charger import SolarCharger
 from bluewatt.tables.records.solarsense import Solarsense
 from bluewatt.tables.registers import by_key
 from bluewatt.wire.registers.values import encode_value
-from bluewatt.wire.vesmart.broadcast import RegisterValue
+from bluewatt.wire.vesmart.broadcast import BroadcastValue
 
 LoadControl = code_class("load_control")
 LOAD_OFF, LOAD_AUTOMATIC, LOAD_ON = (code(LoadControl, key) for key in ("force_off", "automatic", "force_on"))
@@ -78,8 +78,8 @@ class MpptCharger(Charger):
     def off_reason(self) -> OffReason:
         """Why it does not charge."""
         if self.device_state != OFF:
-            return flags(OffReason)
-        return flags(OffReason, "no_input_power" if self.charger_on else "soft_switch")
+            return flag_mask(OffReason)
+        return flag_mask(OffReason, "no_input_power" if self.charger_on else "soft_switch")
 
     @property
     def yield_today(self) -> float:
@@ -173,12 +173,12 @@ class MpptCharger(Charger):
             load_current=self.load_current,
         )
 
-    def network_values(self) -> tuple[RegisterValue, ...]:
+    def network_values(self) -> tuple[BroadcastValue, ...]:
         """It tells its neighbours the charge current."""
         register = by_key("charger_current", "mppt")
         if register is None:
             return ()
-        return (RegisterValue(register.id, encode_value(register, round(self.charger_current, 1))),)
+        return (BroadcastValue(register.id, encode_value(register, round(self.charger_current, 1))),)
 
 
 class IrradianceSensor(SimulatedDevice):

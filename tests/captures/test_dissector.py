@@ -315,7 +315,7 @@ def flat(value: Any) -> Iterator[Any]:
 
 
 def content_fields(value: RegisterValue) -> list[tuple[str | None, Any]]:
-    if value.meaning is None or value.problem:
+    if value.row is None or value.problem:
         return [("raw", value.raw)] if value.raw else []
     return [(None, item) for item in flat(value.value)]
 

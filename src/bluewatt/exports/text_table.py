@@ -98,7 +98,7 @@ class Unknowns:
     def note(self, line: Line) -> None:
         """Count the values of unknown registers in a line."""
         for value in values_of(line):
-            if value.meaning is None:
+            if value.row is None:
                 counts = self._seen.setdefault(value.register, Counter())
                 if len(counts) < 64:
                     counts[value.raw] += 1

@@ -49,7 +49,7 @@ def label(row: Row) -> str:
 
 def register_label(value: RegisterValue) -> str:
     """What people call a register: by its metric, its key, or its number."""
-    if value.meaning is None:
+    if value.row is None:
         return value.key
     found = any_metric(value.key)
     return found.label if found else label_of_key(value.key)
@@ -137,10 +137,10 @@ def register_text(value: RegisterValue) -> str:
         return HIDDEN
     if value.problem:
         return f"{value.raw.hex(' ')} ({value.problem})"
-    if value.meaning is None:
+    if value.row is None:
         return value.raw.hex(" ")
-    told = _TOLD.get(value.meaning.layout)
-    return told(value.value) if told and value.value else plain_text(value.value, value.meaning.scale.decimals)
+    told = _TOLD.get(value.row.layout)
+    return told(value.value) if told and value.value else plain_text(value.value, value.row.scale.decimals)
 
 
 _TOLD: dict[str, Callable[[dict[str, Any]], str]] = {

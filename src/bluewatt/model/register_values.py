@@ -21,7 +21,7 @@ class RegisterValue(msgspec.Struct, frozen=True):
     register: int
     raw: bytes
     instance: int | None = None
-    meaning: Register | None = None
+    row: Register | None = None
     """The row of the table; None for a register nobody has described."""
     value: Any = None
     """In the unit of the row; None for "not available", for an unknown register and for bytes that do not fit."""
@@ -35,19 +35,19 @@ class RegisterValue(msgspec.Struct, frozen=True):
     @property
     def key(self) -> str:
         """The name for programs: the metric where the register measures one, else its key, else its number."""
-        if self.meaning is None:
+        if self.row is None:
             return f"0x{self.register:04X}"
-        return self.meaning.metric or self.meaning.key
+        return self.row.metric or self.row.key
 
     @property
     def unit(self) -> str:
         """The unit of the value, empty where there is none."""
-        return self.meaning.unit if self.meaning is not None else ""
+        return self.row.unit if self.row is not None else ""
 
     @property
     def secret(self) -> bool:
         """Whether the value must not be shown."""
-        return self.meaning is not None and self.meaning.secret
+        return self.row is not None and self.row.secret
 
     def as_json(self, *, reveal: bool = False) -> dict[str, Any]:
         """The fields of a JSON reading: register, key, raw, value, unit; a secret only with `reveal`."""

@@ -72,7 +72,7 @@ def explain_shared(register: int, raw: bytes) -> RegisterValue:
     vesmart-networking, single), so it has no value, only its bytes.
     """
     told = explain_register(register, raw, NETWORK)
-    if told.meaning is not None and told.meaning.layout == _FIRMWARE and told.value and told.value["identifier"]:
+    if told.row is not None and told.row.layout == _FIRMWARE and told.value and told.value["identifier"]:
         return msgspec.structs.replace(told, value=None, problem="not the layout of a firmware version")
     return told
 

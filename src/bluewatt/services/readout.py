@@ -109,7 +109,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 async def read_facts(link: Link) -> Facts:
     """Product, firmware, serial number and name."""
-    told = {one.meaning.key: one.value for one in await read_group(link, "facts") if one.meaning}
+    told = {one.row.key: one.value for one in await read_group(link, "facts") if one.row}
     device = link.device
     firmware = told.get("firmware_version") or {}
     version = firmware.get("version")

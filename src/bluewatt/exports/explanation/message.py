@@ -73,9 +73,9 @@ def explain_line(line: Line, *, reveal: bool = False) -> Iterator[str]:
     for value in values_of(line) if reveal or not any(value.secret for value in values_of(line)) else ():
         yield ""
         yield f"{value.key}: {value_words(value, reveal=reveal)}"
-        if value.meaning is not None:
-            yield f"  {value.meaning.description}"
-            yield f"  {value.meaning.type}, {_scale(value.meaning)}"
+        if value.row is not None:
+            yield f"  {value.row.description}"
+            yield f"  {value.row.type}, {_scale(value.row)}"
 
 
 def _is_secret(line: Line) -> bool:

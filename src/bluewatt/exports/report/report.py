@@ -117,7 +117,7 @@ class CaptureReport:
     def _value(self, heard: DeviceReport, at: float, value: RegisterValue) -> None:
         if value.secret and not self.reveal:
             return
-        if value.meaning is None:
+        if value.row is None:
             place = value.instance, value.register
             unknown = heard.unknown.get(place)
             if unknown is None:

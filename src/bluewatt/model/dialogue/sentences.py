@@ -87,7 +87,7 @@ def value_words(value: RegisterValue, *, reveal: bool = False) -> str:
         return HIDDEN
     if value.problem:
         return f"{value.raw.hex(' ') or 'no bytes'} ({value.problem})"
-    if value.meaning is None:
+    if value.row is None:
         return value.raw.hex(" ") or "no bytes"
     if value.value is None:
         return "not available" if value.raw else "–"
@@ -97,8 +97,8 @@ def value_words(value: RegisterValue, *, reveal: bool = False) -> str:
 def _words(value: Any, of: RegisterValue) -> str:
     if isinstance(value, Code | Flags | TwoBitFields):
         return str(value)
-    if isinstance(value, float) and of.meaning is not None:
-        return f"{value:.{of.meaning.scale.decimals}f}"
+    if isinstance(value, float) and of.row is not None:
+        return f"{value:.{of.row.scale.decimals}f}"
     if isinstance(value, dict):
         return ", ".join(f"{key} {plain(item)}" for key, item in value.items())
     return repr(value) if isinstance(value, str) else str(plain(value))

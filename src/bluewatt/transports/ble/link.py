@@ -33,6 +33,7 @@ from bluewatt.transports.ble.unlock import unlock
 from bluewatt.transports.ble.victronconnect import VregChannel
 from bluewatt.transports.ble.writer import BleWriter
 from bluewatt.wire.victronconnect.client import ClientSide
+from bluewatt.wire.victronconnect.messages import RegisterAddress
 
 RADIO_INSTANCE = KEEP_ALIVE_INSTANCE
 """The instance of the Bluetooth part: names, key, networking."""
@@ -44,9 +45,6 @@ INDEFINITE_FIRST = frozenset({"charger"})
 _PRODUCT = "product_id"
 _ADAPTERS = frozenset({"interface", "other"})
 """Families whose advertised product is an interface to the real device."""
-
-Place = tuple[int, int]
-"""Instance and register."""
 
 
 class BleLink:
@@ -262,7 +260,7 @@ class BleLink:
             raise LinkLost("the link is not open")
         return self._channel
 
-    def _places(self, register: str | int, instance: int | None) -> list[Place]:
+    def _places(self, register: str | int, instance: int | None) -> list[RegisterAddress]:
         """Where to look for a register, best first."""
         own = self.data_instance
         instances = [instance] if instance is not None else list(dict.fromkeys((own, RADIO_INSTANCE)))
@@ -280,18 +278,18 @@ class BleLink:
             raise Unencodable(unknown_name(name, self.family))
         return numbers
 
-    async def _ask(self, places: Iterable[Place]) -> dict[Place, Answer]:
+    async def _ask(self, places: Iterable[RegisterAddress]) -> dict[RegisterAddress, Answer]:
         channel = self._open_channel()
         by_instance: dict[int, list[int]] = {}
         for instance, register in dict.fromkeys(places):
             by_instance.setdefault(instance, []).append(register)
-        answers: dict[Place, Answer] = {}
+        answers: dict[RegisterAddress, Answer] = {}
         for instance, wanted in by_instance.items():
             told = await channel.ask(instance, wanted)
             answers |= {(instance, register): answer for register, answer in told.items()}
         return answers
 
-    def _explained(self, place: Place, answer: Answer) -> RegisterValue | DeviceRefused | LinkTimeout:
+    def _explained(self, place: RegisterAddress, answer: Answer) -> RegisterValue | DeviceRefused | LinkTimeout:
         if not isinstance(answer, bytes):
             return answer
         return explain_register(place[1], answer, self.family, instance=place[0])
@@ -304,7 +302,7 @@ class BleLink:
                 stream.put(reading)
 
 
-def _goes_on(found: object, turn: int, tries: Sequence[Place]) -> bool:
+def _goes_on(found: object, turn: int, tries: Sequence[RegisterAddress]) -> bool:
     """Whether a register is still to be looked for at its next place."""
     if turn >= len(tries):
         return False

@@ -28,6 +28,7 @@ from bluewatt.wire.victronconnect.messages import (
     GetDevices,
     GetValues,
     Message,
+    RegisterAddress,
     Response,
     SetValues,
     Subscribe,
@@ -45,9 +46,6 @@ SETTLE = 1.0
 
 _ATT_OVERHEAD = 3
 _T = TypeVar("_T")
-
-Key = tuple[int, int]
-"""Instance and register."""
 
 
 class VregChannel:
@@ -75,7 +73,7 @@ class VregChannel:
         self._told = told
         self._clock = clock or Clock()
         self._parts = _characteristics(client)
-        self._waiting: dict[Key, list[asyncio.Future[bytes]]] = {}
+        self._waiting: dict[RegisterAddress, list[asyncio.Future[bytes]]] = {}
         self._listed: asyncio.Future[DeviceList] | None = None
         self._subscribing: asyncio.Future[int] | None = None
         self._outbox: asyncio.Queue[ChunkWrite] = asyncio.Queue()
@@ -160,7 +158,7 @@ class VregChannel:
         async with asyncio.timeout(ANSWER_TIMEOUT / self._clock.speed):
             return await future
 
-    def _expect(self, key: Key) -> asyncio.Future[bytes]:
+    def _expect(self, key: RegisterAddress) -> asyncio.Future[bytes]:
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         if self._gone:
             future.set_exception(self._gone)
@@ -168,7 +166,7 @@ class VregChannel:
             self._waiting.setdefault(key, []).append(future)
         return future
 
-    def _forget(self, key: Key, future: asyncio.Future[bytes]) -> None:
+    def _forget(self, key: RegisterAddress, future: asyncio.Future[bytes]) -> None:
         futures = self._waiting.get(key, [])
         if future in futures:
             futures.remove(future)
@@ -239,16 +237,16 @@ class VregChannel:
             for key in [key for key in self._waiting if response.item in (0, *key)]:
                 self._reject(key, refused(self._name, key[1], response.code))
 
-    def _resolve(self, key: Key, raw: bytes) -> None:
+    def _resolve(self, key: RegisterAddress, raw: bytes) -> None:
         for future in self._waiting.pop(key, ()):
             if not future.done():
                 future.set_result(raw)
 
-    def _reject(self, key: Key, error: Exception) -> None:
+    def _reject(self, key: RegisterAddress, error: Exception) -> None:
         for future in self._waiting.pop(key, ()):
             _fail(future, error)
 
-    def _silence(self, key: Key) -> LinkTimeout:
+    def _silence(self, key: RegisterAddress) -> LinkTimeout:
         why = f": it sent bytes that do not parse ({self.damaged})" if self.damaged else ""
         return LinkTimeout(f"{self._name} is connected and does not tell register 0x{key[1]:04X}{why}")
 

@@ -22,6 +22,7 @@ from bluewatt.wire.victronconnect.messages import (
     GetPathValues,
     GetValues,
     Message,
+    RegisterAddress,
     Response,
     SetPathValues,
     SetValues,
@@ -53,9 +54,6 @@ _BYTE = 0xFF
 _KEEP_ALIVE_KEY = (KEEP_ALIVE_INSTANCE, KEEP_ALIVE_REGISTER)
 _WITH_ARRAY = (GetValues, SetValues, GetPathValues, SetPathValues)
 _PATH_CALLS = (GetPathList, GetPathValues, SetPathValues, Unknown)
-
-Key = tuple[int, int]
-"""Instance and register: all there is to match an answer by."""
 
 
 class _Question(NamedTuple):
@@ -101,7 +99,7 @@ class ClientSide:
         self._waiting_since = 0.0
         self._heard_at = 0.0
         self._keep_alive_answered = False
-        self._asked: dict[Key, _Question] = {}
+        self._asked: dict[RegisterAddress, _Question] = {}
         self._last: Sequence[Message] = ()
         self._subscribed: set[int] = set()
         self._keep_alive_due: float | None = None
@@ -297,14 +295,14 @@ def _is_keep_alive(message: Message) -> bool:
     return any((message.instance, register) == _KEEP_ALIVE_KEY for register, _ in message.writes)
 
 
-def _keys(message: Message) -> Sequence[Key]:
+def _keys(message: Message) -> Sequence[RegisterAddress]:
     if isinstance(message, GetValues):
         return [(message.instance, register) for register in message.registers]
     # Ordinary settings may be accepted without a word (section 9); the keep-alive is always answered.
     return [_KEEP_ALIVE_KEY] if _is_keep_alive(message) else ()
 
 
-def _concerns(response: Response, key: Key, asked: _Question) -> bool:
+def _concerns(response: Response, key: RegisterAddress, asked: _Question) -> bool:
     # The item is 0 for the whole request, the instance or a register (section 5.2).
     return asked.message.opcode == response.request and response.item in (0, *key)
 

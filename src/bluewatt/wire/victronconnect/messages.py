@@ -15,6 +15,9 @@ import msgspec
 from bluewatt.tables.gatt import PLAIN_OPCODE, Opcode
 from bluewatt.wire.victronconnect import cbor
 
+RegisterAddress = tuple[int, int]
+"""Instance and register: where a value stands in a device, and all there is to match an answer by."""
+
 
 class GetDevices(msgspec.Struct, frozen=True, gc=False):
     """Asks which instances the device has."""

@@ -1,6 +1,6 @@
 """Bluewatt: Victron Energy Bluetooth, heard, talked to, imitated, explained and remembered.
 
-The public names are on this screen; each is imported from its room when it is first used, so that importing
+This module names everything that is public. Each name is imported from its module when it is first used, so importing
 `bluewatt` costs next to nothing.
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bluewatt.wire.victronconnect.grammar import parse_messages as parse_messages
     from bluewatt.wire.victronconnect.messages import Message as Message
 
-_ROOMS = {
+_MODULES = {
     "BluewattError": "errors",
     "Frame": "model.reading",
     "KeyRing": "model.keys",
@@ -52,14 +52,14 @@ _ROOMS = {
     "encode_record": "wire.instant_readout.records",
 }
 
-__all__ = ["__version__", *_ROOMS]
+__all__ = ["__version__", *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
-    room = _ROOMS.get(name)
-    if room is None:
+    module = _MODULES.get(name)
+    if module is None:
         raise AttributeError(f"module 'bluewatt' has no attribute {name!r}")
-    return getattr(import_module(f"bluewatt.{room}"), name)
+    return getattr(import_module(f"bluewatt.{module}"), name)
 
 
 def __dir__() -> list[str]:

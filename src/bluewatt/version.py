@@ -1,4 +1,4 @@
-"""The version, on the ground floor: everybody may say it."""
+"""The version of Bluewatt."""
 
 from __future__ import annotations
 

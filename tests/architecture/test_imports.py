@@ -1,4 +1,4 @@
-"""The house stands as drawn: floors, rooms, and no library that nobody declared."""
+"""The layers are as drawn, and no library is used that nobody declared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 EVERYWHERE = {"msgspec"}
-"""Libraries that any floor may import, so that no contract keeps them in a room."""
+"""Libraries that any layer may import, so no contract keeps them in one package."""
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +94,9 @@ class Absent:
 
 sys.meta_path.insert(0, Absent())
 import bluewatt, bluewatt.cli
-for floor in ("tables", "wire", "model"):
-    package = importlib.import_module(f"bluewatt.{floor}")
-    for module in pkgutil.walk_packages(package.__path__, f"bluewatt.{floor}."):
+for layer in ("tables", "wire", "model"):
+    package = importlib.import_module(f"bluewatt.{layer}")
+    for module in pkgutil.walk_packages(package.__path__, f"bluewatt.{layer}."):
         if not module.name.startswith(("bluewatt.wire.instant_readout.batch", "bluewatt.wire.containers.columns")):
             importlib.import_module(module.name)
 for name in bluewatt.__all__:

@@ -1,6 +1,6 @@
 """The wiring of `bluewatt emulate`: simulated or fed values → register store → peripheral → radio.
 
-    async with Emulator([Plan(family="mppt")], "tcp-server:127.0.0.1:7001") as emulator: ...
+    async with Emulator([EmulatedDeviceConfig(family="mppt")], "tcp-server:127.0.0.1:7001") as emulator: ...
 
 Each device has two files in the state directory: what it remembers, and its bonds. Devices of one process belong to one
 simulated site, so they agree with each other; a second device of the same family belongs to the next site.

@@ -49,7 +49,7 @@ async def open_central(radio: str = "ble:", *, bonds: Path | None = None) -> Asy
 async def _emulated(stack: AsyncExitStack) -> Central:
     emulate, virtual, bleak, central = import_modules("bluewatt.app.emulation", _RADIO, _BLEAK, CENTRAL)
     radio = await stack.enter_async_context(virtual.VirtualRadio())
-    plans = [emulate.Plan(family=family, pin=VIRTUAL_PIN) for family in emulate.FAMILIES]
+    plans = [emulate.EmulatedDeviceConfig(family=family, pin=VIRTUAL_PIN) for family in emulate.FAMILIES]
     await stack.enter_async_context(emulate.Emulator(plans, radio=radio, seed=1))
     adapter = await stack.enter_async_context(bleak.VirtualAdapter(radio))
     made: Central = central.Central(virtual=adapter)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from dbus_fast import Message, MessageType, Variant
 
-from bluewatt.transports.ble.bluez_watch import BluezWatch
+from bluewatt.transports.ble.bluez.watch import BluezWatch
 
 PROPERTIES = "org.freedesktop.DBus.Properties"
 MANAGER = "org.freedesktop.DBus.ObjectManager"

@@ -101,8 +101,8 @@ class BluezPairing:
 
     async def pair(self, client: BleakClient, nearby: Nearby, pin: str) -> None:
         """Pair while the agent stands by."""
-        agents: Any = import_module("bluewatt.transports.ble.bluez_agent")  # D-Bus is Linux's alone
-        async with agents.standing_by(nearby.handle.details["path"], pin) as agent:
+        agents: Any = import_module("bluewatt.transports.ble.bluez.agent")  # D-Bus is Linux's alone
+        async with agents.agent_for(nearby.handle.details["path"], pin) as agent:
             with _translated(nearby.label, asked=lambda: bool(agent.asked)):
                 async with asyncio.timeout(PAIRING):
                     await client.pair()

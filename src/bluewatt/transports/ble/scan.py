@@ -34,7 +34,7 @@ from bluewatt.monotonic import monotonic
 from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.transports.ble.adapter import Adapter, Mode, owner_of
 from bluewatt.transports.ble.adapter_errors import AdapterErrors, adapter_unavailable
-from bluewatt.transports.ble.bluez_watch import BluezWatch, open_watch
+from bluewatt.transports.ble.bluez.watch import BluezWatch, open_watch
 from bluewatt.wire.printable import printable
 
 SILENCE = 90.0

@@ -6,15 +6,16 @@ pairs, answers for that device alone, refuses whatever would pair it without a p
 
 import contextlib
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from bluewatt.errors import AdapterUnavailable, PairingFailed
+from bleak.exc import BleakDBusError
 
-if TYPE_CHECKING:
-    from dbus_fast.aio import MessageBus
+from bluewatt.errors import PairingFailed
+from bluewatt.transports.ble.adapter_errors import adapter_unavailable
+from bluewatt.transports.ble.bluez.bus import call, open_system_bus
 
-_BLUEZ = "org.bluez"
 _MANAGER = "org.bluez.AgentManager1"
+_MANAGER_PLACE = "/org/bluez"
 _PLACE = "/bluewatt/agent"
 _CAPABILITY = "KeyboardOnly"
 _REJECTED = "org.bluez.Error.Rejected"
@@ -80,39 +81,29 @@ def make_agent(device: str, pin: str) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def standing_by(device: str, pin: str) -> AsyncIterator[Agent]:
-    """The agent for the device of this D-Bus path, registered while the context is open.
+async def agent_for(device: str, pin: str) -> AsyncIterator[Agent]:
+    """Register an agent for the device of this D-Bus path while the context is open.
 
-    AdapterUnavailable where there is no system bus, PairingFailed where BlueZ takes no agent.
+    Raises AdapterUnavailable if there is no system bus, PairingFailed if BlueZ takes no agent.
     """
-    from dbus_fast import BusType, DBusError
-    from dbus_fast.aio import MessageBus
-
-    try:
-        bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
-    except (OSError, EOFError, DBusError) as error:
-        raise AdapterUnavailable("the system bus cannot be reached; start D-Bus", reason="bus") from error
-    agent = make_agent(device, pin)
-    bus.export(_PLACE, agent)
-    try:
-        await _call(bus, "RegisterAgent", "os", [_PLACE, _CAPABILITY])
-        await _call(bus, "RequestDefaultAgent", "o", [_PLACE])
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            bus = await stack.enter_async_context(open_system_bus())
+        except (OSError, EOFError) as error:
+            raise adapter_unavailable(error) from error
+        agent = make_agent(device, pin)
+        bus.export(_PLACE, agent)
+        stack.push_async_callback(_unregister, bus)
+        try:
+            await call(bus, _MANAGER_PLACE, _MANAGER, "RegisterAgent", "os", [_PLACE, _CAPABILITY])
+            await call(bus, _MANAGER_PLACE, _MANAGER, "RequestDefaultAgent", "o", [_PLACE])
+        except BleakDBusError as error:
+            raise PairingFailed(
+                f"the Bluetooth service takes no pairing agent ({error.dbus_error}); restart it", reason="agent"
+            ) from error
         yield agent
-    finally:
-        with contextlib.suppress(PairingFailed, OSError, EOFError):
-            await _call(bus, "UnregisterAgent", "o", [_PLACE])
-        bus.disconnect()
 
 
-async def _call(bus: "MessageBus", member: str, signature: str, body: list[str]) -> None:
-    from dbus_fast import Message, MessageType
-
-    reply = await bus.call(
-        Message(
-            destination=_BLUEZ, path="/org/bluez", interface=_MANAGER, member=member, signature=signature, body=body
-        )
-    )
-    if reply.message_type is MessageType.ERROR:
-        raise PairingFailed(
-            f"the Bluetooth service takes no pairing agent ({reply.error_name}); restart it", reason="agent"
-        )
+async def _unregister(bus: Any) -> None:
+    with contextlib.suppress(BleakDBusError, OSError, EOFError):
+        await call(bus, _MANAGER_PLACE, _MANAGER, "UnregisterAgent", "o", [_PLACE])

@@ -12,17 +12,18 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from bleak.exc import BleakDBusError
+
+from bluewatt.transports.ble.bluez.bus import ADAPTER, BLUEZ, BUS, call, open_system_bus
+
 if TYPE_CHECKING:
     from dbus_fast import Message
     from dbus_fast.aio import MessageBus
 
-_BLUEZ = "org.bluez"
-_ADAPTER = "org.bluez.Adapter1"
-_BUS = "org.freedesktop.DBus"
 _RULES = (
-    f"type='signal',sender='{_BUS}',interface='{_BUS}',member='NameOwnerChanged',arg0='{_BLUEZ}'",
-    f"type='signal',sender='{_BLUEZ}',interface='{_BUS}.ObjectManager',member='InterfacesRemoved'",
-    f"type='signal',sender='{_BLUEZ}',interface='{_BUS}.Properties',member='PropertiesChanged',arg0='{_ADAPTER}'",
+    f"type='signal',sender='{BUS}',interface='{BUS}',member='NameOwnerChanged',arg0='{BLUEZ}'",
+    f"type='signal',sender='{BLUEZ}',interface='{BUS}.ObjectManager',member='InterfacesRemoved'",
+    f"type='signal',sender='{BLUEZ}',interface='{BUS}.Properties',member='PropertiesChanged',arg0='{ADAPTER}'",
 )
 
 
@@ -33,45 +34,32 @@ class BluezWatch:
         self._adapter = adapter
         self._lost = lost
         self._bus: MessageBus | None = None
+        self._open = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        from dbus_fast import BusType
-        from dbus_fast.aio import MessageBus
-
-        self._bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
-        self._bus.add_message_handler(self._on_message)
-        for rule in _RULES:
-            await self._call(_BUS, "/org/freedesktop/DBus", _BUS, "AddMatch", "s", [rule])
+        async with contextlib.AsyncExitStack() as stack:
+            bus = self._bus = await stack.enter_async_context(open_system_bus())
+            bus.add_message_handler(self._on_message)
+            stack.callback(bus.remove_message_handler, self._on_message)
+            for rule in _RULES:
+                await call(bus, "/org/freedesktop/DBus", BUS, "AddMatch", "s", [rule], destination=BUS)
+            self._open = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bus:
-            self._bus.remove_message_handler(self._on_message)
-            self._bus.disconnect()
+        await self._open.__aexit__(kind, error, trace)
 
     async def switched_off(self) -> bool:
         """Whether the chosen adapter says that it is off; a passive scan of it would just hear nothing."""
-        from dbus_fast import DBusError, MessageType
-
-        if self._adapter is None:
+        if self._adapter is None or self._bus is None:
             return False
-        with contextlib.suppress(DBusError):
-            body = [_ADAPTER, "Powered"]
-            reply = await self._call(_BLUEZ, f"/org/bluez/{self._adapter}", f"{_BUS}.Properties", "Get", "ss", body)
-            return reply.message_type is MessageType.METHOD_RETURN and not reply.body[0].value
+        with contextlib.suppress(BleakDBusError):
+            body = [ADAPTER, "Powered"]
+            (powered,) = await call(self._bus, f"/org/bluez/{self._adapter}", f"{BUS}.Properties", "Get", "ss", body)
+            return not powered.value
         return False
-
-    async def _call(
-        self, name: str, path: str, interface: str, member: str, signature: str, body: list[str]
-    ) -> Message:
-        from dbus_fast import Message
-
-        assert self._bus
-        return await self._bus.call(
-            Message(destination=name, path=path, interface=interface, member=member, signature=signature, body=body)
-        )
 
     def _on_message(self, message: Message) -> None:
         reason = _SIGNALS.get(message.member or "", _nothing)(message, self._adapter)
@@ -83,9 +71,7 @@ async def open_watch(
     stack: contextlib.AsyncExitStack, adapter: str | None, lost: Callable[[str], None]
 ) -> BluezWatch | None:
     """A watch that is open until the stack is closed; None where there is no system bus: a scan itself says so."""
-    from dbus_fast import DBusError
-
-    with contextlib.suppress(DBusError, OSError, EOFError):
+    with contextlib.suppress(BleakDBusError, OSError, EOFError):
         return await stack.enter_async_context(BluezWatch(adapter, lost))
     return None
 
@@ -95,17 +81,17 @@ def _nothing(message: Message, adapter: str | None) -> str | None:
 
 
 def _owner_changed(message: Message, adapter: str | None) -> str | None:
-    return "service" if message.body[0] == _BLUEZ else None
+    return "service" if message.body[0] == BLUEZ else None
 
 
 def _interfaces_removed(message: Message, adapter: str | None) -> str | None:
     path, interfaces = message.body
-    return "missing" if _ADAPTER in interfaces and _is_ours(path, adapter) else None
+    return "missing" if ADAPTER in interfaces and _is_ours(path, adapter) else None
 
 
 def _properties_changed(message: Message, adapter: str | None) -> str | None:
     interface, changed = message.body[0], message.body[1]
-    ours = interface == _ADAPTER and _is_ours(message.path or "", adapter)
+    ours = interface == ADAPTER and _is_ours(message.path or "", adapter)
     return "off" if ours and _says_off(changed) else None
 
 

@@ -1,0 +1,1 @@
+"""BlueZ, the Bluetooth service of Linux, over the system bus."""

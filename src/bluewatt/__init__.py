@@ -43,7 +43,7 @@ _MODULES = {
     "decode_advertisement": "wire.instant_readout.advertisement",
     "parse_advertisement": "wire.instant_readout.advertisement",
     "Key": "wire.instant_readout.cipher",
-    "Message": "wire.victronconnect.grammar",
+    "Message": "wire.victronconnect.messages",
     "build_message": "wire.victronconnect.grammar",
     "parse_messages": "wire.victronconnect.grammar",
     "connect": "app.links",

@@ -76,7 +76,7 @@ def test_the_real_capture_counts_as_tshark_counts_it(shared: Path) -> None:
     ours["whole messages"] = len({(line.link, line.offset) for line in device if line.kind == VREG})
     assert ours == by_tshark(path)
     assert ours == {
-        **{"Value": 1483, "ValueResponse": 56, "Response": 24, "DeviceList": 8},
+        **{"ValueMessage": 1483, "ValueResponse": 56, "Response": 24, "DeviceList": 8},
         **{"control": 48, "whole messages": 1544},
     }
     assert not [line for line in device if line.kind == DAMAGED]
@@ -151,7 +151,7 @@ def test_a_capture_that_begins_in_the_middle_is_read_by_the_known_layout(shared:
     begun = next(i for i, record in enumerate(records) if record[24:27] == b"\x02\x40\x20" and record[33:34] == b"\x1b")
     _, lines = transcript(whole[:16] + b"".join(records[begun + 40 :]))
     counts = Counter(type(line.content).__name__ for line in lines if line.kind == VREG)
-    assert counts["Value"] > 1400
+    assert counts["ValueMessage"] > 1400
 
 
 def test_a_key_in_the_capture_opens_the_advertisements_behind_it_and_is_hidden(

@@ -107,7 +107,7 @@ def test_an_observer_understands_all_the_device_says(connections: list[list[Chun
                 messages += chunk.characteristic is DataCharacteristic.LAST
         assert Role.DEVICE not in observer.reset()
     assert messages == 1544
-    assert kinds == {"Value": 1483, "ValueResponse": 56, "Grant": 48, "Response": 24, "DeviceList": 8}
+    assert kinds == {"ValueMessage": 1483, "ValueResponse": 56, "Grant": 48, "Response": 24, "DeviceList": 8}
 
 
 def test_an_observer_understands_the_client_up_to_what_its_script_cut(connections: list[list[Chunk]]) -> None:

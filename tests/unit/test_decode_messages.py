@@ -55,6 +55,7 @@ def test_a_message_is_the_same_object_as_in_a_capture(capfd: Captured) -> None:
     assert main(["decode", "--json", "07000300", "080319ed8d422f05"]) == 0
     first, second = map(json.loads, capfd.readouterr().out.splitlines())
     assert (first["message"], first["result"], first["direction"]) == ("response", "ok", "device")
+    assert (second["message"], second["direction"]) == ("value", "device")
     assert (second["key"], second["value"], second["instance"], second["raw"]) == ("battery_voltage", 13.27, 3, "2f05")
     assert not second["at"].startswith("1970")
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from bluewatt.errors import Malformed, Unencodable
+from bluewatt.tables.gatt import Opcode
 from bluewatt.wire.victronconnect import cbor, control, device_information
 from bluewatt.wire.victronconnect.grammar import build_message, parse_messages
 from bluewatt.wire.victronconnect.messages import (
+    LAYOUTS,
     DeviceList,
+    GetDevices,
     GetPathList,
     GetPathValues,
     GetValues,
     GetValuesAlternate,
+    KnownMessage,
     Message,
     NewPath,
     PathList,
@@ -26,9 +32,15 @@ from bluewatt.wire.victronconnect.messages import (
     Unknown,
     Unsubscribe,
     ValueMessage,
+    ValueResponse,
+    message,
+    message_classes,
 )
+from bluewatt.wire.victronconnect.parameters import NUMBERS, TEXT, UINT
 
 BOTH_WAYS = {
+    "01": GetDevices(),
+    "09031902ff01": ValueResponse(3, 0x02FF, 1),
     "0404": Unsubscribe(4),
     "0300": Subscribe(0),
     "03009f19eddbff": Subscribe(0, (0xEDDB,), indefinite=True),
@@ -199,3 +211,56 @@ def test_device_information_and_nonces_of_the_wrong_length() -> None:
     with pytest.raises(Unencodable):
         device_information.pin_answer(bytes(8), 1_000_000)
     assert device_information.pin_answer(bytes(8), 123456).hex() == "000000000000000040e20100"
+
+
+# ── the declaration of a message ─────────────────────────────────────────────
+
+
+@pytest.fixture
+def new_opcode() -> Iterator[Opcode]:
+    """An opcode that no message has yet; forgotten after the test."""
+    opcode = int.__new__(Opcode, 0x17)
+    opcode._name_, opcode._value_ = "NEW", 0x17
+    yield opcode
+    LAYOUTS.pop(opcode, None)
+
+
+def test_every_class_of_message_has_an_example() -> None:
+    assert {type(example) for example in BOTH_WAYS.values()} == set(message_classes())
+
+
+def test_a_declared_message_is_known_everywhere(new_opcode: Opcode) -> None:
+    raw = bytes.fromhex("1703614181181c")
+    assert parse_messages(raw) == [Unknown(0x17, raw)]
+
+    @message(new_opcode, UINT, TEXT, array=NUMBERS)
+    class Renamed(KnownMessage, frozen=True):
+        instance: int
+        name: str
+        registers: tuple[int, ...]
+        indefinite: bool = False
+
+    renamed = Renamed(3, "A", (0x1C,))
+    assert isinstance(renamed, Message)
+    assert Renamed in message_classes()
+    assert renamed.opcode == 0x17
+    assert parse_messages(raw) == [renamed]
+    assert build_message(renamed) == raw
+
+
+def test_an_opcode_is_declared_once() -> None:
+    with pytest.raises(TypeError, match="GetDevices and Again"):
+
+        @message(Opcode.GET_DEVICES)
+        class Again(KnownMessage, frozen=True):
+            pass
+
+
+def test_a_layout_has_as_many_parameters_as_its_class_has_fields(new_opcode: Opcode) -> None:
+    with pytest.raises(TypeError, match="Short has 1 fields, its layout 2"):
+
+        @message(new_opcode, UINT, UINT)
+        class Short(KnownMessage, frozen=True):
+            instance: int
+
+    assert new_opcode not in LAYOUTS

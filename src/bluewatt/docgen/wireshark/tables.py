@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import msgspec
 
@@ -35,7 +34,7 @@ def lua_tables() -> str:
                       for (name, length), layout in compounds.BY_LENGTH.items()},
         "vesmart": _vesmart(),
         "shunt": {_index(row.uuid): _characteristic(book, row) for row in smartshunt.CHARACTERISTICS},
-        "messages": {cls.opcode: _message(cls) for cls in get_args(messages.Message) if cls is not messages.Unknown},
+        "messages": {int(opcode): _message(layout) for opcode, layout in messages.LAYOUTS.items()},
         "characteristics": dict(_characteristics()),
         "handles": {name: _handles(layout) for name, layout in gatt.CHARACTERISTIC_HANDLES.items()},
         "no_product": gatt.NO_PRODUCT,
@@ -305,29 +304,9 @@ def _index(uuid: str) -> Raw:
     return Raw(f"[{literal(uuid)}]")
 
 
-def _message(cls: type[msgspec.Struct]) -> list[tuple[str, str]]:
-    """The parameters of a message in order: what each is called and how it is read."""
-    hints = get_type_hints(cls)
-    return [(name, _reading(cls, name, hints[name])) for name in cls.__struct_fields__ if name != "indefinite"]
-
-
-_SPECIAL = {
-    (messages.PathValue, "raw"): "raw",
-    (messages.SetPathValues, "writes"): "raw_writes",
-    (messages.Response, "request_opcode"): "int",
-}
-"""Parameters whose Python type does not tell how they are read: any CBOR item kept as bytes, a number below zero."""
-
-
-def _reading(cls: type[msgspec.Struct], name: str, hint: Any) -> str:
-    if (cls, name) in _SPECIAL:
-        return _SPECIAL[cls, name]
-    optional = types.NoneType in get_args(hint)
-    bare = next((arm for arm in get_args(hint) if arm is not types.NoneType), hint) if optional else hint
-    return _READINGS[bare] + ("?" if optional else "")
-
-
-_READINGS = {
-    int: "uint", bytes: "bytes", str: "text", tuple[int, ...]: "numbers", tuple[tuple[int, int], ...]: "pairs",
-    tuple[tuple[int, bytes], ...]: "writes",
-}  # fmt: skip
+def _message(layout: messages.MessageLayout) -> list[tuple[str, str]]:
+    """Return the parameters of a message in order: what each is called and how it is read."""
+    kinds = [parameter.kind for parameter in layout.parameters]
+    if layout.array is not None:
+        kinds.append(layout.array.kind + "?" * layout.array.optional)
+    return list(zip(layout.build.__struct_fields__, kinds, strict=False))  # the dialect of the array has no kind

@@ -19,7 +19,7 @@ from bluewatt.errors import Malformed
 from bluewatt.model.dialogue.gatt_handles import ELSEWHERE, AttributeInfo, HandleMap
 from bluewatt.model.identity import Device
 from bluewatt.model.keys import KeyRing
-from bluewatt.tables.gatt import DEVICE_NAME, NO_PRODUCT, DataCharacteristic
+from bluewatt.tables.gatt import DEVICE_NAME, NO_PRODUCT, DataCharacteristic, Opcode
 from bluewatt.tables.products import family_of
 from bluewatt.tables.registers import by_key, rows_with_number
 from bluewatt.wire.bluetooth.att import CLIENT_OPCODES, MTU_AGREED, READ, REFUSED, Operation, Server
@@ -45,7 +45,7 @@ from bluewatt.wire.victronconnect.control import (
     parse_header,
 )
 from bluewatt.wire.victronconnect.events import Role
-from bluewatt.wire.victronconnect.messages import GetValues, Message, ValueMessage
+from bluewatt.wire.victronconnect.messages import LAYOUTS, GetValues, Message, Unknown, ValueMessage
 from bluewatt.wire.victronconnect.observer import Observer
 from bluewatt.wire.victronconnect.reassembly import ProtocolError
 
@@ -129,8 +129,11 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-_CONTROL_NAMES = {cls: _snake(cls.__name__) for cls in (Limits, Grant, Drop, Failure, UnknownControl, Header)}
-MESSAGE_NAMES: dict[type, str] = {cls: _snake(cls.__name__) for cls in Message.__args__} | _CONTROL_NAMES
+MESSAGE_NAMES: dict[type, str] = {
+    **{layout.build: Opcode(opcode).name.lower() for opcode, layout in LAYOUTS.items()},
+    Unknown: "unknown",
+    **{cls: _snake(cls.__name__) for cls in (Limits, Grant, Drop, Failure, UnknownControl, Header)},
+}
 """Class of a message or control frame → its name in lines and readings."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from bluewatt.cli.exits import EXTRAS
+from bluewatt.extras import EXTRAS, missing_library
 
 ABSENT = """
 import sys
@@ -49,3 +49,9 @@ def test_each_library_is_brought_by_its_extra() -> None:
     for library, extra in EXTRAS.items():
         names = {Requirement(line).name.replace("-", "_") for line in project["optional-dependencies"][extra]}
         assert library in names
+
+
+def test_a_library_of_no_extra_is_named_and_a_module_of_ours_is_a_bug() -> None:
+    error = missing_library(ModuleNotFoundError(name="usb1"), "this radio", "ble")
+    assert str(error) == "this radio needs the library usb1 (install it with pip)"
+    assert missing_library(ModuleNotFoundError(name="bluewatt.gone"), "this") is None

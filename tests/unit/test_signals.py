@@ -12,7 +12,7 @@ import pytest
 
 COMMAND = """
 import asyncio, sys
-from bluewatt.app.lifetime import run
+from bluewatt.app.lifetime import run_until_stopped
 from bluewatt.transports.input_lines import lines
 
 async def main():
@@ -25,7 +25,7 @@ async def main():
         await asyncio.sleep(3600 if "hang" in sys.argv else 0)
         print("closed", flush=True)
 
-run(main())
+run_until_stopped(main())
 """
 
 

@@ -1,16 +1,18 @@
-"""Records advertisements, or a link of ours, into a capture."""
+"""Records advertisements, or a connection of ours, into a capture."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from bluewatt.app.lifetime import run_until_stopped
 from bluewatt.errors import CaptureError
 from bluewatt.exports.btsnoop import AirRecorder
 from bluewatt.model.ports import Source
+from bluewatt.time_limit import time_limit
 
 if TYPE_CHECKING:
     from bluewatt.transports.ble.central import Central
@@ -18,25 +20,22 @@ if TYPE_CHECKING:
 
 
 def record_air(write: Callable[[bytes], object], source: Source, seconds: float | None) -> int:
-    """Record what a source hears until it ends, `seconds` are over, or a signal; return the count of advertisements."""
-    from bluewatt.app.lifetime import run_until_stopped
-
+    """Record what a source hears until it ends, `seconds` are over or a signal comes; return the advertisements."""
     recorder = AirRecorder(write)
     run_until_stopped(_listen(source, recorder, seconds))
     return recorder.count
 
 
 async def _listen(source: Source, recorder: AirRecorder, seconds: float | None) -> None:
-    with suppress(TimeoutError):
-        async with source, asyncio.timeout(seconds):
-            async for frame in source:
-                recorder.put(frame)
+    async with source, time_limit(seconds):
+        async for frame in source:
+            recorder.put(frame)
 
 
 def record_link(
     write: Callable[[bytes], object], device: str | None, pin: str | None, radio: str, seconds: float
 ) -> int:
-    """Record a connection until it ends, `seconds` are over, or Ctrl-C or SIGTERM; returns the count of packets."""
+    """Record a connection until it ends, `seconds` are over, or a signal comes; return the packets."""
     from bluewatt.app.links import Target, with_link
     from bluewatt.services.pins import find_pin
     from bluewatt.services.readout import read_group
@@ -62,7 +61,7 @@ def record_link(
 
 
 class LinkRecorder:
-    """Counts and writes packets; a disk that fills up ends the recording.
+    """A writer that counts packets; a disk that fills up ends the recording.
 
     Packets come from callbacks of the Bluetooth library, where an error would be lost: it is kept and raised later.
     """
@@ -74,7 +73,7 @@ class LinkRecorder:
         self._limit: asyncio.Timeout | None = None
 
     def put(self, record: bytes) -> None:
-        """One more packet."""
+        """Write a packet and count it."""
         if self._failure is not None:
             return
         try:
@@ -87,10 +86,9 @@ class LinkRecorder:
 
     @asynccontextmanager
     async def limited(self) -> AsyncIterator[asyncio.Timeout]:
-        """Let the block run until its limit is over; raises CaptureError where a packet could not be written."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(0 if self._failure else None) as self._limit:
-                yield self._limit
+        """Let the block run until its limit is over; raise CaptureError if a packet could not be written."""
+        async with time_limit(0 if self._failure else None) as self._limit:
+            yield self._limit
         self._limit = None
         if self._failure is not None:
             raise self._failure

@@ -20,6 +20,7 @@ from typing import Any, Self
 import msgspec
 
 from bluewatt.errors import ConfigError, Malformed
+from bluewatt.extras import libraries_for
 from bluewatt.secret import hide_fields
 from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Family, FedValues, Memory, SimulatedValues, pin_text
 from bluewatt.services.emulator.families import GENERATIONS
@@ -250,11 +251,8 @@ async def feed_values(source: str, problem: Callable[[str], None]) -> AsyncItera
     if source == "-":
         read: AsyncIterator[tuple[str, bytes]] = _from_input()
     elif source.partition("://")[0] in ("mqtt", "mqtts"):
-        try:
+        with libraries_for("MQTT"):
             from bluewatt.transports.mqtt_values import messages
-        except ModuleNotFoundError as missing:
-            hint = "run: pip install 'bluewatt[mqtt]'"
-            raise ConfigError(f"MQTT needs the library {missing.name}", hint=hint) from missing
         read = messages(source)
     else:
         raise ConfigError("there is no such feed", hint="choose simulator, - or mqtt://host/topic")

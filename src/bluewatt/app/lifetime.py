@@ -1,4 +1,4 @@
-"""How a command ends when it is asked to: Ctrl-C, SIGTERM, and the SIGHUP of a terminal that was closed."""
+"""Runs a command until it ends or is asked to: by Ctrl-C, SIGTERM, or the SIGHUP of a terminal that was closed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _SHOW_CURSOR = "\x1b[?25h"
 
 
 async def until_stopped(main: Coroutine[Any, Any, _T]) -> _T:
-    """What a coroutine returns; CancelledError, after it has closed what it opened, when a signal asked it to end.
+    """Return what a coroutine returns; CancelledError, after it has closed what it opened, if a signal asked it to end.
 
-    A second signal ends the process at once: who sends it does not want to wait for what is being closed.
+    A second signal ends the process at once: a person who sends it does not want to wait for what is being closed.
     """
     loop, task = asyncio.get_running_loop(), asyncio.create_task(main, name="command")
     blocking = _is_blocking()
@@ -38,7 +38,7 @@ async def until_stopped(main: Coroutine[Any, Any, _T]) -> _T:
 
 
 def _signals() -> list[int]:
-    """The signals that end a command; a SIGHUP that is ignored (nohup) stays so."""
+    """Return the signals that end a command; a SIGHUP that is ignored (nohup) stays so."""
     numbers: list[int] = [signal.SIGINT, signal.SIGTERM]
     hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
     if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
@@ -53,7 +53,7 @@ def _is_blocking() -> bool:
 
 
 def _end_at_once(number: int, *, blocking: bool) -> None:
-    """Die of a signal as if nobody had caught it; only what others share is put in order: terminal and input."""
+    """End the process by a signal as if none had been caught; terminal and input, which others share, are restored."""
     with suppress(OSError, ValueError, AttributeError):
         os.set_blocking(sys.stdin.fileno(), blocking)
     if sys.stdout.isatty():
@@ -63,27 +63,26 @@ def _end_at_once(number: int, *, blocking: bool) -> None:
     os.kill(os.getpid(), number)
 
 
-def run_until_stopped(main: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine until it ends, or until Ctrl-C or SIGTERM ask it to: both are a good end."""
-    asyncio.run(_well_ended(main))
+def run_until_stopped(main: Coroutine[Any, Any, _T]) -> _T | None:
+    """Run a command that goes on until it is stopped; return its result, or None if a signal ended it: a good end.
+
+    What libraries log is kept off the screen. For an end after some seconds, `main` uses `time_limit`.
+    """
+    quiet_libraries()
+    return asyncio.run(_well_ended(main))
 
 
-async def _well_ended(main: Coroutine[Any, Any, None]) -> None:
+async def _well_ended(main: Coroutine[Any, Any, _T]) -> _T | None:
     with suppress(asyncio.CancelledError):
-        await until_stopped(main)
-
-
-def quiet_libraries() -> None:
-    """Keep what libraries log off the screen, unless the user asked for it; their lines go to standard error."""
-    level = logging.INFO if os.environ.get(DEBUG) else logging.CRITICAL
-    logging.basicConfig(level=level, stream=sys.stderr)
+        return await until_stopped(main)
+    return None
 
 
 def run_interruptible(main: Coroutine[Any, Any, _T]) -> _T:
-    """Run a coroutine with what libraries log kept off the screen.
+    """Run a command that has an end of its own; return its result. A signal before that raises KeyboardInterrupt.
 
-    Ctrl-C and SIGTERM close the link, which the Bluetooth system would keep open otherwise; they end in
-    KeyboardInterrupt.
+    What was open is closed first, such as a link, which the Bluetooth system would keep otherwise. What libraries log
+    is kept off the screen.
     """
     quiet_libraries()
     return asyncio.run(_interruptible(main))
@@ -94,3 +93,9 @@ async def _interruptible(main: Coroutine[Any, Any, _T]) -> _T:
         return await until_stopped(main)
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+def quiet_libraries() -> None:
+    """Keep what libraries log off the screen, unless the user asked for it; their lines go to standard error."""
+    level = logging.INFO if os.environ.get(DEBUG) else logging.CRITICAL
+    logging.basicConfig(level=level, stream=sys.stderr)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from bluewatt.app.lifetime import run_interruptible
-from bluewatt.app.radios import CENTRAL, import_modules, open_central
+from bluewatt.app.radios import open_central, radio_libraries
 from bluewatt.exports.terminal.notices import notice
 from bluewatt.model.pins import parse_pin
 from bluewatt.secret import hide_fields
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from bluewatt.transports.ble.pairing import Notice
 
 _T = TypeVar("_T")
-
-_LINK, _WRITER = "bluewatt.transports.ble.link", "bluewatt.transports.ble.writer"
 
 
 @asynccontextmanager
@@ -49,10 +47,15 @@ async def connect(
     The link reads and cannot write. `pin` is a text of six digits, wanted once per device: the bond serves afterwards.
     `central` shares an open adapter.
     """
-    link, dialled = import_modules(_LINK, CENTRAL)
-    wanted, options = dialled.Wanted.of(device), {"pin": _typed(pin), "find": find, "nearest": nearest}
-    async with _central(radio, central) as opened, link.BleLink(opened, wanted, notice=notice, **options) as made:
-        yield made
+    with radio_libraries():
+        from bluewatt.transports.ble.central import Wanted
+        from bluewatt.transports.ble.link import BleLink
+    pin = parse_pin(pin) if pin is not None else None
+    async with (
+        _central(radio, central) as opened,
+        BleLink(opened, Wanted.of(device), notice=notice, pin=pin, find=find, nearest=nearest) as link,
+    ):
+        yield link
 
 
 @asynccontextmanager
@@ -73,18 +76,18 @@ async def open_commander(
     `writable` returns the controls that may be written on the device of an address (`Settings.writable`); `audit` is
     where every write is noted.
     """
-    link, dialled, writing, services = import_modules(_LINK, CENTRAL, _WRITER, "bluewatt.services.commander")
-    wanted, options = dialled.Wanted.of(device), {"pin": _typed(pin), "find": find, "nearest": nearest}
-    writer = writing.BleWriter()  # handed to the commander, and to nobody else
+    with radio_libraries():
+        from bluewatt.services.commander import Commander
+        from bluewatt.transports.ble.central import Wanted
+        from bluewatt.transports.ble.link import BleLink
+        from bluewatt.transports.ble.writer import BleWriter
+    pin = parse_pin(pin) if pin is not None else None
+    writer = BleWriter()  # handed to the commander, and to nobody else
     async with (
         _central(radio, central) as opened,
-        link.BleLink(opened, wanted, notice=notice, writer=writer, **options) as made,
+        BleLink(opened, Wanted.of(device), notice=notice, writer=writer, pin=pin, find=find, nearest=nearest) as link,
     ):
-        yield services.Commander(made, writer, allowed=writable(made.device.address), audit=audit)
-
-
-def _typed(pin: str | None) -> str | None:
-    return parse_pin(pin) if pin is not None else None
+        yield Commander(link, writer, allowed=writable(link.device.address), audit=audit)
 
 
 def _central(radio: str, central: Central | None) -> AbstractAsyncContextManager[Central]:
@@ -105,7 +108,7 @@ class Target(msgspec.Struct, frozen=True):
         hide_fields(self, "pin")
 
 
-def with_link(
+async def work_on_link(
     target: Target,
     work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]],
     *,
@@ -115,15 +118,21 @@ def with_link(
 
     `client_class` dials in place of bleak's own, to record what passes.
     """
+    async with open_central(target.radio) as central:
+        if client_class is not None:
+            central.client_class = client_class
+        async with open_link(target, central) as link:
+            return await work(link, central)
 
-    async def main() -> _T:
-        async with open_central(target.radio) as central:
-            if client_class is not None:
-                central.client_class = client_class
-            async with open_link(target, central) as link:
-                return await work(link, central)
 
-    return run_interruptible(main())
+def with_link(
+    target: Target,
+    work: Callable[[BleLink, Central], Coroutine[Any, Any, _T]],
+    *,
+    client_class: type[Any] | None = None,
+) -> _T:
+    """Run `work_on_link` as a command that has an end of its own; a signal before that raises KeyboardInterrupt."""
+    return run_interruptible(work_on_link(target, work, client_class=client_class))
 
 
 def with_commander(

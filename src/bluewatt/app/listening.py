@@ -8,12 +8,13 @@ from contextlib import aclosing, contextmanager
 from typing import Protocol, TypeVar
 
 from bluewatt.app.decoding.output import refuse_inputs
-from bluewatt.app.lifetime import quiet_libraries, run_until_stopped
+from bluewatt.app.lifetime import run_until_stopped
 from bluewatt.app.sources import files_of, open_source
 from bluewatt.exports.terminal.notices import notice
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.vesmart import FrameOutcome
 from bluewatt.services.source_reader import SourceReader, completed_keys, nothing_heard
+from bluewatt.time_limit import time_limit
 from bluewatt.transports.background import Background
 from bluewatt.transports.capture.recording import FrameRecorder
 from bluewatt.wire.vesmart.broadcast import Network
@@ -62,7 +63,6 @@ def listen(
     Where the seconds are not the user's (`unasked`), standard error tells that they ended it.
     DeviceNotFound, with what to check, when no Victron device was heard; CaptureError when a file holds none.
     """
-    quiet_libraries()
     with recorder(record) as recording:
         source = open_source(spec, keys=keys, networks=networks, on_frame=recording.write if recording else None)
         if record is not None:
@@ -83,13 +83,10 @@ async def _listen(
         source.on_registers = screen.put
         tasks.start(_tick(screen, source), name="screen")
         try:
-            async with asyncio.timeout(seconds) as limit, aclosing(source.outcomes()) as outcomes:
+            async with time_limit(seconds) as limit, aclosing(source.outcomes()) as outcomes:
                 async for outcome in outcomes:
                     screen.put(outcome)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            if unasked:
+            if unasked and limit.expired():
                 notice(f"ended after {seconds:g} s: give --seconds for longer")
         finally:
             screen.close(source)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from importlib import import_module
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from bluewatt.errors import ConfigError
+from bluewatt.extras import VIRTUAL_RADIO, libraries_for
 from bluewatt.folders import state_folder
 from bluewatt.transports.ble.nested_scan import NestedScanSource
 from bluewatt.transports.radio_names import KINDS
@@ -31,15 +31,17 @@ VIRTUAL_PIN = "000000"
 
 @asynccontextmanager
 async def open_central(radio: str = "ble:", *, bonds: Path | None = None) -> AsyncIterator[Central]:
-    """The adapter of a radio string; ConfigError for a string that names none, AdapterUnavailable where it is missing.
+    """Open the adapter of a radio string.
 
-    `bonds` is the file for bonds where the system keeps none: transports whose host we are.
+    Raises ConfigError if the string names no radio or its libraries are not installed, AdapterUnavailable if there is
+    no such adapter. `bonds` is the file that keeps bonds where the system keeps none: for transports whose host we are.
     """
     kind, _, text = radio.partition(":")
-    (central,) = import_modules(CENTRAL)
     async with AsyncExitStack() as stack:
         if kind == SYSTEM:
-            yield central.Central(text or None)
+            with radio_libraries():
+                from bluewatt.transports.ble.central import Central
+            yield Central(text or None)
         elif kind == VIRTUAL:
             yield await _emulated(stack)
         else:
@@ -47,43 +49,37 @@ async def open_central(radio: str = "ble:", *, bonds: Path | None = None) -> Asy
 
 
 async def _emulated(stack: AsyncExitStack) -> Central:
-    emulate, virtual, bleak, central = import_modules("bluewatt.app.emulation", _RADIO, _BLEAK, CENTRAL)
-    radio = await stack.enter_async_context(virtual.VirtualRadio())
-    plans = [emulate.EmulatedDeviceConfig(family=family, pin=VIRTUAL_PIN) for family in emulate.FAMILIES]
-    await stack.enter_async_context(emulate.Emulator(plans, radio=radio, seed=1))
-    adapter = await stack.enter_async_context(bleak.VirtualAdapter(radio))
-    made: Central = central.Central(virtual=adapter)
-    return made
+    with radio_libraries(*VIRTUAL_RADIO):
+        from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator
+        from bluewatt.services.emulator import FAMILIES
+        from bluewatt.transports.ble.central import Central
+        from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+        from bluewatt.transports.virtual.radio import VirtualRadio
+    radio = await stack.enter_async_context(VirtualRadio())
+    plans = [EmulatedDeviceConfig(family=family, pin=VIRTUAL_PIN) for family in FAMILIES]
+    await stack.enter_async_context(Emulator(plans, radio=radio, seed=1))
+    return Central(virtual=await stack.enter_async_context(VirtualAdapter(radio)))
 
 
 async def _hosted(stack: AsyncExitStack, transport: str, bonds: Path) -> Central:
-    bleak, host, central = import_modules(_BLEAK, "bluewatt.transports.virtual.hosted_adapter", CENTRAL)
+    with radio_libraries(*VIRTUAL_RADIO):
+        from bluewatt.transports.ble.central import Central
+        from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
+        from bluewatt.transports.virtual.hosted_adapter import HostedAdapter
     if transport.partition(":")[0] not in KINDS:
         hint = f"write ble:, ble:hci1, virtual:, or {', '.join(KINDS)} with what follows the colon"
         raise ConfigError(f"no radio is called {transport!r}", hint=hint)
     _private(bonds)
-    adapter = await stack.enter_async_context(host.HostedAdapter(transport))
-    virtual = await stack.enter_async_context(bleak.VirtualAdapter(adapter, key_store=bonds))
-    made: Central = central.Central(virtual=virtual)
-    made.origin = transport
+    adapter = await stack.enter_async_context(HostedAdapter(transport))
+    central = Central(virtual=await stack.enter_async_context(VirtualAdapter(adapter, key_store=bonds)))
+    central.origin = transport
     stack.callback(_private, bonds)
-    return made
+    return central
 
 
-CENTRAL = "bluewatt.transports.ble.central"
-"""The module of the central, which needs the libraries for Bluetooth."""
-_RADIO, _BLEAK = "bluewatt.transports.virtual.radio", "bluewatt.transports.virtual.bleak_backend"
-
-
-def import_modules(*names: str) -> list[Any]:
-    """Modules that need the libraries for Bluetooth; ConfigError where those are not installed."""
-    try:
-        return [import_module(name) for name in names]
-    except ModuleNotFoundError as missing:
-        extras = "ble,emulator" if missing.name == "bumble" else "ble"
-        raise ConfigError(
-            f"this radio needs the library {missing.name}", hint=f"run: pip install 'bluewatt[{extras}]'"
-        ) from missing
+def radio_libraries(*extras: str) -> AbstractContextManager[None]:
+    """Return the block for imports that need the libraries for Bluetooth; ConfigError says which extra to install."""
+    return libraries_for("this radio", *extras)
 
 
 def _private(bonds: Path) -> None:
@@ -101,11 +97,11 @@ def _private(bonds: Path) -> None:
 
 
 def frames_of(central: Central) -> BleSource:
-    """The advertisements that a central's adapter hears."""
+    """Return the source of the advertisements that a central's adapter receives, not open yet."""
+    from bluewatt.transports.ble.scan import BleSource  # here: it needs the libraries of an extra
+
     backend = central.virtual.scanner if central.virtual else None
-    (scan,) = import_modules("bluewatt.transports.ble.scan")
-    source: BleSource = scan.BleSource(central.adapter, backend=backend, origin=central.origin)
-    return source
+    return BleSource(central.adapter, backend=backend, origin=central.origin)
 
 
 class HostedSource(NestedScanSource):

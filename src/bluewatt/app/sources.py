@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from bluewatt.errors import ConfigError
+from bluewatt.extras import VIRTUAL_RADIO, libraries_for
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.ports import ReadsFile, Source
 from bluewatt.model.reading import Frame
@@ -36,8 +37,6 @@ SOURCES: dict[str, str] = {
 
 GROUP = "bluewatt.sources"
 """The entry points that add sources."""
-
-_EXTRAS = {"ble": "ble", "virtual": "ble,emulator"}
 
 
 def files_of(source: Source) -> list[str]:
@@ -70,13 +69,8 @@ def make_source(spec: str) -> Source:
     if not colon or place is None:
         hint = "write " + ", ".join(f"{known}:" for known in SOURCES)
         raise ConfigError(f"{spec!r} names no source", hint=hint)
-    try:
-        made: Source = _load(place)(spec if name in KINDS else text)
-    except ModuleNotFoundError as missing:
-        extra = _EXTRAS.get(name, name)
-        hint = f"run: pip install 'bluewatt[{extra}]'"
-        raise ConfigError(f"the source {name}: needs the library {missing.name}", hint=hint) from missing
-    return made
+    with libraries_for(f"the source {name}:", *(VIRTUAL_RADIO if name == "virtual" else ())):
+        return _load(place)(spec if name in KINDS else text)
 
 
 def is_source(text: str) -> bool:
@@ -101,9 +95,9 @@ def _load(place: str) -> Callable[[str], Source]:
 def ble_source(text: str) -> Source:
     """The source `ble:[ADAPTER][?mode=passive|active]`."""
     adapter, options = split_options("ble", text, {"mode": _mode})
-    ble_scan = import_module("bluewatt.transports.ble.scan")
-    made: Source = ble_scan.BleSource(adapter or None, mode=options.get("mode"))
-    return made
+    from bluewatt.transports.ble.scan import BleSource  # here: it needs the libraries of an extra
+
+    return BleSource(adapter or None, mode=options.get("mode"))
 
 
 def _mode(text: str) -> str:

@@ -54,10 +54,8 @@ def command(
     Advertisements are stored as they were heard, still encrypted; a recorded connection holds the device's key in
     clear: only you may read its file, and `bluewatt decode OUTPUT --redact COPY` makes a copy to share.
     """
-    from bluewatt.app.lifetime import quiet_libraries
     from bluewatt.cli.options import limit_of
 
-    quiet_libraries()
     limit = limit_of(seconds)
     opened = make_source(source) if device is None else None
     read = files_of(opened) if opened is not None else ()

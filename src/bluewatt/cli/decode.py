@@ -13,7 +13,7 @@ import click
 
 from bluewatt.cli.option_rules import RuledCommand, excludes, given_options, needs
 from bluewatt.cli.options import SECRET, force_option, json_option, keys_options
-from bluewatt.errors import ConfigError
+from bluewatt.extras import libraries_for
 from bluewatt.model.pasted_text import bare_hex, lacks_a_digit
 from bluewatt.services.keys import NamedKey, named_keys
 
@@ -188,11 +188,8 @@ def _to_parquet(
     # Arrow's own allocator keeps a sixth more memory than the system's and is no faster.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    try:
+    with libraries_for("Parquet"):
         from bluewatt.app.decoding.parquet import to_parquet
-    except ModuleNotFoundError as missing:
-        hint = "run: pip install 'bluewatt[batch]'"
-        raise ConfigError(f"Parquet needs the library {missing.name}", hint=hint) from missing
     to_parquet(Path(output), files, named, reveal=reveal, force=force)
 
 

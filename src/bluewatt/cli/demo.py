@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from functools import partial
 from urllib.parse import urlencode
 
@@ -11,14 +10,15 @@ import click
 from rich.console import Console
 
 from bluewatt.app.decoding.output import output_file
-from bluewatt.app.lifetime import quiet_libraries, run_until_stopped
+from bluewatt.app.lifetime import run_until_stopped
 from bluewatt.app.listening import Screen, listen
 from bluewatt.cli.option_rules import RuledCommand, excludes, needs
 from bluewatt.cli.options import FiniteRange, limit_of, live_options
-from bluewatt.errors import ConfigError
 from bluewatt.exports.terminal.screens import JsonScreen, TableScreen, overview
+from bluewatt.extras import VIRTUAL_RADIO, libraries_for
 from bluewatt.model.keys import KeyRing
 from bluewatt.services.simulator.clock import FASTEST, MOST_DEVICES
+from bluewatt.time_limit import time_limit
 
 PICTURE_WIDTH = 124
 """Columns of the terminal in a picture."""
@@ -63,14 +63,11 @@ def command(
     received by the scanner that drives a real adapter, decrypted and decoded.
     """
     options = {"seed": seed, "speed": speed} | ({"devices": devices} if devices else {})
-    try:
+    with libraries_for("the demo", *VIRTUAL_RADIO):
         if serve:
             _serve(options, serve, seconds)
         else:
             _show(f"virtual:?{urlencode(options)}", seconds, record, as_json=as_json, picture=picture, force=force)
-    except ModuleNotFoundError as missing:
-        hint = "run: pip install 'bluewatt[ble,emulator]'"
-        raise ConfigError(f"the demo needs the library {missing.name}", hint=hint) from missing
 
 
 def _show(
@@ -98,15 +95,13 @@ def _serve(options: dict[str, float], transport: str, seconds: float | None) -> 
     from bluewatt.services.simulator import DEFAULT_START, TYPICAL, Site
     from bluewatt.services.simulator.clock import SiteClock
 
-    quiet_libraries()
     site = Site(int(options["seed"]), devices=int(options.get("devices", TYPICAL)))
     click.echo(f"# {len(site.devices)} devices on {transport}; save this as their key file, mode 0600")
     for device in site.devices:
         click.echo(f'"{device.address}" = "{device.key.hex()}"  # {device.name}')
 
     async def serving() -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await serve(site, transport, SiteClock(DEFAULT_START, options["speed"]))
+        async with time_limit(seconds):
+            await serve(site, transport, SiteClock(DEFAULT_START, options["speed"]))
 
     run_until_stopped(serving())

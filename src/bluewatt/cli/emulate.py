@@ -6,7 +6,6 @@ import asyncio
 import math
 import sys
 import tomllib
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,10 @@ import click
 from bluewatt.cli.option_rules import RuledCommand, excludes, needs
 from bluewatt.cli.options import POSITIVE, SECRET, FiniteRange
 from bluewatt.errors import ConfigError
+from bluewatt.extras import libraries_for
 from bluewatt.folders import state_folder
 from bluewatt.services.simulator.clock import FASTEST
+from bluewatt.time_limit import time_limit
 from bluewatt.wire.vesmart.broadcast import Network
 
 if TYPE_CHECKING:
@@ -98,14 +99,10 @@ def command(
     They advertise, pair by their PIN, and answer reads and writes as the real ones do; what is switched or set acts on
     the simulated device. On, off, name, PIN and key survive a restart. Ctrl-C ends it.
     """
-    from bluewatt.app.lifetime import quiet_libraries, run_until_stopped
+    from bluewatt.app.lifetime import run_until_stopped
 
-    quiet_libraries()
-    try:
+    with libraries_for("the emulator"):
         from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator
-    except ModuleNotFoundError as missing:
-        hint = "run: pip install 'bluewatt[emulator]'"
-        raise ConfigError(f"the emulator needs the library {missing.name}", hint=hint) from missing
     if name is not None and len(devices) > 1:
         raise click.UsageError("--name is for one device")
     patience = math.inf if keep_alive == 0 else keep_alive
@@ -143,13 +140,12 @@ async def _emulate(emulator: Emulator, feed: str, seconds: float | None) -> None
     async with emulator:
         for running in emulator.running:
             _introduce(running)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
-                group.create_task(emulator.run(), name="emulator")
-                group.create_task(watch_clients(emulator, _tell), name="clients")
-                group.create_task(_status(emulator), name="status")
-                if feed != SIMULATOR:
-                    group.create_task(emulator.feed_from(feed_values(feed, _tell), _tell), name="feed")
+        async with time_limit(seconds), asyncio.TaskGroup() as group:
+            group.create_task(emulator.run(), name="emulator")
+            group.create_task(watch_clients(emulator, _tell), name="clients")
+            group.create_task(_status(emulator), name="status")
+            if feed != SIMULATOR:
+                group.create_task(emulator.feed_from(feed_values(feed, _tell), _tell), name="feed")
 
 
 def _introduce(running: Running) -> None:

@@ -8,12 +8,8 @@ import sys
 
 import click
 
-from bluewatt.errors import DEBUG, BluewattError, CaptureError, ConfigError, ExitCode
-
-EXTRAS = {"bleak": "ble", "bleak_retry_connector": "ble", "dbus_fast": "ble", "bumble": "emulator"} | {
-    "aiomqtt": "mqtt", "numpy": "batch", "pyarrow": "batch",
-}  # fmt: skip
-"""Library that the core install does not bring → the extra that does."""
+from bluewatt.errors import DEBUG, BluewattError, CaptureError, ExitCode
+from bluewatt.extras import missing_library
 
 
 def forget_output() -> None:
@@ -35,12 +31,11 @@ def report_error(error: Exception) -> int:
         error.show()
         return error.exit_code
     cause = _leaf(error)
+    if isinstance(cause, ModuleNotFoundError):
+        cause = missing_library(cause, "this") or cause
     if isinstance(cause, BluewattError):
         _say(str(cause))
         return cause.exit_code
-    if isinstance(cause, ModuleNotFoundError) and (extra := EXTRAS.get((cause.name or "").partition(".")[0])):
-        _say(f"this needs the library {cause.name} (run: pip install 'bluewatt[{extra}]')")
-        return ConfigError.exit_code
     if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
         _say(f"cannot write the output: {cause.strerror}")
         forget_output()

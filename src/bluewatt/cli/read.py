@@ -6,12 +6,13 @@ import csv
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import click
 
-from bluewatt.app.links import with_link
+from bluewatt.app.lifetime import run_interruptible, run_until_stopped
+from bluewatt.app.links import work_on_link
 from bluewatt.cli.option_rules import RuledCommand, excludes
 from bluewatt.cli.options import json_option, link_options, target_of
 from bluewatt.exports.csv_values import COLUMNS, csv_cells, write_csv
@@ -73,8 +74,8 @@ def command(
         if stream:
             await _follow(link, printer, {value.register for value in values} if names else None)
 
-    with suppress(*((KeyboardInterrupt,) if stream else ())):  # the good end of a stream
-        with_link(target, work)
+    run = run_until_stopped if stream else run_interruptible  # Ctrl-C is the good end of a stream
+    run(work_on_link(target, work))
 
 
 async def _follow(link: BleLink, printer: _Printer, wanted: set[int] | None) -> None:

@@ -6,7 +6,6 @@ plain read wants a nonce answered first (single source), which is tried with the
 
 from __future__ import annotations
 
-import asyncio
 import enum
 from collections.abc import AsyncIterable
 from contextlib import suppress
@@ -20,6 +19,7 @@ from bluewatt.model.ports import Link
 from bluewatt.model.reading import Frame, Reading, Undecoded
 from bluewatt.model.receiver import Receiver
 from bluewatt.services.keys import default_path, load_keys, save_key
+from bluewatt.time_limit import time_limit
 from bluewatt.wire.instant_readout.advertisement import parse_advertisement
 from bluewatt.wire.instant_readout.cipher import Key, key_for
 
@@ -88,18 +88,15 @@ async def prove_key(fetched: Fetched, frames: AsyncIterable[Frame], *, seconds: 
     """
     receiver = Receiver(KeyRing({address: bytes(fetched.key) for address in fetched.addresses}))
     heard, foreign = 0, 0
-    try:
-        async with asyncio.timeout(seconds):
-            async for frame in frames:
-                if frame.address not in fetched.addresses or not _is_sealed(frame):
-                    heard += frame.address in fetched.addresses
-                    continue
-                for outcome in receiver.feed(frame):
-                    if isinstance(outcome, Reading):
-                        return outcome
-                    foreign += _is_foreign(outcome)
-    except TimeoutError:
-        pass
+    async with time_limit(seconds):
+        async for frame in frames:
+            if frame.address not in fetched.addresses or not _is_sealed(frame):
+                heard += frame.address in fetched.addresses
+                continue
+            for outcome in receiver.feed(frame):
+                if isinstance(outcome, Reading):
+                    return outcome
+                foreign += _is_foreign(outcome)
     raise _unproved(fetched, heard, foreign)
 
 

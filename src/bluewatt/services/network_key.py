@@ -7,7 +7,6 @@ expected and is told in words.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterable
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from bluewatt.model.reading import Frame
 from bluewatt.services.key_fetch import INSTANCE, KeyChange
 from bluewatt.services.keys import default_path, load_networks
 from bluewatt.tables.vesmart import NETWORK_ID_SIZE, OVERFLOW_PERIOD
+from bluewatt.time_limit import time_limit
 from bluewatt.wire.instant_readout.advertisement import is_vesmart
 from bluewatt.wire.vesmart.broadcast import Broadcast, Network, parse_broadcast, serial_text, unseal
 
@@ -71,12 +71,11 @@ async def prove_network(network: Network, frames: AsyncIterable[Frame], *, secon
     KeyMismatch where broadcasts of the network are heard and none opens, KeyProblem where none is heard.
     """
     proof = _Proof(network)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            async for frame in frames:
-                serial = proof.serial(frame.payload)
-                if serial:
-                    return serial
+    async with time_limit(seconds):
+        async for frame in frames:
+            serial = proof.serial(frame.payload)
+            if serial:
+                return serial
     which = network.network_id.hex().upper()
     if proof.unopened:
         raise KeyMismatch(

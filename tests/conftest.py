@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ from hypothesis import settings
 settings.register_profile("steady", deadline=None)
 settings.register_profile("many", deadline=None, max_examples=2000)
 settings.load_profile("steady")
+
+# Commands that the tests start inherit what is ignored: a shell's background job ignores SIGINT, nohup SIGHUP.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

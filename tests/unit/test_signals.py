@@ -40,7 +40,9 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 def command(read: int, *arguments: str, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     line = [*before, sys.executable, "-c", COMMAND, *arguments]
-    return subprocess.Popen(line, stdin=read, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        line, stdin=read, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )  # fmt: skip
 
 
 def told(child: subprocess.Popen[str]) -> str:

@@ -6,8 +6,7 @@ import pytest
 
 from bluewatt.model.trust.doubt import is_within
 from bluewatt.schema import Row
-from bluewatt.tables.metrics import METRICS, Metric, metrics
-from bluewatt.tables.metrics_registers import any_metric, register_metrics
+from bluewatt.tables.metrics import METRICS, Metric, any_metric, metrics, register_metrics
 from bluewatt.tables.records import record_classes
 
 NUMBERS = [(cls, row) for cls in record_classes() for row in cls.rows if not (row.named or row.hidden or row.raw)]

@@ -14,8 +14,7 @@ from bluewatt.model.register_values import explain_register
 from bluewatt.schema import Code, Row, Scale
 from bluewatt.tables import compounds, registers
 from bluewatt.tables.enums import enumeration, enumeration_names
-from bluewatt.tables.metrics import METRICS
-from bluewatt.tables.metrics_registers import any_metric, register_metrics
+from bluewatt.tables.metrics import METRICS, any_metric, register_metrics
 from bluewatt.tables.products import product, product_name, products
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.registers import by_key, by_metric, by_name, lookup
@@ -85,6 +84,15 @@ def test_layouts_are_whole_bytes_with_unique_names() -> None:
         fixed = [field for field in layout.fields if field.bits != compounds.TO_THE_END and not field.upto]
         assert sum(field.bits * field.count for field in fixed) % 8 == 0, layout.name
         assert all(field.bits % 8 == 0 for field in layout.fields if field.upto), layout.name
+
+
+def test_what_says_who_or_where_somebody_is_is_personal() -> None:
+    telling = ("unique_id", "control_number", "serial_number", "custom_name", "description_2", "mac_address",
+               "vrm_id", "ipv4", "network_id")  # fmt: skip
+    assert {row.key for row in ROWS if any(part in row.key for part in telling)} == {
+        row.key for row in ROWS if row.personal
+    }
+    assert {line[column] for line in csv_rows(registers.CSV_NAME) for column in ("secret", "personal")} == {"", "y"}
 
 
 def test_scales_are_exact_decimals() -> None:

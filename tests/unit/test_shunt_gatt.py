@@ -9,7 +9,7 @@ import pytest
 
 from bluewatt.errors import Malformed, Unencodable, UnknownType
 from bluewatt.tables.gatt import SHUNT_SERVICE
-from bluewatt.tables.metrics_registers import any_metric
+from bluewatt.tables.metrics import any_metric
 from bluewatt.tables.smartshunt import CHARACTERISTICS, KEEP_ALIVE, KEEP_ALIVE_GRACE, MEASUREMENTS
 from bluewatt.wire.smartshunt import (
     BY_METRIC,

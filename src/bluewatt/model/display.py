@@ -8,8 +8,7 @@ from typing import Any
 from bluewatt.model.identity import Device
 from bluewatt.model.register_values import HIDDEN, RegisterValue
 from bluewatt.schema import Code, Flags, Record, Row, TwoBitFields
-from bluewatt.tables.metrics import label_of_key, metric
-from bluewatt.tables.metrics_registers import any_metric
+from bluewatt.tables.metrics import any_metric, label_of_key, metric
 from bluewatt.tables.products import product_name
 from bluewatt.tables.records import record_class
 from bluewatt.wire.printable import printable

@@ -19,6 +19,9 @@ from bluewatt.schema import Scale
 
 FieldKind = Literal["number", "version", "text", "bytes", "group"]
 
+NODE_LISTS: Final = "network_nodes"
+"""The layout of the registers that list other devices by their serial numbers."""
+
 TO_THE_END: Final = -1
 """`bits` of a bytes field that takes what is left."""
 

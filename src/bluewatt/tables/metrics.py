@@ -10,8 +10,13 @@ passes without a mark. All of them are ours, drawn wide; a test holds them again
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from bluewatt.tables.registers import Register
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -154,6 +159,29 @@ _SPOKEN = {
 } | {"aux": "auxiliary"}  # fmt: skip
 
 
+_BY_UNIT: dict[str, Metric] = {
+    row.unit: row
+    for row in (
+        Metric(key="", label="", unit="V", low=-1, high=1_000, device_class="voltage"),
+        Metric(key="", label="", unit="A", low=-10_000, high=10_000, device_class="current"),
+        Metric(key="", label="", unit="W", low=-10_000_000, high=10_000_000, device_class="power"),
+        Metric(key="", label="", unit="VA", low=-10_000_000, high=10_000_000, device_class="apparent_power"),
+        Metric(key="", label="", unit="Hz", low=0, high=100, device_class="frequency"),
+        Metric(key="", label="", unit="°C", low=-60, high=200, device_class="temperature"),
+        Metric(key="", label="", unit="%", low=-100, high=100),
+        Metric(key="", label="", unit="kWh", low=0, device_class="energy", counter=True),
+        Metric(key="", label="", unit="kVAh", low=0, counter=True),
+        Metric(key="", label="", unit="s", low=0, device_class="duration"),
+        Metric(key="", label="", unit="min", low=0, device_class="duration"),
+        Metric(key="", label="", unit="h", low=0, device_class="duration"),
+    )
+}
+"""What a chart or Home Assistant needs to know of a metric that only registers measure, by unit.
+
+The limits are wider than those of any metric with that unit; a power reaches as far as a voltage times a current.
+"""
+
+
 def label_of_key(key: str) -> str:
     """A key as people say it: "ac_out_power" is "AC out power"; for what has no label of its own."""
     words = " ".join(_SPOKEN.get(word, word) for word in key.split("_"))
@@ -172,3 +200,29 @@ def metric(key: str) -> Metric | None:
 def metrics() -> Iterator[Metric]:
     """All metrics in table order."""
     return iter(_ROWS)
+
+
+def any_metric(key: str) -> Metric | None:
+    """The metric of a key from either table; None for a key that is no metric."""
+    return METRICS.get(key) or register_metrics().get(key)
+
+
+@cache
+def register_metrics() -> dict[str, Metric]:
+    """Return the metrics that only registers measure (phases, trackers, history), by key, from the register table."""
+    from bluewatt.tables.registers import registers  # here: what advertisements carry needs no register
+
+    rows = {row.metric: row for row in registers() if row.metric and row.metric not in METRICS}
+    return {key: _metric(row) for key, row in rows.items()}
+
+
+def _metric(row: Register) -> Metric:
+    key = row.metric or row.key
+    label = label_of_key(key)
+    if row.enum:
+        return Metric(key=key, label=label, device_class="enum" if row.type.startswith("enum") else "")
+    like = _BY_UNIT.get(row.unit, Metric(key="", label="", unit=row.unit))
+    return Metric(
+        key=key, label=label, unit=row.unit, low=like.low, high=like.high,
+        device_class=like.device_class, counter=like.counter,
+    )  # fmt: skip

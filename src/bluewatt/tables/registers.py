@@ -13,7 +13,9 @@ networking. One line of the file is one meaning of one number:
   device measures; else only where a source says so, since 0xFF can be a setting, such as a user-defined battery).
 - `access`, `persistent`: ro, rw or w (a command); y where the value lives in the device's memory.
 - `enum`: the enumeration of `enums.csv`; for groups "enumeration/states", see `GROUP_STATES`.
-- `layout`: the layout of a record; `secret`: y where the value opens something and must not be shown.
+- `layout`: the layout of a record.
+- `secret`: y where the value opens something and must not be shown.
+- `personal`: y where the value says who or where somebody is: replaced, too, before a capture is shared.
 - `families`, `confidence`, `sources`: which devices, and what stands behind the row: `documented` by the vendor,
   `two_sources`, `single`, `guess`.
 """
@@ -73,6 +75,7 @@ class Register(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     enum: str = ""
     layout: str = ""
     secret: bool = False
+    personal: bool = False
     families: tuple[str, ...] = (EVERY_FAMILY,)
     description: str = ""
     confidence: str = "guess"
@@ -151,8 +154,8 @@ def _ids_of_names() -> dict[str, list[int]]:
 
 
 def _parse(line: str) -> Register:
-    (number, key, metric, kind, scale, offset, unit, absent, access, kept, enum, layout, secret, families,
-     description, confidence, sources) = next(csv.reader((line,)))  # fmt: skip
+    (number, key, metric, kind, scale, offset, unit, absent, access, kept, enum, layout, secret, personal,
+     families, description, confidence, sources) = next(csv.reader((line,)))  # fmt: skip
     return Register(
         id=int(number, 16),
         key=key,
@@ -166,6 +169,7 @@ def _parse(line: str) -> Register:
         enum=enum,
         layout=layout,
         secret=secret == "y",
+        personal=personal == "y",
         families=tuple(families.split(";")),
         description=description,
         confidence=confidence,

@@ -15,7 +15,7 @@ import msgspec
 
 from bluewatt.docgen.wireshark.lua import Raw
 from bluewatt.schema import Name
-from bluewatt.tables.metrics_registers import any_metric
+from bluewatt.tables.metrics import any_metric
 
 PREFIX = "victron."
 

@@ -20,8 +20,8 @@ from bluewatt.model.dialogue.gatt_handles import ELSEWHERE, HandleMap
 from bluewatt.model.dialogue.pseudonyms import Pseudonyms
 from bluewatt.model.dialogue.sentences import SECRET_ATTRIBUTES, holds_secret
 from bluewatt.model.keys import KeyRing
+from bluewatt.tables.compounds import NODE_LISTS
 from bluewatt.tables.gatt import DEVICE_NAME, DataCharacteristic
-from bluewatt.tables.personal import NODE_LISTS, PERSONAL
 from bluewatt.tables.registers import Register, lookup
 from bluewatt.wire.bluetooth.advertisement_reader import AdvertisementReader
 from bluewatt.wire.bluetooth.att import CLIENT_OPCODES, READ, READ_RESPONSE, VALUE_PARTS, Server
@@ -113,7 +113,7 @@ class Redactor:
             row = lookup(register, line.family)
             if row and row.layout == NODE_LISTS:
                 self._nodes(row, raw)
-            elif row and (row.key in PERSONAL or row.secret):
+            elif row and (row.personal or row.secret):
                 self._replaced(row, raw)
 
     def rewrite(self, packets: list[Packet]) -> bytes:
@@ -251,7 +251,7 @@ class Redactor:
             return raw
         if row.layout == NODE_LISTS:
             return self._nodes(row, raw)
-        return self._replaced(row, raw) if row.key in PERSONAL or row.secret else raw
+        return self._replaced(row, raw) if row.personal or row.secret else raw
 
     def _replaced(self, row: Register, raw: bytes) -> bytes:
         known = self.substitutes.addresses

@@ -20,11 +20,11 @@ np = pytest.importorskip("numpy", reason="the batch extra (numpy) is not install
 
 from bluewatt.wire.containers.columns import (  # noqa: E402
     NO_STRENGTH,
-    WIDTH,
     Columns,
     concatenate,
     read_columns,
 )
+from bluewatt.wire.containers.columns_layout import WIDTH  # noqa: E402
 
 Rows = list[tuple[float, int, int, bytes]]
 

@@ -18,7 +18,8 @@ from bluewatt.schema import Record
 from bluewatt.tables.advertisement import ProductOnly
 from bluewatt.tables.records import record_classes
 from bluewatt.wire.instant_readout.advertisement import parse_advertisement
-from bluewatt.wire.instant_readout.batch import Batch, Column, Status, decode_batch, payload_matrix
+from bluewatt.wire.instant_readout.batch import Batch, Status, decode_batch, payload_matrix
+from bluewatt.wire.instant_readout.batch_columns import Column
 from bluewatt.wire.instant_readout.batch_keys import NO_KEY
 
 TYPES = [cls.record_type for cls in record_classes() if cls.record_type is not None]

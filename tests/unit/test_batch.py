@@ -22,7 +22,8 @@ from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.tables.records.smart_bms import SmartBms
 from bluewatt.tables.records.smart_lithium import SmartLithium
 from bluewatt.wire.instant_readout.advertisement import open_advertisement, open_at_once, parse_advertisement
-from bluewatt.wire.instant_readout.batch import Batch, Column, Status, decode_batch, payload_matrix, value_type
+from bluewatt.wire.instant_readout.batch import Batch, Status, decode_batch, payload_matrix
+from bluewatt.wire.instant_readout.batch_columns import Column, value_type
 from bluewatt.wire.instant_readout.batch_keys import NO_KEY, add_loose_keys, key_indices
 from bluewatt.wire.instant_readout.cipher import Key
 

@@ -24,7 +24,8 @@ from bluewatt.schema import Code, Record
 from bluewatt.tables.advertisement import ProductOnly
 from bluewatt.tables.records import record_classes
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
-from bluewatt.wire.containers.columns import NO_STRENGTH, WIDTH, Columns
+from bluewatt.wire.containers.columns import NO_STRENGTH, Columns
+from bluewatt.wire.containers.columns_layout import WIDTH
 from bluewatt.wire.instant_readout.batch import Status
 
 KEY = bytes(range(7, 23))

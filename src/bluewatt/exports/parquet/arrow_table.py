@@ -18,7 +18,8 @@ from bluewatt.schema import Code, Flags, Row, TwoBitFields
 from bluewatt.tables.metrics import metric
 from bluewatt.tables.records import record_class, record_classes
 from bluewatt.wire.containers.columns import NO_STRENGTH, Columns
-from bluewatt.wire.instant_readout.batch import Batch, Column, Indices, Status, value_type
+from bluewatt.wire.instant_readout.batch import Batch, Indices, Status
+from bluewatt.wire.instant_readout.batch_columns import Column, value_type
 from bluewatt.wire.row_compiler import CACHED_NAMES
 
 _LOOKED_UP = 4096

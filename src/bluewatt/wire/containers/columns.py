@@ -8,9 +8,8 @@ capture from its first unbelievable header on: the rows are the same as those of
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +21,7 @@ from bluewatt.wire.bluetooth.advertising_data import MANUFACTURER_DATA, Captured
 from bluewatt.wire.bluetooth.hci_reports import ADVERTISING_REPORT, LE_META
 from bluewatt.wire.bluetooth.packets import Packet, PacketKind
 from bluewatt.wire.containers import LONGEST_HEADER, open_container
-from bluewatt.wire.containers.btsnoop import EPOCH, BtsnoopReader
-from bluewatt.wire.containers.framing import LinkType
-from bluewatt.wire.containers.pcap import PcapReader
-from bluewatt.wire.containers.stream import MAX_PACKET, PacketReader
-
-WIDTH = 31
-"""Width of the payload matrix in bytes; longer payloads are cut (no record is longer)."""
+from bluewatt.wire.containers.columns_layout import WIDTH, Indices, RecordShape, find_records, gather, shape_of
 
 BLOCK = 0x100000
 """A good size of the blocks to feed, in bytes."""
@@ -39,7 +32,6 @@ NO_STRENGTH = 127
 _EVENT = int(PacketKind.EVENT)
 
 Bytes = NDArray[np.uint8]
-Indices = NDArray[np.int64]
 
 
 class Columns(NamedTuple):
@@ -57,25 +49,6 @@ class Columns(NamedTuple):
     """Bytes of the payload that count."""
 
 
-_EVENT_FIELDS: list[tuple[Any, ...]] = [
-    ("kind", "u1"),
-    ("code", "u1"),
-    ("parameters", "u1"),
-    ("subevent", "u1"),
-    ("reports", "u1"),
-    ("types", "V2"),
-    ("address_low", "<u4"),
-    ("address_high", "<u2"),
-    ("data_length", "u1"),
-    ("flags_head", ">u2"),
-    ("flags", "u1"),
-    ("structure", "u1"),
-    ("ad_type", "u1"),
-    ("company", "<u2"),
-    ("payload", "u1", (WIDTH,)),
-]
-"""An H4 event with one legacy report, from its packet indicator on."""
-
 _BEFORE_PAYLOAD = 20
 """Bytes of the event (without packet indicator) before the payload; one byte of strength stands behind it."""
 
@@ -91,45 +64,6 @@ _NO_COLUMNS = Columns(
     np.empty((0, WIDTH), np.uint8),
     np.empty(0, np.uint8),
 )
-
-
-class _Shape(NamedTuple):
-    """How the records of one capture lie, and what the loop over them needs."""
-
-    layout: np.dtype[np.void]
-    header: int
-    """Bytes of the record header."""
-    wrapping: int
-    """Bytes between the record header and the packet indicator."""
-    word: np.dtype[np.uint32]
-    """A number of the header, in the byte order of the file."""
-    length_at: int
-    """Where in the header the included length stands."""
-    original_at: int
-    """Where the original length stands."""
-    fraction_at: int
-    """Where the fraction of the second stands, if there is one."""
-    fractions: float
-    """Fractions of a second, 0 where the time stamp is one number."""
-
-    def seconds(self, rows: NDArray[np.void]) -> NDArray[np.float64]:
-        """The time stamps of rows, POSIX seconds, by the same arithmetic as the careful readers'."""
-        if not self.fractions:
-            return np.asarray((rows["stamp"] - EPOCH) / 1e6)
-        return np.asarray(rows["seconds"] + rows["fraction"] / self.fractions)
-
-
-def _shape(reader: PacketReader) -> _Shape | None:
-    """The shape of a capture whose records can be gathered, None for one that takes the careful way."""
-    if isinstance(reader, BtsnoopReader) and reader.link == LinkType.BTSNOOP_H4:
-        header = [("original", ">u4"), ("length", ">u4"), ("mark", "V8"), ("stamp", ">i8")]
-        return _Shape(np.dtype(header + _EVENT_FIELDS), 24, 0, np.dtype(">u4"), 4, 0, 0, 0.0)
-    if isinstance(reader, PcapReader) and reader.link in (LinkType.H4, LinkType.H4_WITH_DIRECTION):
-        wrapping = 4 if reader.link == LinkType.H4_WITH_DIRECTION else 0
-        header = [(name, reader.order + "u4") for name in ("seconds", "fraction", "length", "original")]
-        layout = np.dtype([*header, ("direction", f"V{wrapping}"), *_EVENT_FIELDS])
-        return _Shape(layout, 16, wrapping, np.dtype(reader.order + "u4"), 8, 12, 4, reader.fractions)
-    return None
 
 
 def read_columns(
@@ -167,7 +101,7 @@ class ColumnReader:
         self._reader, self.rest = open_container(head)
         self._advertisements = AdvertisementReader()
         self._on_problem = on_problem
-        self._shape = _shape(self._reader)
+        self._shape = shape_of(self._reader)
         self._buffer = b""
 
     def feed(self, block: bytes) -> Columns:
@@ -175,7 +109,7 @@ class ColumnReader:
         if not self._shape:
             return self._carefully(self._reader.feed(block))
         buffer = self._buffer + block if self._buffer else block
-        starts, ends, sound = _records(buffer, self._shape)
+        starts, ends, sound = find_records(buffer, self._shape)
         # The last record is held back: where a lie follows it, the careful reader begins with it, knowing its time.
         kept = int(starts[-1]) if len(starts) else 0
         columns = self._gather(buffer, starts[:-1], ends[:-1], self._shape)
@@ -209,17 +143,17 @@ class ColumnReader:
                     self._on_problem(problem)
             problems.clear()
 
-    def _gather(self, buffer: bytes, starts: Indices, ends: Indices, shape: _Shape) -> Columns:
+    def _gather(self, buffer: bytes, starts: Indices, ends: Indices, shape: RecordShape) -> Columns:
         if not len(starts):
             return _NO_COLUMNS
-        rows = _take(buffer, starts, shape.layout)
+        rows = gather(buffer, starts, shape.layout)
         self.kinds.update(np.flatnonzero(np.bincount(rows["kind"])).tolist())
         sizes = ends - starts - (shape.header + shape.wrapping + 1)
         common = _common(rows, sizes)
         others = np.flatnonzero(~common & _worth_reading(rows, sizes))
         if common.all():
             return _columns(buffer, rows, ends, sizes, shape)
-        columns = _columns(buffer, _take(buffer, starts[common], shape.layout), ends[common], sizes[common], shape)
+        columns = _columns(buffer, gather(buffer, starts[common], shape.layout), ends[common], sizes[common], shape)
         if not len(others):
             return columns
         numbers, careful = self._one_by_one(buffer, others, starts, ends, shape)
@@ -227,7 +161,7 @@ class ColumnReader:
         return _arranged(concatenate([columns, careful]), order)
 
     def _one_by_one(
-        self, buffer: bytes, others: Indices, starts: Indices, ends: Indices, shape: _Shape
+        self, buffer: bytes, others: Indices, starts: Indices, ends: Indices, shape: RecordShape
     ) -> tuple[Indices, Columns]:
         """Read the events of other shapes carefully; return which record each advertisement stood in, and them."""
         before = shape.header + shape.wrapping + 1
@@ -241,64 +175,7 @@ class ColumnReader:
         columns = pack(found)
         if not found:
             return numbers, columns
-        return numbers, columns._replace(at=shape.seconds(_take(buffer, starts[numbers], shape.layout)))
-
-
-def _records(buffer: bytes, shape: _Shape) -> tuple[Indices, Indices, bool]:
-    """Return where the whole records begin and end, and False where a header that cannot be true follows them."""
-    begins, position = _walked(buffer, shape)
-    ends = np.append(begins[1:], position)[: len(begins)]
-    length = ends - begins - shape.header
-    sound = (length <= _take(buffer, begins + shape.original_at, shape.word)) & (length <= MAX_PACKET)
-    if shape.fractions:
-        sound &= _take(buffer, begins + shape.fraction_at, shape.word) < shape.fractions
-    good = len(sound) if sound.all() else int(np.argmin(sound))
-    whole = good - 1 if good == len(sound) and good and position > len(buffer) else good
-    return begins[:whole], ends[:whole], good == len(sound)
-
-
-def _walked(buffer: bytes, shape: _Shape) -> tuple[Indices, int]:
-    """Return where the headers begin that are there as a whole, and where the one after them would.
-
-    Nearly all captures have short packets only: their lengths are single bytes, which are read three times as fast.
-    Whether they were short is asked afterwards, of all at once.
-    """
-    header, low = shape.header, shape.length_at + (shape.word.str[0] == ">") * 3
-    starts = [0]
-    append, position = starts.append, 0
-    try:
-        while True:
-            position += header + buffer[position + low]
-            append(position)
-    except IndexError:
-        found = np.array(starts, np.int64)
-    begins = found[: np.searchsorted(found, len(buffer) - header, "right")]
-    lengths = np.diff(found[: len(begins) + 1]) - header
-    if (_take(buffer, begins + shape.length_at, shape.word) != lengths).any():
-        return _walked_carefully(buffer, shape)
-    return begins, int(found[len(begins)])
-
-
-def _walked_carefully(buffer: bytes, shape: _Shape) -> tuple[Indices, int]:
-    """The same for packets of any length."""
-    starts: list[int] = []
-    append, unpack = starts.append, struct.Struct(shape.word.str[0] + "I").unpack_from
-    header, length_at = shape.header, shape.length_at
-    position, last = 0, len(buffer) - header
-    while position <= last:
-        append(position)
-        position += header + unpack(buffer, position + length_at)[0]
-    return np.array(starts, np.int64), position
-
-
-def _take(buffer: bytes, starts: Indices, layout: np.dtype[Any]) -> NDArray[Any]:
-    """Gather what stands in the buffer at `starts`, laid out as `layout`."""
-    size = layout.itemsize
-    missing = int(starts.max(initial=0)) + size - len(buffer)
-    padded = buffer + bytes(missing) if missing > 0 else buffer
-    # Gathered as opaque bytes and named afterwards: numpy copies a structured row field by field, 25 times slower.
-    opaque = np.ndarray((len(padded) - size + 1,), np.dtype((np.void, size)), padded, strides=(1,))
-    return opaque[starts].view(layout)
+        return numbers, columns._replace(at=shape.seconds(gather(buffer, starts[numbers], shape.layout)))
 
 
 def _common(rows: NDArray[np.void], sizes: Indices) -> NDArray[np.bool_]:
@@ -325,7 +202,7 @@ def _worth_reading(rows: NDArray[np.void], sizes: Indices) -> NDArray[np.bool_]:
     return np.asarray(event & ((rows["code"] == LE_META) | (sizes < 2) | (rows["parameters"] != sizes - 2)))
 
 
-def _columns(buffer: bytes, rows: NDArray[np.void], ends: Indices, sizes: Indices, shape: _Shape) -> Columns:
+def _columns(buffer: bytes, rows: NDArray[np.void], ends: Indices, sizes: Indices, shape: RecordShape) -> Columns:
     length = (sizes - _BEFORE_PAYLOAD - 1).astype(np.uint8)
     address = rows["address_high"].astype(np.uint64) << np.uint64(32) | rows["address_low"]
     rssi = np.frombuffer(buffer, np.int8)[ends - 1]

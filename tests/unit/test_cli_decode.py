@@ -190,7 +190,7 @@ def test_a_line_without_end_is_passed_over_and_told_once(tmp_path: Path, capfd: 
     assert main(["decode", str(path), "--json", "--key", KEY.hex()]) == 0
     shown = capfd.readouterr()
     assert shown.out.count("battery_voltage") == 2
-    assert shown.err.count("passed over") == 1
+    assert shown.err.count("were left out") == 1
 
 
 @pytest.mark.parametrize("size", [1, 7, LONGEST_LINE, 3 * LONGEST_LINE])
@@ -370,8 +370,10 @@ def test_a_cut_capture_gives_what_stood_whole_and_code_7(capture: Path, keys: st
 def test_without_keys_every_line_says_so_and_the_code_is_5(capture: Path, capfd: Captured) -> None:
     assert main(["decode", str(capture), "--json"]) == 5
     shown = capfd.readouterr()
-    assert {json.loads(line)["reason"] for line in shown.out.splitlines()} == {"KeyMissing"}
-    assert "KeyMissing" in shown.err
+    lines = shown.out.splitlines()
+    assert {json.loads(line)["reason"] for line in lines} == {"KeyMissing"}
+    assert f"0 readings; {len(lines)} advertisements need a key\n" in shown.err
+    assert "KeyMissing" not in shown.err
 
 
 def test_with_keys_of_others_no_value_is_shown(capture: Path, site: Site, tmp_path: Path, capfd: Captured) -> None:

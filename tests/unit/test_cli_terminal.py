@@ -32,7 +32,7 @@ def heard(*, keys: bool = True, wrong: bool = False) -> Roster:
     for frame in frames(site, site.now, SECONDS):
         roster.heard(frame)
         for outcome in receiver.feed(frame):
-            roster.told(outcome)
+            roster.update(outcome)
     return roster
 
 

@@ -89,7 +89,7 @@ def test_the_roster_forgets_the_least_recently_heard_and_nobody_with_a_key() -> 
 def test_the_roster_keeps_the_members_of_our_networks() -> None:
     roster = Roster()
     roster.heard(record(1))
-    roster.networked(RegisterReading(Device("HQ2104MAEI4", MINE, None), 1.0, "test:", VESMART_MEDIUM, ()))
+    roster.update_network(RegisterReading(Device("HQ2104MAEI4", MINE, None), 1.0, "test:", VESMART_MEDIUM, ()))
     for frame in forged():
         roster.heard(frame)
     assert MINE in roster.entries

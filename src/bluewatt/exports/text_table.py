@@ -51,7 +51,7 @@ def _table_step(step: DecodedPacket, roster: Roster, unknown: Unknowns, talk: _T
             unknown.note(entry)
             waiting += talk.lines(entry)
         elif isinstance(entry, Reading | Undecoded):
-            roster.told(entry)
+            roster.update(entry)
         else:
             waiting += talk.network(entry)
 

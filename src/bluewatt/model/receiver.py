@@ -16,10 +16,11 @@ from collections import Counter, deque
 
 import msgspec
 
-from bluewatt.errors import KeyMismatch, KeyMissing, WireError
+from bluewatt.errors import KeyMismatch, KeyMissing, UnknownType, WireError
 from bluewatt.model.identity import Device
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import Frame, Reading, Undecoded
+from bluewatt.model.reasons import NO_RECORD, REJECTED, UNPROVEN, VESMART
 from bluewatt.model.recent import Recent
 from bluewatt.model.trust.device_memory import WAITING, DeviceMemory
 from bluewatt.model.trust.doubt import picker
@@ -45,11 +46,6 @@ Outcome = Reading | Undecoded
 
 KEPT_REJECTED = 32
 """So many rejected samples are kept for a look."""
-
-NO_RECORD = "NoRecord"
-VESMART = "VeSmart"
-UNPROVEN = "KeyUnproven"
-REJECTED = "Rejected"
 
 
 class Receiver:
@@ -189,7 +185,7 @@ class Receiver:
         if cls is None or record_type is None:
             state.copies.remember(frame, advertisement.nonce)
             detail = f"record type {record_type:#04x} has no known layout"
-            return [self._undecoded(state, frame, "UnknownType", detail, record_type)]
+            return [self._undecoded(state, frame, UnknownType.__name__, detail, record_type)]
         if not advertisement.sealed:
             return self._judged(state, frame, advertisement, cls, None)
         candidates = self.keys.candidates(frame.address, advertisement.key_check)

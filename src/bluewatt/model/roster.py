@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bluewatt.errors import UnknownType
 from bluewatt.model.identity import Device
 from bluewatt.model.presence import Presence, PresenceState, Timeline
 from bluewatt.model.reading import Frame, Reading, Undecoded
-from bluewatt.model.receiver import NO_RECORD, REJECTED, UNPROVEN, VESMART
+from bluewatt.model.reasons import REASONS, REJECTED, VESMART
 from bluewatt.model.recent import Recent
 from bluewatt.model.register_values import RegisterReading, RegisterValue
 from bluewatt.wire.instant_readout.advertisement import is_vesmart, refuses_connections
@@ -17,21 +18,6 @@ RSSI_WEIGHT = 0.2
 FAR = -200.0
 """Stands for an unknown signal strength when devices are put in order."""
 
-_WHY = {
-    "KeyMissing": "no key: fetch it with `bluewatt key`, or copy it from the app",
-    "KeyMismatch": "wrong key: the device has another one now",
-    "UnknownType": "unknown record type",
-    "Malformed": "garbled advertisement",
-    NO_RECORD: "Instant Readout is off: switch it on in the app",
-    UNPROVEN: "the key is being checked",
-    REJECTED: "implausible values",
-    VESMART: "VE.Smart networking only",
-}
-_NETWORK_WHY = {
-    "KeyMissing": _WHY[VESMART],
-    "KeyMismatch": "wrong key for its VE.Smart network",
-}
-"""The same for broadcasts of VE.Smart networks, whose keys are others."""
 BAD_BROADCASTS = 5
 """So many broadcasts in a row that no network key opens mean a wrong key; fewer are damage on air."""
 REFUSES = "takes no connection now"
@@ -70,11 +56,13 @@ class RosterEntry:
             return CONNECTED_ELSEWHERE
         if self.silent is None:
             return None
-        if self.silent.reason == "UnknownType" and self.silent.record_type is not None:
+        if self.silent.reason == UnknownType.__name__ and self.silent.record_type is not None:
             return f"unknown record type 0x{self.silent.record_type:02X}: please report it"
-        if is_vesmart(self.silent.frame.payload) and self.silent.reason in _NETWORK_WHY:
-            return _NETWORK_WHY[self.silent.reason]
-        return _WHY.get(self.silent.reason, self.silent.detail)
+        reason = REASONS.get(self.silent.reason)
+        if reason is None:
+            return self.silent.detail
+        network_hint = reason.network_hint if is_vesmart(self.silent.frame.payload) else ""
+        return network_hint or reason.hint or self.silent.detail
 
 
 class Roster:
@@ -110,8 +98,8 @@ class Roster:
             entry.rssi = old + RSSI_WEIGHT * (frame.rssi - old)
         return entry
 
-    def told(self, outcome: Reading | Undecoded) -> RosterEntry:
-        """What the receiver made of a frame."""
+    def update(self, outcome: Reading | Undecoded) -> RosterEntry:
+        """Take what the receiver made of a frame; return the entry of its device."""
         entry = self.entries.get(outcome.device.address) or self.heard(outcome.frame)
         if isinstance(outcome, Undecoded) and is_vesmart(outcome.frame.payload):
             return _unopened(entry, outcome)
@@ -122,8 +110,8 @@ class Roster:
             entry.silent = outcome
         return entry
 
-    def networked(self, reading: RegisterReading) -> None:
-        """A member of a VE.Smart network told values; its frame was heard before."""
+    def update_network(self, reading: RegisterReading) -> None:
+        """Take values that a member of a VE.Smart network broadcast; its frame was heard before."""
         entry = self.entries.get(reading.device.address)
         if entry is not None:
             self._members[reading.device.id] = reading.device.address

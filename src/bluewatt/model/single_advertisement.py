@@ -10,6 +10,7 @@ from bluewatt.errors import KeyMismatch, KeyMissing, WireError
 from bluewatt.model.identity import Device
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reading import Frame, Reading, Undecoded
+from bluewatt.model.reasons import NO_RECORD
 from bluewatt.model.trust.evidence import Judgement, judge
 from bluewatt.model.trust.unnamed_codes import unfamiliar
 from bluewatt.schema import Record
@@ -50,8 +51,6 @@ def open_one(frame: Frame, keys: KeyRing) -> OpenedAdvertisement:
 def _open(frame: Frame, advertisement: Advertisement, keys: KeyRing) -> OpenedAdvertisement:
     kind = advertisement.record_type
     if kind is None:
-        from bluewatt.model.receiver import NO_RECORD  # here: the start is faster without the receiver
-
         why = "it names the product only: Instant Readout is switched off on the device"
         return OpenedAdvertisement(_undecoded(frame, advertisement, NO_RECORD, why), advertisement)
     cls = record_class(kind)

@@ -82,19 +82,19 @@ class SourceReader:
                     if isinstance(outcome, RegisterReading):
                         self._network(outcome)
                         continue
-                    self.roster.told(outcome)
+                    self.roster.update(outcome)
                     yield outcome
         except CaptureError as error:
             damage = error
         for outcome in self.receiver.flush():
-            self.roster.told(outcome)
+            self.roster.update(outcome)
             yield outcome
         if damage:
             raise damage
 
     def _network(self, reading: RegisterReading) -> None:
         """What a member of a VE.Smart network told the others."""
-        self.roster.networked(reading)
+        self.roster.update_network(reading)
         if self.on_registers:
             self.on_registers(reading)
 

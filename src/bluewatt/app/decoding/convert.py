@@ -28,27 +28,27 @@ def decode_files(
     follow: bool = False,
     force: bool = False,
 ) -> None:
-    """Decode all files into one output; raises what ended it, or the reason when there was not one reading."""
-    tally = DecodeSummary()
+    """Decode all files into one output; raises the error that ended it, or the reason if there was not one reading."""
+    summary = DecodeSummary()
     try:
         if output is None:
-            WRITERS[form](open_inputs(files, secrets, tally, follow=follow), sys.stdout.buffer)
+            WRITERS[form](open_inputs(files, secrets, summary, follow=follow), sys.stdout.buffer)
         else:
             live = follow or STANDARD_INPUT in files
             with output_file(output, *files, force=force, private=secrets.reveal, live=live) as out:
-                _write_what_is_there(open_inputs(files, secrets, tally, follow=follow), form, out, tally, live=live)
+                _write_and_keep(open_inputs(files, secrets, summary, follow=follow), form, out, summary, live=live)
     finally:
-        tally.report()
-    if not tally.readings and not tally.lines:
-        raise why_nothing(tally.reasons, f"{', '.join(files)}: {tally.detail}")
+        summary.report()
+    if not summary.readings and not summary.lines:
+        raise why_nothing(summary.reasons, f"{', '.join(files)}: {summary.detail}")
 
 
-def _write_what_is_there(
-    given: Iterator[DecodedInput], form: str, out: SafeFile, tally: DecodeSummary, *, live: bool
+def _write_and_keep(
+    inputs: Iterator[DecodedInput], form: str, out: SafeFile, summary: DecodeSummary, *, live: bool
 ) -> None:
-    """Keep what a damaged input held before the damage, and what a live one gave before it was ended."""
+    """Write, and keep what a damaged input held before the damage and what a live one gave before it was ended."""
     try:
-        WRITERS[form](given, out)
+        WRITERS[form](inputs, out)
     except (KeyboardInterrupt, SystemExit):
         if not live:
             raise
@@ -57,18 +57,18 @@ def _write_what_is_there(
     except BluewattError:
         out.keep()
         raise
-    if tally.readings or tally.lines or (tally.reasons and form != "csv"):  # a CSV of none has its header only
+    if summary.readings or summary.lines or (summary.reasons and form != "csv"):  # a CSV of none has its header only
         out.keep()
 
 
 def open_inputs(
-    files: Sequence[str], secrets: DecodeKeys, tally: DecodeSummary, *, follow: bool = False
+    files: Sequence[str], secrets: DecodeKeys, summary: DecodeSummary, *, follow: bool = False
 ) -> Iterator[DecodedInput]:
-    """Each input, open while it is its turn."""
+    """Yield each input, open until the next one is asked for."""
     for path in files:
         with Input(path, follow=follow) as source, progress(source):
             yield DecodedInput(
-                decode_input(source, secrets, tally),
+                decode_input(source, secrets, summary),
                 source.origin,
                 secrets.reveal,
                 1 if source.is_live else BLOCK_LINES,
@@ -76,7 +76,7 @@ def open_inputs(
 
 
 def explain_number(path: str, secrets: DecodeKeys, number: int) -> None:
-    """Print one message byte by byte; raises `CaptureError` where there is none of that number."""
+    """Print one message byte by byte; raises CaptureError if no message has that number."""
     from bluewatt.exports.explanation.message import explain_line, find_line
 
     with Input(path) as source:
@@ -88,22 +88,22 @@ def explain_number(path: str, secrets: DecodeKeys, number: int) -> None:
 
 
 def write_report(path: str, secrets: DecodeKeys, output: str, *, force: bool = False) -> None:
-    """Write the HTML report of a capture; raises the reason, and writes none, where nothing is in it."""
+    """Write the HTML report of a capture; raises the reason, and writes nothing, if the capture holds nothing."""
     from bluewatt.exports.report.page import page
     from bluewatt.exports.report.report import CaptureReport
 
-    tally = DecodeSummary()
+    summary = DecodeSummary()
     report = CaptureReport(path, reveal=secrets.reveal)
     with output_file(output, path, force=force, private=secrets.reveal) as out:
         with Input(path) as source, progress(source):
-            for step in decode_input(source, secrets, tally):
+            for step in decode_input(source, secrets, summary):
                 report.add(step)
-        if tally.readings or tally.lines or tally.reasons:
+        if summary.readings or summary.lines or summary.reasons:
             out.write(page(report).encode())
             out.keep()
-    tally.report()
-    if not tally.readings and not tally.lines:
-        raise why_nothing(tally.reasons, f"{path}: {tally.detail}")
+    summary.report()
+    if not summary.readings and not summary.lines:
+        raise why_nothing(summary.reasons, f"{path}: {summary.detail}")
 
 
 WRITERS: dict[str, Callable[[Iterable[DecodedInput], Writable], None]] = {

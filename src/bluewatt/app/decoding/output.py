@@ -1,4 +1,4 @@
-"""The files that options name: asked for before they are replaced, written safely; standard output for none."""
+"""The files that options name, written safely and never replaced unasked; standard output if none is named."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def open_output(
 ) -> Iterator[Writable]:
     """Open the file to write, or standard output for None; never one of the files that are `read`.
 
-    The file is there, or replaced, when the block ends well; a `live` one however it ends. More: `output_file`.
+    The file appears, or is replaced, once the block has ended without an error; a `live` one however it ends. The other
+    arguments and the errors are those of `output_file`.
     """
     if path is None:
         yield sys.stdout.buffer
@@ -42,10 +43,11 @@ def open_output(
 def output_file(
     path: str, *read: str, force: bool = False, private: bool = False, live: bool = False
 ) -> Iterator[SafeFile]:
-    """Open a file to write; the block ends it with `keep`, otherwise it is dropped when the block ends.
+    """Open a file to write; it is discarded at the end of the block unless the block calls `keep`.
 
-    CaptureError, before anything is done, where the file is one that is `read`, or holds something and neither `force`
-    nor a person at the terminal lets it be replaced. `private` is for secrets, `live` for what goes on for hours.
+    Raises CaptureError, before anything is written, if the file is one that is `read`, or if it holds something and
+    neither `force` nor a person at the terminal lets it be replaced. `private` is for secrets, `live` for a recording
+    that goes on for hours.
     """
     check_output(path, *read, force=force)
     file = SafeFile(path, private=private, live=live)
@@ -57,7 +59,7 @@ def output_file(
 
 
 def check_output(path: str, *read: str, force: bool) -> None:
-    """Raise CaptureError if a file may not be written: it is `read`, or holds something that is to stay."""
+    """Raise CaptureError if a file must not be written: it is `read`, or holds something that must stay."""
     refuse_inputs(path, read)
     if force or not holds_something(path):
         return
@@ -68,7 +70,7 @@ def check_output(path: str, *read: str, force: bool) -> None:
 
 
 def refuse_inputs(path: str, read: Sequence[str]) -> None:
-    """Raise CaptureError if a file to write is one that is read, also by way of standard input."""
+    """Raise CaptureError if a file to write is also read, be it as standard input."""
     refuse_reading(path, [one for one in read if one != STANDARD_INPUT])
     if STANDARD_INPUT in read and same_file(path, _STDIN):
         raise CaptureError(f"{path} is standard input: name another file to write", path=path)
@@ -76,7 +78,7 @@ def refuse_inputs(path: str, read: Sequence[str]) -> None:
 
 @contextmanager
 def _ended_by_signal() -> Iterator[None]:
-    """Let SIGTERM end the program by way of an exception, so that what is begun is cleaned up."""
+    """Let SIGTERM raise SystemExit, so that an unfinished file is cleaned up."""
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
         yield
         return

@@ -12,6 +12,7 @@ from bluewatt.app.decoding.summary import NOTHING, DecodeSummary, why_nothing
 from bluewatt.errors import CaptureError
 from bluewatt.exports.parquet.advertisements import ParquetWriter
 from bluewatt.exports.terminal.progress import progress
+from bluewatt.model.reasons import NO_RECORD, reasons_text
 from bluewatt.safe_write import SafeFile
 from bluewatt.services.keys import NamedKey
 from bluewatt.transports.capture.frames import ProblemCallback
@@ -28,35 +29,35 @@ _BLUETOOTH_ADDRESS = 17  # characters; on macOS a device has a UUID instead, whi
 def to_parquet(
     output: Path, files: Sequence[str], named: Sequence[NamedKey], *, reveal: bool = False, force: bool = False
 ) -> None:
-    """Write the advertisements of all files to one Parquet file, the values told in conversations to another.
+    """Write the advertisements of all files to one Parquet file, the values in their conversations to another.
 
-    Raises the reason when there was neither a reading nor a value.
+    Raises the reason if there was neither a reading nor a value.
     """
     check_output(str(values_path(output)), *files, force=force)
-    tally = DecodeSummary()
+    summary = DecodeSummary()
     with output_file(str(output), *files, force=force) as file:
-        talking = _write_advertisements(file, files, named, tally)
-    if talking:
+        with_connections = _write_advertisements(file, files, named, summary)
+    if with_connections:
         from bluewatt.app.decoding.parquet_values import write_values
 
-        tally.lines = write_values(values_path(output), talking, reveal=reveal)
-    tally.report()
-    if not tally.readings and not tally.lines:
-        detail = f"every advertisement ended as {' or '.join(tally.reasons)}" if tally.reasons else NOTHING
-        raise why_nothing(tally.reasons, f"{', '.join(files)}: {detail}")
+        summary.lines = write_values(values_path(output), with_connections, reveal=reveal)
+    summary.report()
+    if not summary.readings and not summary.lines:
+        detail = f"no values: {reasons_text(summary.reasons)}" if summary.reasons else NOTHING
+        raise why_nothing(summary.reasons, f"{', '.join(files)}: {detail}")
 
 
 def values_path(output: Path) -> Path:
-    """Where the values told in conversations go: OUTPUT with ".values" before its suffix."""
+    """Return where the values in conversations go: OUTPUT with ".values" before its suffix."""
     return output.with_name(f"{output.stem}.values{output.suffix}")
 
 
 def _write_advertisements(
-    file: SafeFile, files: Sequence[str], named: Sequence[NamedKey], tally: DecodeSummary
+    file: SafeFile, files: Sequence[str], named: Sequence[NamedKey], summary: DecodeSummary
 ) -> Sequence[str]:
-    """Write one file and keep it if it has a row, also where an input is damaged; returns the files that hold more."""
+    """Write one file and keep it if it has a row, even if an input is damaged; return the files with connections."""
     try:
-        counts, talking = _write_files(file.path_to_write(), files, named, tally.problem)
+        counts, with_connections = _write_files(file.path_to_write(), files, named, summary.problem)
     except CaptureError:
         file.keep()  # what stood before the damage
         raise
@@ -64,20 +65,20 @@ def _write_advertisements(
         raise CaptureError(f"cannot write {file.path}: {error.strerror or error}", path=str(file.path)) from error
     if any(counts.values()):
         file.keep()
-    tally.readings = counts.pop(Status.DECODED)
-    tally.reasons = +Counter({_reason(status): count for status, count in counts.items()})
-    return talking
+    summary.readings = counts.pop(Status.DECODED)
+    summary.reasons = +Counter({_reason(status): count for status, count in counts.items()})
+    return with_connections
 
 
 def _reason(status: Status) -> str:
-    return status.error.__name__ if status.error else "NoRecord"
+    return status.error.__name__ if status.error else NO_RECORD
 
 
 def _write_files(
     output: Path, files: Sequence[str], named: Sequence[NamedKey], on_problem: ProblemCallback
 ) -> tuple[dict[Status, int], list[str]]:
-    """Write the advertisements; what became of them, and the files that hold packets of connections."""
-    talking: list[str] = []
+    """Write the advertisements; return what became of them, and the files that hold packets of connections."""
+    with_connections: list[str] = []
     keys: dict[int, bytes | str] = {
         _number(address): key for address, key in named if _is_number(address) and isinstance(key, Key)
     }
@@ -91,8 +92,8 @@ def _write_files(
                 for columns in _columns(source, on_problem, kinds):
                     writer.add(columns)
                 if PacketKind.ACL in kinds:
-                    talking.append(path)
-    return writer.counts, talking
+                    with_connections.append(path)
+    return writer.counts, with_connections
 
 
 def _is_number(address: str | None) -> bool:

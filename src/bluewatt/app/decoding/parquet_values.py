@@ -1,4 +1,4 @@
-"""`bluewatt decode --format parquet`: the values told in the conversations of a capture, in a file of their own."""
+"""`bluewatt decode --format parquet`: the values in the conversations of a capture, in a file of their own."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from bluewatt.errors import CaptureError
 from bluewatt.exports.parquet.register_values import ValueWriter
 from bluewatt.exports.terminal.notices import notice
 from bluewatt.model.dialogue.conversation import Conversation, Line
+from bluewatt.model.display import counted
 from bluewatt.transports.capture.files import STANDARD_INPUT
 from bluewatt.transports.capture.input import Input
 from bluewatt.wire.bluetooth.hci_connections import HciLinks, is_report
 
 
 def write_values(output: Path, files: Sequence[str], *, reveal: bool) -> int:
-    """Write the registers told in conversations to a file, if there are any; how many.
+    """Write the register values in conversations to a file, if there are any; return how many.
 
-    A file that stands there is replaced: the caller has asked.
+    An existing file is replaced: the caller has asked.
     """
     with output_file(str(output), force=True, private=reveal) as file:
         count = 0
@@ -28,7 +29,7 @@ def write_values(output: Path, files: Sequence[str], *, reveal: bool) -> int:
             with ValueWriter(file.path_to_write(), reveal=reveal) as writer:
                 for path in files:
                     if path == STANDARD_INPUT:
-                        continue  # was read to its end for the advertisements
+                        continue  # read to its end for the advertisements
                     with Input(path) as source:
                         for line in _lines(source):
                             writer.add(line)
@@ -37,12 +38,12 @@ def write_values(output: Path, files: Sequence[str], *, reveal: bool) -> int:
             raise CaptureError(f"cannot write {output}: {error.strerror or error}", path=str(output)) from error
         if count:
             file.keep()
-            notice(f"{count} values told in conversations are in {output}")
+            notice(f"{counted(count, 'value')} of conversations written to {output}")
     return count
 
 
 def _lines(source: Input) -> Iterator[Line]:
-    """The conversations of a capture; its damage was told with the advertisements."""
+    """Yield the conversations of a capture; its damage was reported with the advertisements."""
     if source.is_recording:
         return
     links, conversation = HciLinks(), Conversation()

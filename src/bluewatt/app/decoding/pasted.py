@@ -1,4 +1,4 @@
-"""`bluewatt decode HEX`: what is pasted as text, in words or as JSON: advertisements, messages, lines of logs."""
+"""`bluewatt decode HEX`: pasted advertisements, messages and lines of logs, in words or as JSON."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ if TYPE_CHECKING:
     from bluewatt.app.decoding.contents import DecodeKeys
 
 PASTED = "pasted"
-"""The source of what is given as text."""
+"""The source string of what is given as text."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """One thing found in pasted text."""
+class DecodedText:
+    """One thing decoded from pasted text."""
 
-    words: Callable[[], Iterator[str]]
-    """It in words, line by line."""
+    explanation: Callable[[], Iterator[str]]
+    """The thing in words, line by line."""
     json: Callable[[], Sequence[bytes]]
-    """It as JSON Lines."""
+    """The thing as JSON Lines."""
     reason: str = ""
-    """Why it gave no values, a name; empty where it did."""
+    """Why it gave no values, a word of JSON's `reason`; empty if it gave some."""
     detail: str = ""
     """The same in a sentence."""
-    says_why: bool = False
-    """Whether the words say it already."""
+    explains_why: bool = False
+    """Whether the explanation has that sentence already."""
 
 
 class PastedOpener:
-    """Opens advertisements found in text, each alone; where the text tells no address, every key is tried."""
+    """Opens advertisements found in text, each by itself; if the text has no address, every key is tried."""
 
     def __init__(self, named: Sequence[NamedKey], keys: KeyRing | None = None) -> None:
         self._by_address = ring_of(named) if keys is None else keys
         self._all_loose = ring_of([(None, key) for _, key in named])
 
     def frame(self, pasted: Pasted, at: float | None = None) -> Frame:
-        """The frame of an advertisement found in text, heard now where the text does not tell when."""
+        """Return the frame of an advertisement found in text, received now if the text does not say when."""
         moment = time.time() if at is None else at
         return Frame(moment, PASTED, ADVERTISEMENT, pasted.address or NOWHERE, pasted.payload)
 
     def open(self, frame: Frame) -> OpenedAdvertisement:
-        """What the advertisement is."""
+        """Open an advertisement with the keys of its address."""
         return open_one(frame, self._all_loose if frame.address == NOWHERE else self._by_address)
 
 
@@ -63,7 +63,7 @@ def decode_texts(
     texts: Sequence[str], secrets: Callable[[], DecodeKeys], named: Sequence[NamedKey], *,
     characteristic: str = "", as_json: bool, output: str | None, force: bool = False,
 ) -> None:  # fmt: skip
-    """Tell all that the texts hold; raises the reason when nothing of it could be read."""
+    """Print all that the texts hold, or write it to `output`; raises the reason if none of it could be read."""
     for text in texts:
         if lacks_a_digit(text):
             raise Malformed(f"{len(hex_digits(text))} hex digits: one is missing")
@@ -72,47 +72,49 @@ def decode_texts(
     if characteristic or None in plain:
         from bluewatt.app.decoding.pasted_messages import read_texts  # here: a plain advertisement is explained at once
 
-        told, notes = read_texts(texts, secrets(), characteristic)
+        found, notes = read_texts(texts, secrets(), characteristic)
     else:
         opener = PastedOpener(named)
-        told = [told_advertisement(opener.open(opener.frame(Pasted(data, None)))) for data in plain if data is not None]
-    _write(_json(told) if as_json else _explained(told), output, force=force)
+        frames = [opener.frame(Pasted(data, None)) for data in plain if data is not None]
+        found = [decoded_advertisement(opener.open(frame)) for frame in frames]
+    _write(_json(found) if as_json else _explained(found), output, force=force)
     for note in notes:
         notice(note)
-    if all(one.reason for one in told):
-        raise why_nothing(Counter(one.reason for one in told), told[0].detail)
+    if all(one.reason for one in found):
+        raise why_nothing(Counter(one.reason for one in found), found[0].detail)
 
 
-def told_advertisement(opened: OpenedAdvertisement) -> Told:
-    """An advertisement that was opened, as something to tell."""
+def decoded_advertisement(opened: OpenedAdvertisement) -> DecodedText:
+    """Return an opened advertisement in words and as JSON."""
     from bluewatt.model.json_objects import json_line
 
     outcome = opened.outcome
     missed = outcome if isinstance(outcome, Undecoded) else None
-    return Told(
+    return DecodedText(
         lambda: explain(opened), lambda: (json_line(outcome),),
         missed.reason if missed else "", missed.detail if missed else "",
     )  # fmt: skip
 
 
 def _plain_advertisement(text: str) -> bytes | None:
-    """The manufacturer data when a text is that and nothing else; None for all that needs a closer look."""
+    """Return the manufacturer data if a text is that and nothing else; None if it needs a closer look."""
     data = bare_hex(text)
     return data if data is not None and is_advertisement(data) else None
 
 
-def _json(told: Sequence[Told]) -> list[str]:
-    return [line.decode() for one in told for line in one.json()]
+def _json(found: Sequence[DecodedText]) -> list[str]:
+    return [line.decode() for one in found for line in one.json()]
 
 
-def _explained(told: Sequence[Told]) -> list[str]:
+def _explained(found: Sequence[DecodedText]) -> list[str]:
+    """Return the explanations as lines, an empty one around each that has several."""
     lines: list[str] = []
     long_before = False
-    for one in told:
-        said = list(one.words())
-        lines += ["", *said] if lines and (len(said) > 1 or long_before) else said
-        long_before = len(said) > 1
-        if one.reason and len(told) > 1 and not one.says_why:
+    for one in found:
+        explanation = list(one.explanation())
+        lines += ["", *explanation] if lines and (len(explanation) > 1 or long_before) else explanation
+        long_before = len(explanation) > 1
+        if one.reason and len(found) > 1 and not one.explains_why:
             lines.append(f"Not decoded: {one.detail}")
     return lines
 

@@ -1,4 +1,4 @@
-"""What is pasted on the command line and is no plain advertisement: messages, chunks of them, lines of logs."""
+"""Text pasted on the command line that is no plain advertisement: messages, chunks of them, lines of logs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from bluewatt.app.decoding.contents import DecodeKeys
-from bluewatt.app.decoding.pasted import PASTED, PastedOpener, Told, told_advertisement
+from bluewatt.app.decoding.pasted import PASTED, DecodedText, PastedOpener, decoded_advertisement
 from bluewatt.app.decoding.text_contents import NetworkOpener, TextItem, TextReader
 from bluewatt.errors import Malformed, WireError
 from bluewatt.model.dialogue.conversation import DAMAGED, LINK, Line
@@ -26,23 +26,26 @@ from bluewatt.wire.victronconnect.reassembly import ProtocolError
 _WRITES = frozenset({"set_values", "write", "write_without_response"})
 
 
-def read_texts(texts: Sequence[str], secrets: DecodeKeys, characteristic: str) -> tuple[list[Told], list[str]]:
-    """All that the texts hold, in their order, and what had to be guessed; Malformed for a text with nothing in it."""
-    talk = _Talk(secrets, characteristic)
+def read_texts(texts: Sequence[str], secrets: DecodeKeys, characteristic: str) -> tuple[list[DecodedText], list[str]]:
+    """Return all that the texts hold, in their order, and sentences about what had to be guessed.
+
+    Raises Malformed for a text with nothing in it.
+    """
+    decoder = _PastedDecoder(secrets, characteristic)
     for text in texts:
-        before = talk.reader.taken
-        for item in talk.reader.feed(text.splitlines()):
-            talk.take(item)
-        if talk.reader.taken == before:
+        before = decoder.reader.taken
+        for item in decoder.reader.feed(text.splitlines()):
+            decoder.take(item)
+        if decoder.reader.taken == before:
             raise Malformed(
                 f"no advertisement and no message in {text[:40]!r}: it takes hex bytes that begin with 10 or E1 02, "
                 "a message in hex digits, or lines of a log"
             )
-    return talk.end()
+    return decoder.end()
 
 
-class _Talk:
-    """One run over all texts given."""
+class _PastedDecoder:
+    """Decodes all texts of one command, in their order."""
 
     def __init__(self, secrets: DecodeKeys, characteristic: str) -> None:
         self.reader = TextReader(characteristic, now=time.time())
@@ -51,56 +54,59 @@ class _Talk:
         self._networks = NetworkOpener(self._transcript.receiver)
         self._writer = LineWriter(PASTED, reveal=secrets.reveal)
         self._reveal = secrets.reveal
-        self._told: list[Told] = []
+        self._found: list[DecodedText] = []
 
     def take(self, item: TextItem) -> None:
-        """Keep what an item tells."""
+        """Decode an item and keep what it holds."""
         if item.packets:
             for _, entries in self._transcript.feed(list(item.packets)):
-                self._told += map(self._entry, entries)
+                self._found += map(self._entry, entries)
         else:
             pasted = item.advertisement or Pasted(item.unread, None)
             frame = self._opener.frame(pasted, item.at)
             if item.advertisement and is_vesmart(pasted.payload):
-                self._told += [self._broadcast(frame, entry) for entry in self._networks.entries(frame)]
+                self._found += [self._broadcast(frame, entry) for entry in self._networks.entries(frame)]
             else:
-                self._told.append(told_advertisement(self._opener.open(frame)))
+                self._found.append(decoded_advertisement(self._opener.open(frame)))
 
-    def end(self) -> tuple[list[Told], list[str]]:
-        """The texts ended."""
+    def end(self) -> tuple[list[DecodedText], list[str]]:
+        """Return all that was decoded, with the sentences about it, once the texts have ended.
+
+        Raises Malformed if nothing was.
+        """
         for item in self.reader.finish():
             self.take(item)
-        self._told += map(self._entry, self._transcript.finish())
+        self._found += map(self._entry, self._transcript.finish())
         damage = [f"{problem}: not read" for problem in self.reader.problems]
-        if not self._told:
-            raise Malformed(damage[0] if damage else "nothing of it says a value")
-        return self._told, [*damage, *self.reader.notes()]
+        if not self._found:
+            raise Malformed(damage[0] if damage else "no value in it")
+        return self._found, [*damage, *self.reader.notes()]
 
-    def _entry(self, entry: TranscriptItem) -> Told:
+    def _entry(self, entry: TranscriptItem) -> DecodedText:
         if isinstance(entry, Line):
             damaged = isinstance(entry.content, ProtocolError)
             reason = entry.message if damaged or entry.kind in (DAMAGED, LINK) else ""
             detail = entry.content.reason if isinstance(entry.content, ProtocolError) else "nothing but the connection"
             words = partial(line_words, entry, reveal=self._reveal)
-            return Told(words, lambda: (self._writer.line(entry),), reason, detail, says_why=True)
+            return DecodedText(words, lambda: (self._writer.line(entry),), reason, detail, explains_why=True)
         if isinstance(entry, RegisterReading):
-            return Told(lambda: _shared(entry), lambda: self._writer.registers(entry))
+            return DecodedText(lambda: _shared(entry), lambda: self._writer.registers(entry))
         missed = entry if isinstance(entry, Undecoded) else None
-        return Told(
+        return DecodedText(
             lambda: iter(()),
             lambda: (json_line(entry),),
             missed.reason if missed else "",
             missed.detail if missed else "",
         )
 
-    def _broadcast(self, frame: Frame, entry: TranscriptItem) -> Told:
-        """A broadcast of a VE.Smart network: what anybody can read of it, then what its key opened."""
+    def _broadcast(self, frame: Frame, entry: TranscriptItem) -> DecodedText:
+        """Return a broadcast of a VE.Smart network: what anybody can read of it, then what its key opened."""
         inner = self._entry(entry)
-        return Told(lambda: _broadcast_words(frame.payload, inner), inner.json, inner.reason, inner.detail)
+        return DecodedText(lambda: _broadcast_words(frame.payload, inner), inner.json, inner.reason, inner.detail)
 
 
 def line_words(line: Line, *, reveal: bool = False) -> Iterator[str]:
-    """A line of a conversation that stands alone, in words: each value with its register and who told it."""
+    """Yield a line of a conversation that stands alone, in words: each value with its register and its sender."""
     who = f" from the {line.direction.value}" if line.direction else ""
     values = values_of(line)
     if not values or line.kind == DAMAGED:
@@ -122,7 +128,7 @@ def _shared(reading: RegisterReading) -> Iterator[str]:
         yield f"{_named(value)}, broadcast by {reading.device.id}"
 
 
-def _broadcast_words(payload: bytes, inner: Told) -> Iterator[str]:
+def _broadcast_words(payload: bytes, inner: DecodedText) -> Iterator[str]:
     try:
         broadcast = parse_broadcast(payload)
     except WireError as error:
@@ -132,4 +138,4 @@ def _broadcast_words(payload: bytes, inner: Told) -> Iterator[str]:
     yield f"VE.Smart networking broadcast, {kind} record, from {broadcast.sender}"
     counter = "" if broadcast.overflow is None else f", counter {broadcast.overflow}"
     yield f"network {broadcast.group:02x}.., sequence 0x{broadcast.sequence:08X}{counter}, tag {broadcast.tag.hex()}"
-    yield from inner.words()
+    yield from inner.explanation()

@@ -16,25 +16,29 @@ from bluewatt.wire.containers import Packet, PacketKind
 
 
 def redact_file(path: str, secrets: DecodeKeys, output: str, *, force: bool = False) -> None:
-    """Write the redacted capture as btsnoop; says which substitute keys open it and what was left out.
+    """Write the redacted capture as btsnoop, and say which substitute keys open it and what was left out.
 
-    CaptureError for a sniffer's capture and for standard input, which cannot be read twice.
+    Raises CaptureError for a sniffer's capture and for standard input, which cannot be read twice.
     """
     if path == STANDARD_INPUT:
         raise CaptureError("standard input cannot be redacted, it is read twice: save it to a file first", path=path)
     redactor = Redactor(secrets.ring())
     with open_output(output, path, force=force) as out, Input(path) as first, Input(path) as second, progress(second):
-        for piece in redacted(_hosts(first), _hosts(second), redactor):
+        for piece in redacted(_host_packets(first), _host_packets(second), redactor):
             out.write(piece)
     notice(f"{output} names none of your devices, keys or serial numbers any more")
-    for address, key in redactor.told_keys.items():
+    for address, key in redactor.substitute_keys.items():
         notice(f"its advertisements open with --key {address}={key.hex()} (no real key)")
-    for why, count in redactor.dropped.most_common():
-        notice(f"left out: {count} x {why}")
+    if redactor.dropped:
+        parts = [f"{count} {left_out.noun(count)}" for left_out, count in redactor.dropped.most_common()]
+        notice(f"left out: {', '.join(parts)}")
 
 
-def _hosts(source: Input) -> Iterator[list[Packet]]:
-    """The packets, of a capture made by a host; what a cut file still holds at its end is kept."""
+def _host_packets(source: Input) -> Iterator[list[Packet]]:
+    """Yield the packets of a capture that a host made; of a file that is cut off, those before the cut.
+
+    Raises CaptureError for a recording and for a sniffer's capture.
+    """
     if source.is_recording:
         raise CaptureError(f"{source.path}: a recording holds advertisements only, still encrypted", path=source.path)
     try:

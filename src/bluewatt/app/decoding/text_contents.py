@@ -1,4 +1,4 @@
-"""What is in text: advertisements, connections and messages, in logs of other tools or pasted on the command line."""
+"""Advertisements, connections and messages in text: in logs of other tools, or pasted on the command line."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from bluewatt.wire.text_logs.text_log import TextLog
 from bluewatt.wire.text_logs.times import NO_ZONE
 
 _SHORTEST_CHUNK = 3
-"""In a file whose first lines could be anything, fewer bytes are not taken for a message."""
+"""Bytes that a line of a file must hold at least to be taken for a message: its first lines could be anything."""
 _SHORTEST_BROADCAST = 15
-"""Header, one byte of content and the tag."""
+"""Bytes of header, one byte of content and tag."""
 
 
 class TextItem(NamedTuple):
-    """What a line of text led to: an advertisement, or packets of connections, or bytes nobody could read."""
+    """What a line of text holds: an advertisement, packets of connections, or bytes that cannot be read."""
 
     at: float | None
-    """Seconds, None where the text does not tell the day."""
+    """POSIX seconds; None if the text does not say the day."""
     advertisement: Pasted | None = None
     packets: tuple[Packet, ...] = ()
     unread: bytes = b""
 
 
 class TextReader:
-    """Reads text line by line: what belongs to a form of log is a connection's, else an advertisement, else a message.
+    """Reads text line by line: as a log of a connection if it has such a form, else for advertisements and messages.
 
     A line that names a characteristic or handle is never searched for an advertisement: a chunk can begin like one.
     """
@@ -50,17 +50,17 @@ class TextReader:
         self._characteristic = characteristic
         self._bare = BareMessages(characteristic)
         self.packets = 0
-        """Of connections, found so far."""
+        """Packets of connections found so far."""
         self.taken = 0
-        """Lines that were understood as something, even if it is damaged."""
+        """Lines that were understood, even if their content is damaged."""
 
     @property
     def problems(self) -> list[CaptureError]:
-        """Lines that should hold bytes and do not, taken out by the caller."""
+        """Lines that should hold bytes and do not; the caller empties the list."""
         return self.text.log.problems
 
     def notes(self) -> Iterator[str]:
-        """What the text does not say and was guessed, in a sentence; nothing where it says all."""
+        """Yield a sentence about what the text does not say and was guessed; nothing if it says all."""
         log = self.text.log
         time = self.text.times.guess if log.time_guess is None else log.time_guess
         guessed = [*log.guesses, *([time] if self.packets and time else ())]
@@ -72,12 +72,12 @@ class TextReader:
         return self.text.log.mark[0] if self.text.times.guess in ("", NO_ZONE) else None
 
     def feed(self, lines: Iterable[str]) -> Iterator[TextItem]:
-        """What the lines hold, in their order."""
+        """Yield what the lines hold, in their order."""
         for line in lines:
             yield from self._line(line)
 
     def finish(self) -> Iterator[TextItem]:
-        """The text ended."""
+        """Yield what was still incomplete when the text ended."""
         self._bare.finish(self.text.log)
         self.text.finish()
         yield from self._advertisements(self._finder.finish())
@@ -95,11 +95,11 @@ class TextReader:
                 self._bare.read(data, self.text.log)
                 self.taken += 1
             else:
-                yield from self._loose(plain, data)
+                yield from self._unknown_form(plain, data)
         yield from self._packets()
 
-    def _loose(self, plain: str, data: bytes | None) -> Iterator[TextItem]:
-        """A line that belongs to no form of log."""
+    def _unknown_form(self, plain: str, data: bytes | None) -> Iterator[TextItem]:
+        """Yield what a line holds that belongs to no form of log."""
         found = self._finder.feed(plain)
         yield from self._advertisements(found)
         if data is not None and not (self._pasted or self.packets or len(data) >= _SHORTEST_CHUNK):
@@ -122,34 +122,34 @@ class TextReader:
 
 
 def _bare_bytes(line: str) -> bytes | None:
-    """The bytes of a line that is nothing but hex digits and separators; None for another, or an odd number."""
+    """Return the bytes of a line of hex digits and separators; None for any other, or for an odd number of digits."""
     digits = hex_digits(line)
     return bytes.fromhex(digits) if digits and len(digits) % 2 == 0 else None
 
 
 class NetworkOpener:
-    """Opens VE.Smart broadcasts found in text; behind one there may be bytes that an older one left in the buffer."""
+    """Opens VE.Smart broadcasts found in text, where bytes of an older, longer one may follow the tag."""
 
     def __init__(self, networks: VeSmartReceiver) -> None:
         self._networks = networks
 
     def entries(self, frame: Frame) -> Sequence[TranscriptItem]:
-        """What a broadcast leads to, read to where its tag fits."""
+        """Return what a broadcast holds, read up to where its tag fits."""
         first = self._networks.feed(frame)
         if not any(isinstance(entry, Undecoded) for entry in first):
             return first
         for end in range(len(frame.payload) - 1, _SHORTEST_BROADCAST - 1, -1):
             shorter = msgspec.structs.replace(frame, payload=frame.payload[:end])
-            told = self._networks.feed(shorter)
-            if told and not any(isinstance(entry, Undecoded) for entry in told):
-                return told
+            entries = self._networks.feed(shorter)
+            if entries and not any(isinstance(entry, Undecoded) for entry in entries):
+                return entries
         return first
 
 
 def text_steps(
     reader: TextReader, lines: Iterable[str], transcript: Transcript, opener: PastedOpener
 ) -> Iterator[DecodedPacket]:
-    """Everything in a text, in its order; bytes that nobody could read are passed over."""
+    """Yield everything in a text, in its order; bytes that cannot be read are left out."""
     networks = NetworkOpener(transcript.receiver)
     for item in items(reader, lines):
         if item.advertisement is not None:
@@ -164,7 +164,7 @@ def text_steps(
 
 
 def packets_of_text(lines: Iterable[str]) -> Iterator[list[Packet]]:
-    """The packets a text tells of, and its advertisements as packets."""
+    """Yield the packets that a text describes, and its advertisements as packets."""
     reader = TextReader()
     for item in items(reader, lines):
         if item.advertisement is not None:
@@ -175,6 +175,6 @@ def packets_of_text(lines: Iterable[str]) -> Iterator[list[Packet]]:
 
 
 def items(reader: TextReader, lines: Iterable[str]) -> Iterator[TextItem]:
-    """What a whole text holds, in its order."""
+    """Yield what a whole text holds, in its order."""
     yield from reader.feed(lines)
     yield from reader.finish()

@@ -19,6 +19,7 @@ from bluewatt.errors import Malformed
 from bluewatt.model.dialogue.gatt_handles import ELSEWHERE, AttributeInfo, HandleMap
 from bluewatt.model.identity import Device
 from bluewatt.model.keys import KeyRing
+from bluewatt.model.reasons import PROTOCOL_ERROR, UNFINISHED
 from bluewatt.tables.gatt import DEVICE_NAME, NO_PRODUCT, DataCharacteristic, Opcode
 from bluewatt.tables.products import family_of
 from bluewatt.tables.registers import by_key, rows_with_number
@@ -51,9 +52,6 @@ from bluewatt.wire.victronconnect.reassembly import ProtocolError
 
 VREG, CONTROL, GATT, LINK, DAMAGED = "vreg", "control", "gatt", "link", "undecoded"
 """What kind of line it is: a register message, flow control, another characteristic, the connection, damage."""
-
-UNFINISHED = "Unfinished"
-"""The reason of a message that was begun and never ended."""
 
 CONNECTED, DISCONNECTED, ENCRYPTED, NOTIFICATIONS = "connected", "disconnected", "encrypted", "notifications"
 
@@ -261,8 +259,7 @@ class Conversation:
         lines = []
         for part, event in enumerate(observer.receive(role, characteristic, value)):
             if isinstance(event, ProtocolError):
-                name = type(event).__name__
-                lines.append(self._line(at, link, role, DAMAGED, name, event, event.data, offset=offset))
+                lines.append(self._line(at, link, role, DAMAGED, PROTOCOL_ERROR, event, event.data, offset=offset))
                 continue
             if isinstance(event, ValueMessage):
                 self._learn(link, event)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from enum import Enum
 
 import msgspec
 
@@ -37,6 +38,23 @@ from bluewatt.wire.victronconnect.messages import Message, SetValues, Unknown, V
 
 _MOST_HELD = 4096
 _TYPES_KNOWN_BY_HEADER = HEADER_LENGTH - 1
+
+
+class LeftOut(Enum):
+    """What a packet that was left out holds: the noun for one, and for several."""
+
+    NAME = ("name of another device", "names of other devices")
+    BROADCAST = ("VE.Smart broadcast", "VE.Smart broadcasts")
+    OTHER_CONNECTION = (
+        "packet of a connection with another device",
+        "packets of connections with other devices",
+    )
+    CONTROL = ("packet of pairing, commands or events", "packets of pairing, commands and events")
+
+    def noun(self, count: int) -> str:
+        """Return the noun that goes with a count."""
+        one, many = self.value
+        return one if count == 1 else many
 
 
 class _Held(msgspec.Struct):
@@ -68,8 +86,8 @@ class Redactor:
 
     def __init__(self, keys: KeyRing | None = None) -> None:
         self.substitutes = Pseudonyms()
-        self.dropped: Counter[str] = Counter()
-        """Packets left out, by why."""
+        self.dropped: Counter[LeftOut] = Counter()
+        """Packets left out, by what they hold."""
         self._keys = keys if keys is not None else KeyRing()
         self._learner, self._conversation = HciLinks(), Conversation(self._keys)
         self._advertisements, self._writer = AdvertisementReader(), HciLinks()
@@ -79,8 +97,8 @@ class Redactor:
         self._queue: deque[_Held | bytes] = deque()
 
     @property
-    def told_keys(self) -> dict[str, bytes]:
-        """The substitute key of each device that has one, by its substitute address."""
+    def substitute_keys(self) -> dict[str, bytes]:
+        """The substitute key of each device that has a key, by its substitute address."""
         return {
             self.substitutes.address(address): self.substitutes.key(key)
             for address in self.substitutes.addresses
@@ -134,10 +152,10 @@ class Redactor:
     def _advertisement(self, packet: Packet) -> None:
         for at, address, kind, rssi, _, payload, name in self._advertisements.read([packet]):
             if payload is None and address not in self.substitutes.addresses:
-                self.dropped["names of other devices"] += 1
+                self.dropped[LeftOut.NAME] += 1
                 continue
             if payload is not None and is_vesmart(payload):
-                self.dropped["VE.Smart broadcasts"] += 1
+                self.dropped[LeftOut.BROADCAST] += 1
                 continue
             sealed = self._sealed(address, payload) if payload is not None else None
             text = self.substitutes.name(name) if name is not None else None
@@ -162,7 +180,7 @@ class Redactor:
         if isinstance(event, Connected) and event.addresses[FAR] in self.substitutes.addresses:
             self._ours.add(event.link)
         if event is not None and event.link not in self._ours:
-            self.dropped["packets of connections with other devices"] += 1
+            self.dropped[LeftOut.OTHER_CONNECTION] += 1
         elif isinstance(event, Connected):
             handle = int.from_bytes(packet[3][4:6], "little") & 0x0FFF
             self._links[event.link] = _Link(handle)
@@ -176,7 +194,7 @@ class Redactor:
             handle = int.from_bytes(packet[3][:2], "little") & 0x0FFF
             self._data(self._links.setdefault(event.link, _Link(handle)), event)
         elif event is not None or packet[1] != PacketKind.ACL:
-            self.dropped["pairing, commands and events"] += 1
+            self.dropped[LeftOut.CONTROL] += 1
 
     def _connected(self, event: Connected, handle: int) -> bytes:
         peer = self.substitutes.address(event.addresses[FAR] or event.addresses[NEAR] or "")

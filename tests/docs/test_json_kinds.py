@@ -1,4 +1,4 @@
-"""Every `kind` of a line of JSON is on its page, whoever writes it."""
+"""Every `kind` and `message` of a line of JSON is on its page, whoever writes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from bluewatt.model.dialogue.conversation import CONTROL, DAMAGED, GATT, LINK, VREG
+from bluewatt.model.dialogue.conversation import CONTROL, DAMAGED, GATT, LINK, MESSAGE_NAMES, VREG
 from bluewatt.model.reading import ADVERTISEMENT
 from bluewatt.model.vesmart import VESMART_MEDIUM
 
@@ -52,10 +52,16 @@ def kinds() -> set[str]:
 
 def documented() -> set[str]:
     """The kinds in the first column of the table on the page."""
-    table = PAGE.partition("| `kind` |")[2].partition("\n\n")[0]
+    table = PAGE.partition("| `kind` | what | written by |\n")[2].partition("\n\n")[0]
     return {word for row in table.splitlines() for word in re.findall(r"`(\w+)`", row.split(" | ")[0])}
 
 
 def test_every_kind_is_on_the_page_and_no_other() -> None:
     assert {"advertisement", "undecoded", "vreg", "history_day", "difference"} <= kinds()
     assert documented() == kinds()
+
+
+def test_every_message_is_on_the_page() -> None:
+    words = set(MESSAGE_NAMES.values())
+    assert {"value", "set_values", "limits"} <= words, "words that programs rely on"
+    assert words <= set(re.findall(r'`"(\w+)"`', PAGE))

@@ -132,7 +132,7 @@ MESSAGE_NAMES: dict[type, str] = {
     Unknown: "unknown",
     **{cls: _snake(cls.__name__) for cls in (Limits, Grant, Drop, Failure, UnknownControl, Header)},
 }
-"""Class of a message or control frame → its name in lines and readings."""
+"""Class of a message or control frame → the word for it in the field `message` of JSON Lines."""
 
 
 class _Link:

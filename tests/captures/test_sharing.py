@@ -84,6 +84,8 @@ def test_a_redacted_capture_names_nobody_and_still_decodes(capture: Path, tmp_pa
     told = capfd.readouterr().err
     substitute = re.search(r"--key (\S+=[0-9a-f]{32})", told)
     assert substitute
+    left_out = "left out: 3 packets of connections with other devices, 2 packets of pairing, commands and events\n"
+    assert told.endswith(left_out)
     written = shared.read_bytes()
     secrets = (
         b"heart rate",

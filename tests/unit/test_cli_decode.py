@@ -308,6 +308,16 @@ def test_parquet_of_a_recording_without_bluetooth_addresses(tmp_path: Path, capf
     assert "no Bluetooth addresses (macOS hides them): use json or csv" in capfd.readouterr().err
 
 
+def test_parquet_without_keys_says_what_is_missing(
+    capture: Path, heard: list[Frame], tmp_path: Path, capfd: Captured
+) -> None:
+    pytest.importorskip("pyarrow.parquet")
+    assert main(["decode", str(capture), "--format", "parquet", "-o", str(tmp_path / "out.parquet")]) == 5
+    shown = capfd.readouterr().err
+    assert f"bluewatt: {capture}: no values: {len(heard)} advertisements need a key\n" in shown
+    assert "KeyMissing" not in shown
+
+
 def test_parquet_needs_a_file(capture: Path, capfd: Captured) -> None:
     assert main(["decode", str(capture), "--format", "parquet"]) == 2
     assert "--output" in capfd.readouterr().err

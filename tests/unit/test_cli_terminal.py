@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from rich.console import Console, Group, RenderableType
+from rich.text import Text
 
-from bluewatt.exports.terminal.devices import device_panel, devices_table, plain_table, status_line
+from bluewatt.exports.terminal.devices import DevicesTable, device_panel, devices_table, plain_table, status_line
+from bluewatt.exports.terminal.layout import output_width
+from bluewatt.exports.terminal.screens import Picture, clock_text
 from bluewatt.model.display import age_text, headline, state_text, trouble, type_title, value_text, visible_values
+from bluewatt.model.identity import Device
 from bluewatt.model.keys import KeyRing
-from bluewatt.model.reading import ADVERTISEMENT, Frame
+from bluewatt.model.reading import ADVERTISEMENT, Frame, Reading
 from bluewatt.model.receiver import Receiver
 from bluewatt.model.roster import Roster
+from bluewatt.schema import Record
 from bluewatt.services.simulator import DEFAULT_START, Site, frames
 from bluewatt.tables.enums import AlarmReason, BmsWarnings, DeviceState
 from bluewatt.tables.records import record_classes
@@ -156,3 +162,99 @@ def test_a_device_that_takes_no_connection_now_is_marked_until_it_says_otherwise
     assert any("takes no connection now" in line for line in drawn(device_panel(entry, NOW + 1, width=80), 80))
     roster.heard(Frame(NOW + 2, "test", ADVERTISEMENT, "AA:BB:CC:DD:EE:01", bytes.fromhex("100289a3"), -60))
     assert entry.hint(NOW + 2) is None
+
+
+@pytest.mark.parametrize("width", [40, 50, 60, 70, 79])
+def test_narrow_tables_keep_the_values_and_leave_out_strength_then_state(roster: Roster, width: int) -> None:
+    lines = drawn(devices_table(roster, NOW, width=width), width)
+    assert max(map(len, lines)) <= width
+    assert "Values" in lines[0]
+    assert "dBm" not in lines[0]
+    assert ("State" in lines[0]) == (width >= 70)
+    assert ("Age" in lines[0]) == (width >= 50)
+    for entry in roster.entries.values():
+        parts = list(headline(entry.reading.record)) if entry.reading is not None else []
+        if parts and len(parts[0]) < 24:  # records of unknown layout are long rows of bytes
+            assert any(parts[0] in line for line in lines), entry.device.name
+
+
+def reading_of(device: Device, record: Record) -> Reading:
+    frame = Frame(NOW, "x", ADVERTISEMENT, device.address, b"\x10", -50, device.name)
+    return Reading(device, NOW, frame, record)
+
+
+def test_where_the_state_has_no_column_alarms_and_silence_go_before_the_values() -> None:
+    roster = Roster()
+    frame = Frame(NOW, "x", ADVERTISEMENT, "AA:BB:CC:DD:EE:FF", b"\x10", -50, "Bow")
+    roster.heard(frame)
+    device = roster.entries[frame.address].device
+    alarm = BatteryMonitor(alarm_reason=AlarmReason(1), battery_voltage=10.1)
+    roster.told(reading_of(device, alarm))
+    assert drawn(devices_table(roster, NOW, width=40), 40)[1] == "Bow     Battery voltage low  10.10 V"
+    assert drawn(devices_table(roster, NOW + 60, width=40), 40)[1] == "Bow     stale  10.10 V"
+    roster.told(reading_of(device, SolarCharger(device_state=DeviceState(3), battery_voltage=13.4)))
+    assert drawn(devices_table(roster, NOW, width=40), 40)[1] == "Bow     13.40 V  Bulk"
+
+
+@pytest.mark.parametrize("width", [80, 104, 120, 160, 240])
+def test_spare_width_is_used(roster: Roster, width: int) -> None:
+    lines = drawn(devices_table(roster, NOW, width=width), width)
+    names = [entry.device.name or "" for entry in roster.entries.values()]
+    whole = [name for name in names if any(line.startswith(f"{name}  ") for line in lines)]
+    assert len(whole) == len(names) or (width < 120 and len(whole) >= len(names) - 2)
+    assert not any("…" in line for line in lines) or width < 160
+    assert len(lines[0]) == width, "the last column ends at the edge"
+
+
+@pytest.mark.parametrize("height", [6, 14, 18, 60])
+def test_more_devices_than_lines_are_counted_and_the_status_line_stays(roster: Roster, height: int) -> None:
+    table = DevicesTable(roster, NOW, width=80)
+    status = status_line(roster, 7, mode="", ending="Ctrl-C ends")
+    lines = drawn(Picture(table.first, len(table.entries), status, height), 80)
+    assert len(lines) <= height
+    assert lines[-1] == "20 devices  ·  7 advertisements  ·  Ctrl-C ends"
+    named = sum(any(line.startswith((entry.device.name or "?")[:18]) for line in lines) for entry in table.entries)
+    assert (f"… {20 - named} more" in lines) == (named < 20)
+    assert (named < 20) == (height < 60)
+    assert named >= min(height, 24) - 6, "lines are not wasted"
+
+
+def test_the_echo_of_ctrl_c_fits_behind_the_status_line(roster: Roster) -> None:
+    """Else the terminal scrolls by a line, and the header that is drawn anew stands under the old one."""
+    for width in (40, 60, 80):
+        status = status_line(roster, 7, mode="passive scan (the system allows it), and more", ending="Ctrl-C ends")
+        console = Console(file=io.StringIO(), width=width, color_system=None)
+        last = console.render_lines(Picture(lambda _: Text("x"), 0, status, None), pad=False)[-1]
+        assert sum(segment.cell_length for segment in last) <= width - len("^C")
+
+
+def test_names_the_user_gave_stand_in_every_table(roster: Roster) -> None:
+    entry = next(iter(roster.entries.values()))
+    names = {entry.device.address: "Domestic \x1b[2J"}
+    shapes = devices_table(roster, NOW, width=80, names=names), device_panel(entry, NOW, width=80, names=names)
+    texts = ["\n".join(drawn(shape, 80)) for shape in shapes] + [plain_table(roster, NOW, names=names)]
+    for text in texts:
+        assert "Domestic" in text
+        assert "\x1b" not in text
+        assert (entry.device.name or "?") not in text
+
+
+def test_times_that_are_utc_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC+3")
+    time.tzset()
+    try:
+        assert clock_text(1782032400.5, utc=True) == "09:00:00Z"
+        assert clock_text(1782032400.5, utc=False) == "06:00:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize(("columns", "width"), [(None, 110), ("60", 60), ("20", 40), ("160", 160)])
+def test_the_width_of_output_that_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, columns: str | None, width: int
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert output_width(Console(file=io.StringIO())) == width

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from functools import partial
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 
 from bluewatt.app.listening import Screen, listen
 from bluewatt.app.sources import is_source
 from bluewatt.cli.options import keys_options, limit_of, live_options
 from bluewatt.errors import DeviceNotFound, KeyProblem
-from bluewatt.exports.terminal.devices import device_panel, status_line
-from bluewatt.exports.terminal.screens import JsonScreen, TableScreen, mode_text
-from bluewatt.model.dialogue.sentences import value_words
-from bluewatt.model.display import label, register_label, value_text, visible_values
+from bluewatt.exports.terminal.screens import JsonScreen, LineScreen, TableScreen, panels
 from bluewatt.model.identity import Device
-from bluewatt.model.json_objects import calendar_second
 from bluewatt.model.keys import normal_address
-from bluewatt.model.reading import Reading
-from bluewatt.model.register_values import RegisterReading
 from bluewatt.model.vesmart import FrameOutcome
 from bluewatt.services.keys import gather_keys, gather_networks
 from bluewatt.services.source_reader import SourceReader
-from bluewatt.wire.printable import printable
 
 
 @click.command("watch")
@@ -54,7 +47,9 @@ def command(
     def screen() -> Screen:
         if as_json:
             return Filtered(chosen, JsonScreen())
-        return TableScreen(chosen.panels) if Console().is_terminal else Filtered(chosen, LineScreen())
+        if Console().is_terminal:
+            return TableScreen(partial(panels, shows=chosen.__contains__, ending="Ctrl-C ends"))
+        return Filtered(chosen, LineScreen())
 
     source = listen(
         spec, keys=gather_keys(keys, keys_file), networks=gather_networks(keys_file), screen=screen,
@@ -79,13 +74,6 @@ class Chosen:
             return True
         name = (device.name or "").casefold()
         return device.address in self._addresses or any(part in name for part in self._names)
-
-    def panels(self, source: SourceReader, width: int) -> RenderableType:
-        """All values of the chosen devices, and the status line."""
-        now = source.presence_time()
-        entries = [entry for entry in source.roster.nearest_first() if entry.device in self]
-        panels = [device_panel(entry, now, width=width) for entry in entries]
-        return Group(*panels, status_line(source.roster, source.frames, mode=mode_text(source), ending="Ctrl-C ends"))
 
 
 def _address(text: str) -> str | None:
@@ -114,28 +102,3 @@ class Filtered:
     def close(self, source: SourceReader) -> None:
         """Pass on."""
         self._screen.close(source)
-
-
-class LineScreen:
-    """A line per reading, for output that is no terminal."""
-
-    def put(self, outcome: FrameOutcome) -> None:
-        """Print it."""
-        at = time.strftime("%H:%M:%S", time.localtime(calendar_second(outcome.at)))
-        click.echo(f"{at}  {printable(outcome.device.name or outcome.device.address)}  {_said(outcome)}")
-
-    def tick(self, source: SourceReader) -> None:
-        """Nothing to draw anew."""
-
-    def close(self, source: SourceReader) -> None:
-        """Nothing to add."""
-
-
-def _said(outcome: FrameOutcome) -> str:
-    if isinstance(outcome, RegisterReading):
-        return ", ".join(f"{register_label(value)} {value_words(value)}" for value in outcome.values)
-    if not isinstance(outcome, Reading):
-        return f"no values: {outcome.detail}"
-    return ", ".join(
-        f"{label(row)} {value_text(row, value)}" for row, value in visible_values(outcome.record) if value is not None
-    )

@@ -21,17 +21,17 @@ from bluewatt.tables.products import product_name
 from bluewatt.wire.registers.values import plain
 
 COLUMNS = ("key", "value", "unit", "register", "instance")
-"""Of the CSV form."""
+"""The headings of a CSV of registers."""
 
 
 def csv_cells(value: RegisterValue) -> list[Any]:
-    """The cells of a value, see COLUMNS; lists are joined by semicolons."""
+    """Return the cells of a value in the order of COLUMNS."""
     shown = value.as_json()
     return [value.key, csv_cell(shown["value"]), value.unit, shown["register"], value.instance]
 
 
 def csv_cell(value: Any) -> Any:
-    """One cell: nothing for none, lists joined by semicolons, the rest as JSON has it."""
+    """Return one cell: empty for None, the items of a list joined by semicolons, the rest as JSON has it."""
     if value is None:
         return ""
     if isinstance(value, list | tuple):
@@ -41,10 +41,10 @@ def csv_cell(value: Any) -> Any:
     return value.as_json() if isinstance(value, Code | Flags | TwoBitFields) else value
 
 
-def write_csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A CSV on standard output, a head line first."""
+def write_csv(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a CSV to standard output, its headings first."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(head)
+    writer.writerow(headings)
     for row in rows:
         writer.writerow(row)
         sys.stdout.flush()
@@ -54,38 +54,39 @@ CSV_HEADER = (
     *("at", "source", "address", "name", "product", "record", "metric", "value", "unit"),
     *("connection", "number", "direction", "message", "instance", "register", "raw"),
 )
+"""The headings of a CSV of captures: those of every value, then those of values from conversations."""
 
 _CONVERSATION_CELLS = ("",) * 7
 
 
-def to_csv(inlets: Iterable[DecodedInput], out: Writable) -> None:
-    """A line per value, "long" form: it streams, and no record needs the columns of another."""
+def to_csv(inputs: Iterable[DecodedInput], out: Writable) -> None:
+    """Write a line per value: such a table can be streamed, and no record needs the columns of another."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_HEADER)
     made = 0
     try:
-        for inlet in inlets:
-            for _, entries in inlet.steps:
+        for one in inputs:
+            for _, entries in one.packets:
                 for entry in entries:
-                    writer.writerows(_csv_rows(entry, inlet))
+                    writer.writerows(_csv_rows(entry, one))
                     made += 1
-                if made >= inlet.block:
+                if made >= one.block:
                     _drain(text, out)
                     made = 0
     finally:
         _drain(text, out)
 
 
-def _csv_rows(entry: TranscriptItem, inlet: DecodedInput) -> Iterator[tuple[object, ...]]:
+def _csv_rows(entry: TranscriptItem, given: DecodedInput) -> Iterator[tuple[object, ...]]:
     if isinstance(entry, Reading):
         yield from _reading_rows(entry)
     elif isinstance(entry, RegisterReading):
-        head = (utc_text(entry.at), inlet.source, entry.device.address, entry.device.name, None, entry.medium)
+        head = (utc_text(entry.at), given.source, entry.device.address, entry.device.name, None, entry.medium)
         for value in entry.values:
-            yield *head, *_value_cells(value, inlet), *("",) * 5, f"0x{value.register:04X}", value.raw.hex()
+            yield *head, *_value_cells(value, given), *("",) * 5, f"0x{value.register:04X}", value.raw.hex()
     elif isinstance(entry, Line):
-        yield from _line_rows(entry, inlet)
+        yield from _line_rows(entry, given)
 
 
 def _reading_rows(reading: Reading) -> Iterator[tuple[object, ...]]:
@@ -100,19 +101,19 @@ def _reading_rows(reading: Reading) -> Iterator[tuple[object, ...]]:
             yield *head, reading.record.record_name, row.name, text, row.unit, *_CONVERSATION_CELLS
 
 
-def _line_rows(line: Line, inlet: DecodedInput) -> Iterator[tuple[object, ...]]:
+def _line_rows(line: Line, given: DecodedInput) -> Iterator[tuple[object, ...]]:
     device = line.device
     product = product_name(device.product_id) if device.product_id is not None else None
-    head = (utc_text(line.at), inlet.source, device.address, device.name, product, line.kind)
+    head = (utc_text(line.at), given.source, device.address, device.name, product, line.kind)
     side = line.direction.value if line.direction else ""
     for value in values_of(line):
-        raw = HIDDEN if value.secret and not inlet.reveal else value.raw.hex()
+        raw = HIDDEN if value.secret and not given.reveal else value.raw.hex()
         where = (line.link, line.number, side, line.message, value.instance, f"0x{value.register:04X}", raw)
-        yield *head, *_value_cells(value, inlet), *where
+        yield *head, *_value_cells(value, given), *where
 
 
-def _value_cells(value: RegisterValue, inlet: DecodedInput) -> tuple[object, ...]:
-    if value.secret and not inlet.reveal:
+def _value_cells(value: RegisterValue, given: DecodedInput) -> tuple[object, ...]:
+    if value.secret and not given.reveal:
         return value.key, HIDDEN, ""
     plainly = plain(value.value)
     text = plainly if isinstance(plainly, int | float | str) else value_words(value) if plainly is not None else ""

@@ -1,4 +1,4 @@
-"""What one input gives, handed to a writer."""
+"""One input of `bluewatt decode`, as it is handed to a writer."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from bluewatt.model.dialogue.transcript import DecodedPacket
 from bluewatt.safe_write import Writable
 
 BLOCK_LINES = 512
-"""Lines written at once."""
+"""Lines written at once, unless the input is live."""
 
 
 class DecodedInput(NamedTuple):
-    """What one input gives, and how to write it."""
+    """The packets of one input, and how to write them."""
 
-    steps: Iterable[DecodedPacket]
-    """Each advertisement with what it led to, each packet of a connection with its lines."""
+    packets: Iterable[DecodedPacket]
+    """Advertisements with their readings, packets of connections with their lines."""
     source: str
     reveal: bool = False
     """Whether keys and PINs are shown."""
     block: int = BLOCK_LINES
-    """Lines to write at once: of a pipe each line, as it comes."""
+    """Lines to write at once: 1 for a pipe, so that each line is there as it comes."""
 
 
 def flush(waiting: list[bytes], out: Writable) -> None:
-    """Write the lines that wait."""
+    """Write the waiting lines and empty the list."""
     if waiting:
         waiting.append(b"")
         out.write(b"\n".join(waiting))

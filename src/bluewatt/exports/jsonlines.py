@@ -14,26 +14,26 @@ from bluewatt.safe_write import Writable
 
 
 def write_json(line: bytes) -> None:
-    """A line on standard output, at once."""
+    """Write a line to standard output, at once."""
     sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()
 
 
-def to_json(inlets: Iterable[DecodedInput], out: Writable) -> None:
-    """A JSON object per reading, register value or line of a conversation."""
+def to_json(inputs: Iterable[DecodedInput], out: Writable) -> None:
+    """Write a JSON object per reading, register value or line of a conversation."""
     waiting: list[bytes] = []
     try:
-        for inlet in inlets:
-            _json_lines(inlet, waiting, out)
+        for one in inputs:
+            _json_lines(one, waiting, out)
     finally:
         flush(waiting, out)
 
 
-def _json_lines(inlet: DecodedInput, waiting: list[bytes], out: Writable) -> None:
-    """Lines made before an error stay in `waiting`."""
-    writer = LineWriter(inlet.source, reveal=inlet.reveal)
-    append, line, block = waiting.append, writer.line, inlet.block
-    for _, entries in inlet.steps:
+def _json_lines(given: DecodedInput, waiting: list[bytes], out: Writable) -> None:
+    """Write the lines of an input; those made before an error stay in `waiting`."""
+    writer = LineWriter(given.source, reveal=given.reveal)
+    append, line, block = waiting.append, writer.line, given.block
+    for _, entries in given.packets:
         for entry in entries:
             kind = entry.__class__
             if kind is Line:

@@ -1,4 +1,4 @@
-"""Advertisements as a capture file."""
+"""Advertisements written as a capture file (btsnoop)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_re
 
 
 class AirRecorder:
-    """Writes frames as advertising reports; a name is written when it is new."""
+    """Writes frames as advertising reports, and the name of a device whenever it is new."""
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self.count = 0
@@ -19,7 +19,7 @@ class AirRecorder:
         self._names: Recent[str] = Recent()
 
     def put(self, frame: Frame) -> None:
-        """One more frame."""
+        """Write a frame."""
         name = frame.name if self._names.get(frame.address) != frame.name else None
         if name is not None:
             self._names.remember(frame.address, name)
@@ -29,13 +29,13 @@ class AirRecorder:
 
 
 class Snoop:
-    """Writes records to a btsnoop file, whose header goes before the first one; each stands on the disk at once."""
+    """Writes records to a btsnoop file, its header before the first one; each record reaches the disk at once."""
 
     def __init__(self, file: Writable) -> None:
         self._file = file
         self._head = FILE_START
 
     def write(self, record: bytes) -> None:
-        """One or more records."""
+        """Write one record or several."""
         self._file.write(self._head + record)
         self._head = b""

@@ -1,4 +1,4 @@
-"""Charts as inline SVG: a quantity over time, and the lanes of a timeline. No script, no style from outside."""
+"""Charts as inline SVG: a quantity over time, and a timeline. They load no script and no style."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from bluewatt.exports.charts.series import Point, Series
 from bluewatt.model.json_objects import utc_text
 
 WIDTH, HEIGHT = 360, 110
+"""Size of a chart in units of its view box."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 10, 20
 _LANE, _LABEL = 22, 190
 _TIMELINE_WIDTH = 1080
 _LONGEST_LABEL = 28
 _GAP_FACTOR = 20
-"""A silence of so many usual intervals breaks the line: nothing is drawn where nothing was heard."""
+"""Usual intervals after which a silence breaks the line: nothing is drawn where nothing was heard."""
 
 
 class Lane(NamedTuple):
@@ -28,7 +29,7 @@ class Lane(NamedTuple):
 
 
 def line_chart(series: Series) -> str:
-    """The chart of a series with its lowest and highest value and its times; long silences are drawn short."""
+    """Return the chart of a series with its lowest and highest value and its times; long silences are drawn short."""
     low, high = series.lowest, series.highest
     pad = (high - low) * 0.05 or max(abs(high) * 0.02, 0.5)
     bottom, top = low - pad, high + pad
@@ -54,7 +55,7 @@ def line_chart(series: Series) -> str:
 
 
 def _placed(runs: list[list[Point]]) -> Iterator[tuple[list[Point], float, float]]:
-    """Each run with its left edge and width: as wide as it is long, side by side."""
+    """Yield each run with its left edge and its width, which is proportional to its duration."""
     lengths = [max(run[-1][0] - run[0][0], 0.0) for run in runs]
     gap = min(8.0, (WIDTH - _LEFT - _RIGHT) / (2 * len(runs)))
     room, total = WIDTH - _LEFT - _RIGHT - gap * (len(runs) - 1), sum(lengths)
@@ -71,7 +72,7 @@ def _dot(place: str) -> str:
 
 
 def _runs(points: Sequence[Point]) -> list[list[Point]]:
-    """The points, cut where there was a long silence or the time went backwards."""
+    """Return the points in runs: a new one begins after a long silence, or if the time goes backwards."""
     steps = sorted(after[0] - before[0] for before, after in itertools.pairwise(points))
     usual = steps[len(steps) // 2] if steps else 0.0
     runs = [[points[0]]]
@@ -84,7 +85,7 @@ def _runs(points: Sequence[Point]) -> list[list[Point]]:
 
 
 def timeline(lanes: Sequence[Lane], first: float, last: float) -> str:
-    """A lane per device or connection over the whole capture."""
+    """Return the timeline of a capture, a row per lane; `first` and `last` are its ends in seconds since 1970."""
     height = _LANE * len(lanes) + _BOTTOM
     span = (last - first) or 1.0
 

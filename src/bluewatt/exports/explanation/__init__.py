@@ -1,1 +1,1 @@
-"""One advertisement or message, byte by byte."""
+"""Explanations of one advertisement or message, byte by byte."""

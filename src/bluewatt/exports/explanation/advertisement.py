@@ -1,6 +1,6 @@
-"""One advertisement opened and explained in words: what it is, whether the key is right, every field with its bits.
+"""The explanation of one advertisement: what it is, whether the key is right, and every field with its bits.
 
-Prints plain text and imports no terminal library: `bluewatt decode HEX` should be there at once.
+It is plain text and imports no terminal library, so that `bluewatt decode HEX` answers at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bluewatt.wire.instant_readout.advertisement import HEADER_LENGTH, Advertise
 
 
 def explain(opened: OpenedAdvertisement) -> Iterator[str]:
-    """The explanation, line by line; what went wrong, if anything did, is not in it but in the outcome's detail."""
+    """Yield the explanation, line by line. What went wrong is not in it: the outcome's detail says that."""
     frame, advertisement = opened.outcome.frame, opened.advertisement
     if advertisement is None:
         yield f"{counted(len(frame.payload), 'byte')}, no product advertisement: {frame.payload.hex(' ')}"
@@ -78,7 +78,7 @@ def _fields(record: Record, plain: bytes, rejected: dict[str, object]) -> Iterat
 
 
 def _where(row: Row, bits: int, present: int) -> tuple[str, str]:
-    """The bits of a row and what stands in them."""
+    """Return the numbers of a row's bits and their raw content."""
     if row.raw:
         return f"0-{present - 1}", ""
     if row.end > present:

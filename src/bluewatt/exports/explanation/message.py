@@ -1,4 +1,4 @@
-"""`bluewatt decode FILE --explain N`: one message of a conversation, byte by byte."""
+"""The explanation of one message of a conversation, byte by byte: `bluewatt decode FILE --explain N`."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ _IN_ARRAYS: dict[type, tuple[str, ...]] = {
     vreg.GetPathValues: ("index",),
     vreg.SetPathValues: ("index", "value"),
 }
-"""What the items of a message are, in their order; those of arrays take turns."""
+"""The items in the array of a message, in their order; they repeat until the array ends."""
 
 _HEADER_FIELDS = (("flags", 1), ("protocol version", 2), ("slots", 1), ("longest message", 1), ("chunk size", 2))
 
 
-def find_line(steps: Iterable[DecodedPacket], number: int) -> Line | None:
-    """The line of this number."""
-    for _, entries in steps:
+def find_line(packets: Iterable[DecodedPacket], number: int) -> Line | None:
+    """Return the line of this number; None if there is none."""
+    for _, entries in packets:
         for entry in entries:
             if isinstance(entry, Line) and entry.number == number:
                 return entry
@@ -59,7 +59,7 @@ def find_line(steps: Iterable[DecodedPacket], number: int) -> Line | None:
 
 
 def explain_line(line: Line, *, reveal: bool = False) -> Iterator[str]:
-    """The explanation, line by line."""
+    """Yield the explanation, line by line; keys and PINs are hidden unless `reveal`."""
     who = line.direction.value if line.direction else "connection"
     yield f"Message {line.number}, {utc_text(line.at)}, connection {line.link} with {line.device.address}"
     yield f"From the {who}; in the file at byte {line.offset}" if line.offset else f"From the {who}"
@@ -79,7 +79,7 @@ def explain_line(line: Line, *, reveal: bool = False) -> Iterator[str]:
 
 
 def _is_secret(line: Line) -> bool:
-    """Whether the bytes of a line open something, or may."""
+    """Return whether the bytes of a line hold a key or PIN, or may hold one."""
     content = line.content
     if isinstance(content, Attribute):
         return content.uuid in SECRET_ATTRIBUTES
@@ -88,7 +88,7 @@ def _is_secret(line: Line) -> bool:
 
 
 def _scale(row: Register) -> str:
-    """How the number becomes the value."""
+    """Return how the raw number becomes the value."""
     scale = row.scale
     factor = f"{scale.factor / scale.divisor:g} {row.unit}".rstrip()
     return f"counts of {factor}" + (f", shifted by {scale.shift}" if scale.shift else "")
@@ -115,7 +115,7 @@ def _rows(line: Line) -> Iterator[ByteRow]:
 
 
 def _message_rows(line: Line) -> Iterator[ByteRow]:
-    """The items of one record; of the others that came with it, only that they are there."""
+    """Yield the items of one message, and a row for each other message in the same packets."""
     messages, _ = grammar.read_messages(line.raw)
     at = 0
     for part, message in enumerate(messages):
@@ -126,7 +126,7 @@ def _message_rows(line: Line) -> Iterator[ByteRow]:
         if part == line.part:
             yield from _items(line, message, built, at)
         else:
-            yield at, built, f"another message in the same packets: {type(message).__name__}"
+            yield at, built, f"another message in the same packets: {opcode_word(message.opcode).replace('_', ' ')}"
         at += len(built)
 
 

@@ -1,10 +1,10 @@
 """Decoded advertisements as a Parquet file, for data frames and databases (needs the `batch` extra).
 
-One file, one table: when, who, how strong, what became of it, and a column for every metric any record can carry,
-empty where a record does not have it. The schema is always the same, whatever the capture holds; units, labels and
-the meaning of a column stand in the metadata of its field. An advertisement that could not be decoded has its row,
-with the reason in `status`. Memory is bounded: a row group is written whenever enough advertisements came together,
-by a thread, while the next one is decoded; Arrow lets go of the interpreter while it writes.
+A file has one row per advertisement: time, address, strength, status, and a column for every metric that any record
+can carry, null if this one does not. The schema does not depend on the capture; the unit and label of a column are in
+the metadata of its field. An advertisement that could not be decoded has its row, too, with the reason in `status`.
+Memory is bounded: a row group is written whenever enough advertisements are there, by a thread, while the next one is
+decoded; Arrow releases the interpreter lock while it writes.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ ROW_GROUP = 32768
 
 _COMPRESSION = "zstd"
 _RISING = ("at", "nonce")
-"""Columns in which each value is a little more than the one before: the differences are written."""
+"""Columns whose values rise in small steps: the differences are written."""
 
 _OPEN = EXTENDED_TYPE << 8
-"""From this record type on records are not encrypted."""
+"""The first record type whose records are not encrypted."""
 
 _WEIGHED = 12
-"""So many advertisements of a device are weighed in a row group, until its key is proven."""
+"""Advertisements of a device examined in each row group until its key is proven."""
 
 
 class ParquetWriter:
     """Decodes chunks of advertisements and writes them to a Parquet file; a context manager.
 
-    `keys` are keys by address (AA:BB:CC:DD:EE:FF is 0xAABBCCDDEEFF), `loose` those whose device is not known;
-    KeyProblem for one that is none. With `prove_keys`, what a key opens counts only if it makes sense: an advertisement
-    is `KEY_MISMATCH` where it does not. OSError from the file passes through.
+    `keys` are keys by address (AA:BB:CC:DD:EE:FF is 0xAABBCCDDEEFF), `loose` those whose device is not known. With
+    `prove_keys`, an advertisement whose decrypted content makes no sense counts as `KEY_MISMATCH`. Raises KeyProblem
+    for what is no key, OSError if the file cannot be written.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class ParquetWriter:
         prove_keys: bool = True,
     ) -> None:
         self.counts = dict.fromkeys(Status, 0)
-        """How many advertisements met which fate."""
+        """Advertisements written so far, by status."""
         self._keys = {address: Key.of(key) for address, key in keys.items()}
         self._loose = [Key.of(key) for key in loose]
         self._row_group = row_group
         self._prove_keys = prove_keys
         self._proven: set[int] = set()
-        """Devices with the key that was proven, as one number."""
+        """Devices and their proven keys: the address and the index of the key in one number."""
         self._waiting: list[Columns] = []
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._writing: Future[None] | None = None
@@ -89,13 +89,13 @@ class ParquetWriter:
         self.close()
 
     def add(self, columns: Columns) -> None:
-        """Take advertisements; they are written when enough came together."""
+        """Add advertisements; they are written when enough for a row group are there."""
         self._waiting.append(columns)
         if sum(len(chunk.at) for chunk in self._waiting) >= self._row_group:
             self._write(at_least=self._row_group)
 
     def close(self) -> None:
-        """Write what waits, and end the file."""
+        """Write what is left, and close the file."""
         try:
             self._write(at_least=1)
             self._settle()
@@ -104,13 +104,13 @@ class ParquetWriter:
             self._writer.close()
 
     def _settle(self) -> None:
-        """Wait until the row group that is being written stands; never more than one is."""
+        """Wait until the row group in the hands of the thread is written; there is at most one."""
         if self._writing is not None:
             self._writing.result()
             self._writing = None
 
     def _write(self, *, at_least: int) -> None:
-        """Write row groups as long as `at_least` advertisements wait."""
+        """Write row groups while at least `at_least` advertisements are left."""
         columns = concatenate(self._waiting)
         start = 0
         while len(columns.at) - start >= at_least:
@@ -137,7 +137,7 @@ class ParquetWriter:
         return batch
 
     def _refuted(self, columns: Columns, batch: Batch, keys: Sequence[Key], index: NDArray[np.int16]) -> list[Indices]:
-        """What was opened with a key whose first byte fits and whose content does not, device by device."""
+        """Return, for each device whose key is refuted by the content it decrypts, the rows opened with that key."""
         opened = np.flatnonzero((batch.status == Status.DECODED) & (batch.record_type < _OPEN) & (index != NO_KEY))
         pairs = columns.address[opened] << np.uint64(16) | index[opened].astype(np.uint64)
         found = []
@@ -154,7 +154,7 @@ class ParquetWriter:
 
 
 def _weigh(columns: Columns, batch: Batch, rows: Indices, key: Key) -> KeyVerdict:
-    """The verdict about a key by some of the advertisements it opened, copies left out."""
+    """Return the verdict about a key from some of the advertisements it opened, without repetitions."""
     some = {int(batch.nonce[row]): row for row in rows[:: -(-len(rows) // _WEIGHED)]}
     verdict = KeyVerdict()
     before: Record | None = None
@@ -178,7 +178,7 @@ def write_parquet(
     loose: Sequence[bytes | str] = (),
     prove_keys: bool = True,
 ) -> dict[Status, int]:
-    """Write all chunks to a Parquet file; return how many advertisements met which fate."""
+    """Write all chunks to a Parquet file. Return how many advertisements there were, by status."""
     with ParquetWriter(path, keys, loose=loose, prove_keys=prove_keys) as writer:
         for chunk in chunks:
             writer.add(chunk)

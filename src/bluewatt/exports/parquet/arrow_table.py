@@ -1,6 +1,6 @@
-"""Decoded advertisements as an Arrow table: its schema, and its columns over the numbers as numpy has them.
+"""Decoded advertisements as an Arrow table: its schema, and its columns, which share the memory of numpy arrays.
 
-Needs the `batch` extra. Texts are dictionaries: each distinct number is named once.
+Needs the `batch` extra. Columns of texts are dictionaries: each distinct number is named once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bluewatt.wire.instant_readout.batch_columns import Column, value_type
 from bluewatt.wire.row_compiler import CACHED_NAMES
 
 _LOOKED_UP = 4096
-"""Numbers below it are told apart by a table of them all."""
+"""Limit below which distinct numbers are found with a table of all numbers, without sorting."""
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 _FRAME = (
@@ -39,7 +39,7 @@ _FRAME = (
 
 
 class _Filled(NamedTuple):
-    """One table's part of a metric column: its place among the advertisements and its values."""
+    """The part of a metric's column that comes from one kind of record: its rows and its values."""
 
     rows: Indices
     column: Column
@@ -47,7 +47,7 @@ class _Filled(NamedTuple):
 
 @cache
 def schema() -> pa.Schema:
-    """The columns of the file: those of every advertisement, then the metrics in the order of the record types."""
+    """Return the columns of the file: those of every advertisement, then the metrics in the order of record types."""
     same: dict[str, list[Row]] = {}
     for cls in record_classes():
         for row in cls.rows:
@@ -57,7 +57,7 @@ def schema() -> pa.Schema:
 
 
 def _field(rows: Sequence[Row]) -> pa.Field:
-    """The column of a metric, wide enough for every record that carries it."""
+    """Return the column of a metric, with a type wide enough for every record that carries it."""
     first = rows[0]
     facts = {"unit": first.unit} if first.unit else {}
     if described := metric(first.name):
@@ -71,7 +71,7 @@ def _field(rows: Sequence[Row]) -> pa.Field:
 
 
 def to_arrow(columns: Columns, batch: Batch) -> pa.Table:
-    """Advertisements and what was decoded of them as one Arrow table with the columns of `schema()`."""
+    """Return advertisements and their values as one Arrow table with the columns of `schema()`."""
     count = len(columns.at)
     parts: dict[str, list[_Filled]] = {}
     for table in batch.tables.values():
@@ -80,27 +80,27 @@ def to_arrow(columns: Columns, batch: Batch) -> pa.Table:
     arrays = _frame(columns, batch)
     for field in list(schema())[len(_FRAME) :]:
         filled = parts.get(field.name)
-        arrays.append(_metric(filled, field.type, count) if filled else _nothing(field.type, count))
+        arrays.append(_metric(filled, field.type, count) if filled else _empty_column(field.type, count))
     return pa.Table.from_arrays(arrays, schema=schema())
 
 
 @lru_cache(maxsize=1)
-def _nothings(count: int) -> dict[pa.DataType, pa.Array]:
-    """Columns without a value, by type: those of one row group serve all others."""
+def _empty_columns(count: int) -> dict[pa.DataType, pa.Array]:
+    """Return the cache of columns without a value, by type: those of one row group serve all others."""
     return {}
 
 
-def _nothing(kind: pa.DataType, count: int) -> pa.Array:
-    made = _nothings(count)
+def _empty_column(kind: pa.DataType, count: int) -> pa.Array:
+    made = _empty_columns(count)
     if kind not in made:
         made[kind] = pa.nulls(count, kind)
     return made[kind]
 
 
 def _frame(columns: Columns, batch: Batch) -> list[pa.Array]:
-    """The columns every advertisement has, in the order of `_FRAME`."""
+    """Return the columns every advertisement has, in the order of `_FRAME`."""
     at = np.rint(np.clip(columns.at, FIRST_SECOND, LAST_SECOND) * 1e6).astype(np.int64)
-    # Below the product id the container holds nothing; below a record there is no type and no nonce.
+    # Too short for a product id means that no field can be read; too short for a record, no type and no nonce.
     unread = np.isin(batch.status, (Status.UNKNOWN_TYPE, Status.MALFORMED)) & (batch.product_id == 0)
     bare = unread | (batch.status == Status.PRODUCT_ONLY) | (batch.status == Status.MALFORMED)
     return [
@@ -116,7 +116,7 @@ def _frame(columns: Columns, batch: Batch) -> list[pa.Array]:
 
 
 def _array(values: NDArray[Any], kind: pa.DataType, absent: NDArray[np.bool_] | None = None) -> pa.Array:
-    """An array over the numbers as they lie; `pa.array` would copy them."""
+    """Return an array that shares the memory of the numbers; `pa.array` would copy them."""
     presence = None if absent is None else _presence(absent)
     return pa.Array.from_buffers(kind, len(values), [presence, pa.py_buffer(np.ascontiguousarray(values))])
 
@@ -135,9 +135,9 @@ def _record_name(record_type: int) -> str | None:
 
 
 def _distinct(values: NDArray[Any]) -> tuple[list[int], NDArray[np.int32]]:
-    """The distinct numbers among `values`, and which of them each is.
+    """Return the distinct numbers among `values`, and for each value the index of its number.
 
-    By sorting, not by `numpy.unique` or Arrow's kernels: what those import takes longer than a row group.
+    It sorts: importing what `numpy.unique` or Arrow's kernels need takes longer than a row group.
     """
     if len(values) and values.dtype.kind == "u" and (highest := int(values.max())) < _LOOKED_UP:
         seen = np.zeros(highest + 1, np.bool_)
@@ -157,14 +157,14 @@ def occurring(values: NDArray[Any]) -> NDArray[Any]:
 def _texts(
     numbers: NDArray[Any], name: Callable[[int], str | None], *, absent: NDArray[np.bool_] | None = None
 ) -> pa.DictionaryArray:
-    """Numbers as texts, each distinct number named once."""
+    """Return numbers as texts, each distinct number named once."""
     distinct, indices = _distinct(numbers)
     names = pa.array([name(number) or "" for number in distinct], pa.string())
     return pa.DictionaryArray.from_arrays(_array(indices, pa.int32(), absent), names)
 
 
 def _metric(parts: Sequence[_Filled], kind: pa.DataType, count: int) -> pa.Array:
-    """One metric over all advertisements, put together from the records that carry it."""
+    """Return the column of one metric, put together from the records that carry it."""
     if pa.types.is_dictionary(kind):
         return _named(parts, count)
     if pa.types.is_binary(kind):
@@ -182,7 +182,7 @@ def _metric(parts: Sequence[_Filled], kind: pa.DataType, count: int) -> pa.Array
 
 
 def _named(parts: Sequence[_Filled], count: int) -> pa.DictionaryArray:
-    """An enumeration as texts: the key of a code, the keys of the set bits of a mask with commas between."""
+    """Return an enumeration as texts: the key of a code, or the keys of a mask's set bits with commas between."""
     places: dict[str, int] = {}
     indices, absent = np.zeros(count, np.int32), np.ones(count, np.bool_)
     for rows, (row, values, valid) in parts:
@@ -205,7 +205,7 @@ def _key(named: Callable[[int], Code | Flags | TwoBitFields], number: int) -> st
 
 
 def _offsets(rows: Indices, lengths: NDArray[np.int64], count: int) -> pa.Array:
-    """Where each advertisement's elements begin in a list column; null for advertisements without a list."""
+    """Return where each advertisement's elements begin in a list column; null for advertisements without a list."""
     all_lengths, absent = np.zeros(count + 1, np.int32), np.ones(count + 1, np.bool_)
     all_lengths[rows + 1] = lengths
     absent[rows] = absent[count] = False

@@ -1,4 +1,4 @@
-"""The registers told in conversations as Parquet: a row per value, written in groups, in bounded memory."""
+"""Registers of conversations as Parquet: a row per value, written in groups, in bounded memory."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bluewatt.model.dialogue.sentences import value_words, values_of
 from bluewatt.schema import Code, Flags, TwoBitFields
 
 ROWS_AT_ONCE = 65_536
+"""Values written at once."""
 
 SCHEMA = pa.schema(
     [
@@ -33,11 +34,11 @@ SCHEMA = pa.schema(
         ("unit", pa.dictionary(pa.int32(), pa.string())),
     ]
 )
-"""`value` for numbers (of a named number its number), `text` for everything in words; secrets are null in all three."""
+"""The columns: `value` holds numbers, `text` every value in words; `raw` and both are null for a secret."""
 
 
 class ValueWriter:
-    """Writes lines to one file; the file is made with the first value, so that a capture without any leaves none."""
+    """Writes the values of lines to one file, which is made with the first value: no values leave no file."""
 
     def __init__(self, path: Path, *, reveal: bool = False) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""What an unknown register could be: guesses from how its bytes change, each with its reason, none of them certain."""
+"""Guesses what an unknown register holds, from how its bytes change; each has its reason, and none is certain."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from bluewatt.exports.charts.series import Series, UnknownRegister
 _WIDTHS = (1, 2, 4, 8)
 _TOLERANCE = 0.02
 _ENOUGH = 3
+"""Characters of a text, or samples of a series, below which nothing is guessed."""
 _SCALES = (1.0, 0.1, 0.01, 0.001)
 _YEAR_2015, _YEAR_2040 = 1_420_000_000, 2_209_000_000
 _MOST_COMPARED = 32
+"""Samples compared with a known quantity."""
 
 
 def guesses(unknown: UnknownRegister, known: Iterable[Series]) -> Iterator[str]:
-    """The guesses, the surest first."""
+    """Yield the guesses about a register, the surest first; `known` are the quantities it may repeat."""
     contents = [raw for _, raw in unknown.changes]
     if len({*contents}) == 1:
         yield "constant" if unknown.count > 1 else "seen once"
@@ -31,7 +33,7 @@ def guesses(unknown: UnknownRegister, known: Iterable[Series]) -> Iterator[str]:
 
 
 def _text(contents: list[bytes]) -> str:
-    """The content as text, where all of it is printable."""
+    """Return the content as text if all of it is printable."""
     last = contents[-1].rstrip(b"\0\xff")
     return last.decode("ascii") if len(last) >= _ENOUGH and last.isascii() and last.decode().isprintable() else ""
 
@@ -50,23 +52,23 @@ def _number_guesses(unknown: UnknownRegister, known: Iterable[Series]) -> Iterat
         yield f"counter: goes up only, {pace:.3g} a second"
     if size == 4 and all(_YEAR_2015 < number < _YEAR_2040 for _, number in numbers):
         yield "a date: seconds since 1970"
-    yield from _likenesses(numbers, size, known)
+    yield from _similar_quantities(numbers, size, known)
 
 
-def _likenesses(numbers: list[tuple[float, int]], size: int, known: Iterable[Series]) -> Iterator[str]:
-    """Known quantities that have the same numbers at the same times."""
+def _similar_quantities(numbers: list[tuple[float, int]], size: int, known: Iterable[Series]) -> Iterator[str]:
+    """Yield the known quantities that have the same numbers at the same times."""
     if len(numbers) < _ENOUGH:
         return
     half, whole = 1 << 8 * size - 1, 1 << 8 * size
     signed = [(at, number - whole if number >= half else number) for at, number in numbers]
     for series in known:
         for scale in _SCALES:
-            if _alike(signed, scale, series):
+            if _is_similar(signed, scale, series):
                 yield f"looks like {series.name}: the same numbers at {scale:g} {series.unit}".rstrip()
                 break
 
 
-def _alike(numbers: list[tuple[float, int]], scale: float, series: Series) -> bool:
+def _is_similar(numbers: list[tuple[float, int]], scale: float, series: Series) -> bool:
     if len(series.points) < _ENOUGH or series.lowest == series.highest:
         return False
     for at, number in numbers[:_MOST_COMPARED]:

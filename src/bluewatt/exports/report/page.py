@@ -39,7 +39,7 @@ stroke:var(--mark);stroke-width:1.6;stroke-linejoin:round}circle,rect{fill:var(-
 
 
 def page(report: CaptureReport) -> str:
-    """The report as one HTML file."""
+    """Return the report as one HTML file."""
     devices = sorted(report.devices.values(), key=lambda one: (-one.messages, -one.frames))
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -52,8 +52,8 @@ def page(report: CaptureReport) -> str:
         *_unknown(devices),
         *_messages(report),
         *_damages(report),
-        '<p class="soft">Times are UTC. This report names devices by address: make it from a redacted capture before'
-        " you send it to somebody.</p></body></html>",
+        '<p class="soft">This report names devices by address. Before you send it to somebody, make it anew from a'
+        " redacted capture. Times are UTC.</p></body></html>",
     ]
     return "\n".join(parts)
 
@@ -79,7 +79,7 @@ def _product(one: DeviceReport) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:
-    """A table; the cells of `rows` are HTML already."""
+    """Return a table; the cells of `rows` are HTML already, and the columns `numbers` are aligned to the right."""
 
     def cells(row: Sequence[str], tag: str) -> str:
         return "".join(
@@ -100,14 +100,24 @@ def _devices(devices: Sequence[DeviceReport]) -> Iterator[str]:
         )
         for one in devices
     ]  # fmt: skip
-    heads = ("Name", "Product", "Address", "Heard", "Lines", "Connections", "First", "Last", "Without values")
+    heads = (
+        "Name",
+        "Product",
+        "Address",
+        "Heard",
+        "Lines",
+        "Connections",
+        "First (UTC)",
+        "Last (UTC)",
+        "Without values",
+    )
     yield _table(heads, rows, numbers=(3, 4, 5))
 
 
 def _timeline(devices: Sequence[DeviceReport]) -> Iterator[str]:
     lanes = [Lane(_name(one), one.connections, one.moments) for one in devices]
     if lanes:
-        yield '<h2>Timeline</h2><p class="soft">Bars are connections, strokes advertisements.'
+        yield '<h2>Timeline</h2><p class="soft">Bars are connections, strokes advertisements; times are UTC.'
         yield "The charts below leave out long silences.</p>"
         yield timeline(lanes, min(one.first for one in devices), max(one.last for one in devices))
 
@@ -136,7 +146,7 @@ def _device(one: DeviceReport) -> Iterator[str]:
         if name not in one.latest
     ]
     if rows:
-        yield "<h3>Values that stood still</h3>" + _table(("Quantity", "Value", "Register", "Instance"), rows)
+        yield "<h3>Values that did not change</h3>" + _table(("Quantity", "Value", "Register", "Instance"), rows)
 
 
 def _label(key: str) -> str:
@@ -149,7 +159,7 @@ def _unknown(devices: Sequence[DeviceReport]) -> Iterator[str]:
     if not found:
         return
     yield "<h2>Registers nobody has described yet</h2>"
-    heads = ("Register", "Instance", "Device", "Times", "Content over time", "Could be")
+    heads = ("Register", "Instance", "Device", "Times", "Content over time (UTC)", "Could be")
     yield _table(heads, [_unknown_row(one, unknown) for one, unknown in found], numbers=(3,))
 
 
@@ -182,4 +192,4 @@ def _messages(report: CaptureReport) -> Iterator[str]:
 def _damages(report: CaptureReport) -> Iterator[str]:
     if report.damages:
         yield "<h2>What could not be decoded</h2>"
-        yield _table(("When", "What"), [(utc_text(at)[11:23], escape(text)) for at, text in report.damages])
+        yield _table(("When (UTC)", "What"), [(utc_text(at)[11:23], escape(text)) for at, text in report.damages])

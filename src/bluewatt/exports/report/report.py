@@ -1,8 +1,9 @@
-"""The report of a capture: one HTML file that needs nothing else, to be read, printed and sent.
+"""What the report of a capture holds: devices, their values over time, messages and damage.
 
-report = Report("drive.btsnoop")
-for step in …: report.add(step)
-page(report)                            # of the module page
+report = CaptureReport("drive.btsnoop")
+for packet in packets:
+    report.add(packet)
+html = page(report)                     # of report/page.py
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from bluewatt.schema import Code, Flags, TwoBitFields
 __all__ = ["CaptureReport", "DeviceReport"]
 
 MOST_DEVICES = 1024
-"""The report shows so many devices, the first."""
+"""Devices in a report; of more, the first ones are shown."""
 _MOST_MOMENTS = 4096
 _MOST_DAMAGES = 200
 _MOST_SERIES = 200
@@ -30,7 +31,7 @@ _MOST_SERIES = 200
 
 @dataclass
 class DeviceReport:
-    """All a report tells of one device."""
+    """Everything a report says about one device."""
 
     device: Device
     first: float
@@ -38,31 +39,31 @@ class DeviceReport:
     frames: int = 0
     messages: int = 0
     moments: list[float] = field(default_factory=list)
-    """When it was heard."""
+    """Times at which it was heard, in seconds since 1970."""
     connections: list[tuple[float, float]] = field(default_factory=list)
     series: dict[str, Series] = field(default_factory=dict)
     latest: dict[str, RegisterValue] = field(default_factory=dict)
-    """The last content of each register, by key."""
+    """The last value of each register, by key."""
     unknown: dict[tuple[int | None, int], UnknownRegister] = field(default_factory=dict)
     silent: Counter[str] = field(default_factory=Counter)
-    """Why advertisements gave no values."""
+    """Advertisements without values, counted by reason."""
 
 
 class CaptureReport:
-    """Gathers a capture step by step in bounded memory; what opens a device is left out unless `reveal`."""
+    """Gathers a capture packet by packet in bounded memory; keys and PINs are left out unless `reveal`."""
 
     def __init__(self, source: str, *, reveal: bool = False) -> None:
         self.source = source
         self.reveal = reveal
         self.devices: dict[str, DeviceReport] = {}
         self.messages: Counter[tuple[str, str]] = Counter()
-        """Lines by direction and message."""
+        """Lines of conversations, counted by direction and message."""
         self.damages: list[tuple[float, str]] = []
         self._open: dict[int, int] = {}
 
-    def add(self, step: DecodedPacket) -> None:
-        """One advertisement, or one packet of a connection, with what it led to."""
-        frame, entries = step
+    def add(self, packet: DecodedPacket) -> None:
+        """Add an advertisement with its readings, or a packet of a connection with its lines."""
+        frame, entries = packet
         if frame is not None:
             heard = self._device(Device(frame.address, frame.address, frame.name), frame.at)
             heard.frames += 1

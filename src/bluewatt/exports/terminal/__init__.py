@@ -1,1 +1,1 @@
-"""What the terminal shows: tables, live screens, progress."""
+"""Output for the terminal: tables, live pictures, progress, questions."""

@@ -1,4 +1,4 @@
-"""Consent on the terminal: what is to be written is shown, and a person types yes, after having seen it."""
+"""Consent on the terminal: a person sees what is to be written, then types yes."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from bluewatt.services.commander import Consent
 from bluewatt.services.write_gates import WritePlan
 
 QUESTION = "Type yes to change it: "
-"""The last thing on the screen before the answer."""
+"""The text before the answer."""
 
 
 def consent_of(device: Device, *, yes: bool) -> Consent:
-    """Return who consents to a write on a device: with `yes` everybody, else whoever sits at the terminal."""
-    return _given if yes else partial(_ask, device)
+    """Return the function that asks for consent to a write on a device; with `yes` it agrees without asking."""
+    return _agreed if yes else partial(_ask, device)
 
 
-async def _given(plan: WritePlan) -> bool:
+async def _agreed(plan: WritePlan) -> bool:
     return True
 
 
 async def _ask(device: Device, plan: WritePlan) -> bool:
-    """Show the plan and wait for an answer; Forbidden where no person is there to give one."""
+    """Show the plan and wait for an answer; raise Forbidden if nobody is at the terminal to give one."""
     if not sys.stdin.isatty():
         raise Forbidden(f"{plan.control.name} was not changed: nobody is there to consent; add --yes")
     print(f"{device.name or device.address}: {plan.control.name}", file=sys.stderr)
@@ -34,13 +34,13 @@ async def _ask(device: Device, plan: WritePlan) -> bool:
     print(f"  {plan.control.risk}", file=sys.stderr)
     if plan.no_way_back:
         print(f"  --undo will not take it back: {plan.no_way_back}", file=sys.stderr)
-    _forget_typed()
+    _discard_typed()
     print(QUESTION, end="", file=sys.stderr, flush=True)
     return (await _typed_line()).strip().lower() == "yes"
 
 
-def _forget_typed() -> None:
-    """Throw away what was typed so far: it cannot be an answer to a question that nobody has seen."""
+def _discard_typed() -> None:
+    """Discard what was typed so far: it cannot answer a question that nobody has seen."""
     try:
         import termios
     except ModuleNotFoundError:  # Windows
@@ -53,7 +53,7 @@ def _forget_typed() -> None:
 
 
 async def _typed_line() -> str:
-    """A line from the terminal. The loop runs on meanwhile: it keeps the link alive, and Ctrl-C ends the wait."""
+    """Return a line from the terminal. The loop runs meanwhile: it keeps the link alive, and Ctrl-C ends the wait."""
     loop, typed = asyncio.get_running_loop(), asyncio.Event()
     try:
         loop.add_reader(sys.stdin, typed.set)

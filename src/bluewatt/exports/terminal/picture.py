@@ -1,4 +1,4 @@
-"""The README's picture: what a terminal shows, as an SVG file that needs nothing from the network."""
+"""The picture of the README: a terminal as an SVG file that loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bluewatt.safe_write import Writable
 
 
 def write_picture(out: Writable, shown: RenderableType, *, width: int, title: str) -> None:
-    """Draw what is shown on a terminal of `width` columns into a file."""
+    """Write what a terminal of `width` columns shows to an SVG file."""
     console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(shown)
     without_fonts = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)

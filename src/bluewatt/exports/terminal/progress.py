@@ -1,4 +1,4 @@
-"""Progress bars of long work."""
+"""A progress bar for large files."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from bluewatt.transports.capture.input import Input
 
 WORTH_A_BAR = 4 << 20
-"""A file of so many bytes gets a progress bar."""
+"""Bytes from which on a file gets a progress bar."""
 
 
 @contextmanager
 def progress(source: Input) -> Iterator[None]:
-    """A bar on standard error, where that is a terminal and the file is large."""
+    """Show how much of an input is read, if it is large and standard error is a terminal."""
     if source.size is None or source.size < WORTH_A_BAR or not sys.stderr.isatty():
         yield
         return

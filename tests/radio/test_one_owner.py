@@ -17,8 +17,10 @@ from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.transports.ble.adapter import START, STOP, owner_of, within
 from bluewatt.transports.ble.central import Central, Wanted
 from bluewatt.transports.ble.scan import BleSource
+from bluewatt.transports.hosted_adapter import HostedAdapter
+from bluewatt.transports.peripheral.radio import AdapterPeripheralRadio
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
-from bluewatt.transports.virtual.hosted_adapter import HostedAdapter
+from bluewatt.transports.virtual.hardware_radio import HardwareRadio
 from bluewatt.transports.virtual.radio import VirtualRadio
 from tests.radio.test_ble_source import Scripted, scripted, soon
 
@@ -183,9 +185,10 @@ async def test_a_second_program_on_one_tcp_server_is_refused_in_words_and_the_fi
             VirtualAdapter(first) as adapter,
             BleSource(backend=adapter.scanner) as source,
         ):
-            with pytest.raises(AdapterUnavailable, match="another is connected") as refused:
-                await HostedAdapter(where).__aenter__()
-            assert refused.value.reason == "busy"
+            for program in (HostedAdapter, HardwareRadio, AdapterPeripheralRadio):
+                with pytest.raises(AdapterUnavailable, match="another is connected") as refused:
+                    await program(where).__aenter__()
+                assert refused.value.reason == "busy"
             radio.advertiser("C2:00:00:00:00:07", name="x").update(b"\x10\x02still")
             assert (await anext(source)).payload == b"\x10\x02still"
         async with HostedAdapter(where) as second, VirtualAdapter(second):

@@ -15,8 +15,9 @@ from bumble.keys import JsonKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from bluewatt.tables.gatt import COMPANY_ID
+from bluewatt.transports.advertising import advertising_data, scan_response_data
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
-from bluewatt.transports.virtual.radio import VirtualRadio, advertising_data, scan_response_data
+from bluewatt.transports.virtual.radio import VirtualRadio
 
 ADDRESS = "C2:00:00:00:00:07"
 SERVICE, OPEN, SECRET, WRITTEN, NOTIFYING = (f"1111000{n}-2222-4333-8444-555566667777" for n in range(1, 6))

@@ -15,11 +15,12 @@ from bumble.hci import HCI_Error, HCI_ErrorCode
 from bluewatt.errors import AdapterUnavailable, Unencodable
 from bluewatt.model.reading import Frame
 from bluewatt.tables.gatt import COMPANY_ID
+from bluewatt.transports.advertising import LONGEST_MANUFACTURER_DATA
 from bluewatt.transports.ble.scan import BleSource
 from bluewatt.transports.hci_transport import is_host
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.transports.virtual.hardware_radio import HardwareRadio
-from bluewatt.transports.virtual.radio import LONGEST_MANUFACTURER_DATA, VirtualRadio
+from bluewatt.transports.virtual.radio import VirtualRadio
 
 SECONDS = float(os.environ.get("BLUEWATT_RADIO_SECONDS", "3"))
 """How long fifty devices are heard; 60 is the full run."""

@@ -193,7 +193,7 @@ class Emulator:
         return SimulatedValues(self._sites[number].device(family.place))
 
     async def _put_on_air(self, stack: AsyncExitStack, device: EmulatedDevice, bonds: Path | None) -> None:
-        radio = self.air.device(device.address, device.name)
+        radio = self.air.device(device.address, name=device.name)
         peripheral = Peripheral(radio, device, clock=self.clock.now, speed=self.clock.speed, bonds=bonds)
         await stack.enter_async_context(peripheral)
         broadcaster = self.air.broadcaster(radio, DATA_PERIOD / 3) if self._network else None

@@ -64,8 +64,8 @@ async def _emulated(stack: AsyncExitStack) -> Central:
 async def _hosted(stack: AsyncExitStack, transport: str, bonds: Path) -> Central:
     with radio_libraries(*VIRTUAL_RADIO):
         from bluewatt.transports.ble.central import Central
+        from bluewatt.transports.hosted_adapter import HostedAdapter
         from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
-        from bluewatt.transports.virtual.hosted_adapter import HostedAdapter
     if transport.partition(":")[0] not in KINDS:
         hint = f"write ble:, ble:hci1, virtual:, or {', '.join(KINDS)} with what follows the colon"
         raise ConfigError(f"no radio is called {transport!r}", hint=hint)

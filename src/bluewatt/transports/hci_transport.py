@@ -13,17 +13,12 @@ from typing import Any, Self
 
 from bumble.host import Host
 from bumble.transport import open_transport
-from bumble.transport.common import Transport, TransportLostError, TransportSpecError
+from bumble.transport.common import Transport, TransportLostError
 
 from bluewatt.errors import AdapterUnavailable
 from bluewatt.transports.background import Background
+from bluewatt.transports.hci_errors import hci_unavailable
 from bluewatt.transports.tcp_server import KIND, open_tcp_server
-
-_PROBLEMS: dict[type[Exception], tuple[str, str]] = {
-    FileNotFoundError: ("missing", "it is not there"),
-    PermissionError: ("permission", "this user may not open it (root, or the capability CAP_NET_ADMIN)"),
-    TransportSpecError: ("missing", "this is no transport string such as vhci, usb:0 or tcp-server:127.0.0.1:7001"),
-}
 
 _LONGEST_PACKET = 4096  # bytes; the longest HCI packet of an adapter is shorter
 
@@ -127,8 +122,7 @@ async def open_hci(transport: str) -> Transport:
     try:
         return await (open_tcp_server(where) if kind == KIND else open_transport(transport))
     except Exception as error:  # every driver library has its own tree: usb1, serial, OS and bumble errors
-        reason, why = _PROBLEMS.get(type(error), ("missing", str(error) or type(error).__name__))
-        raise AdapterUnavailable(f"cannot open the Bluetooth transport {transport}: {why}", reason=reason) from error
+        raise hci_unavailable(transport, error) from error
 
 
 async def close_hci(opened: Transport) -> None:

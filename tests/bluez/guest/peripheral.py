@@ -11,7 +11,8 @@ import sys
 from bumble.gatt import Characteristic, Service
 from bumble.pairing import PairingConfig, PairingDelegate
 
-from bluewatt.transports.virtual.radio import VirtualRadio, advertising_data, scan_response_data
+from bluewatt.transports.advertising import advertising_data, scan_response_data
+from bluewatt.transports.virtual.radio import VirtualRadio
 
 ADDRESS = "C2:00:00:00:00:07"
 SERVICE, OPEN, SECRET, NOTIFYING = (f"1111000{n}-2222-4333-8444-555566667777" for n in range(1, 5))

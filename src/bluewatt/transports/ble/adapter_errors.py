@@ -7,13 +7,13 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailabl
 from bluewatt.errors import AdapterUnavailable
 
 _SENTENCES = {
-    "missing": "there is no Bluetooth adapter{adapter}; plug one in or choose another (bluetoothctl list)",
+    "missing": "there is no Bluetooth adapter{adapter}; run bluewatt adapters for those there are, or plug one in",
     "off": "the Bluetooth adapter{adapter} is switched off; run: rfkill unblock bluetooth && bluetoothctl power on",
     "permission": "this user may not use Bluetooth; add it to the group bluetooth, or allow it in the system settings",
     "service": "the Bluetooth service is not running; run: sudo systemctl start bluetooth",
     "bus": "the system bus cannot be reached; start D-Bus, or share /run/dbus/system_bus_socket with the container",
     "role": "the Bluetooth adapter{adapter} cannot scan for low-energy devices; choose another adapter",
-    "busy": "the Bluetooth adapter{adapter} is busy; end other programs that scan, or restart the Bluetooth service",
+    "busy": "another program is using the Bluetooth adapter{adapter}; end it, or restart the Bluetooth service",
     "stuck": "the Bluetooth adapter{adapter} does not answer; restart the Bluetooth service, or replug the adapter",
     "unknown": "the Bluetooth adapter{adapter} cannot be used: {detail}",
 }

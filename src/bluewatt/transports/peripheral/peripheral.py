@@ -25,11 +25,16 @@ from bumble.hci import HCI_LE_Set_Advertising_Data_Command
 
 from bluewatt.errors import AdapterUnavailable, Malformed, UnknownType
 from bluewatt.tables.gatt import DataCharacteristic
+from bluewatt.transports.advertising import (
+    advertising_data,
+    scan_response_data,
+    start_legacy_advertising,
+    text_of_uuid,
+)
 from bluewatt.transports.background import Background
 from bluewatt.transports.peripheral.connection import Answering, PeripheralConnection
 from bluewatt.transports.peripheral.gatt import Handlers, protect_subscriptions, services
 from bluewatt.transports.peripheral.pairing import forget_bonds, prepare_pairing
-from bluewatt.transports.virtual.radio import advertising_data, scan_response_data, text_of_uuid
 from bluewatt.wire.victronconnect.control import build_header
 
 _POWER_ON_TIME = 5.0  # seconds an adapter may take to answer, at first and at last
@@ -306,7 +311,7 @@ class Peripheral:
         self._show_name()
         data, response = self._advertised()
         if self._on_air is None or self._on_air[1] != response:
-            await self._start(data, response)
+            await start_legacy_advertising(self.radio, data, response, interval=self.device.interval)
         elif self._on_air[0] != data:
             await self._replace(data)
         self._on_air = data, response
@@ -325,15 +330,6 @@ class Peripheral:
             kind = AdvertisingData.Type.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS
             data += bytes(AdvertisingData([(kind, uuid.to_bytes())]))
         return data, scan_response_data(device.name)
-
-    async def _start(self, data: bytes, response: bytes) -> None:
-        interval = self.device.interval * 1000
-        await self.radio.start_advertising(
-            advertising_data=data,
-            scan_response_data=response,
-            advertising_interval_min=interval,
-            advertising_interval_max=interval,
-        )
 
     async def _replace(self, data: bytes) -> None:
         if self.radio.legacy_advertising_set:

@@ -11,16 +11,16 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from bumble.core import BaseBumbleError
-from bumble.device import AdvertisingEventProperties, AdvertisingParameters, AdvertisingSet, Device, DeviceConfiguration
-from bumble.hci import Address
-from bumble.host import Host
+from bumble.device import AdvertisingSet, Device
 
 from bluewatt.errors import AdapterUnavailable
-from bluewatt.transports.hci_transport import Hci, is_host
-from bluewatt.transports.virtual.radio import VirtualRadio, advertising_data
+from bluewatt.transports.advertising import BROADCAST, advertising_data, start_advertising_set
+from bluewatt.transports.hci_transport import is_host
+from bluewatt.transports.hosted_adapter import HostedAdapter
+from bluewatt.transports.virtual.radio import VirtualRadio
 
 VIRTUAL = "virtual"
-_UNCONNECTABLE = AdvertisingEventProperties(is_connectable=False, is_scannable=False, is_legacy=True)
+"""The transport string of a virtual radio that nobody outside this process hears."""
 
 
 class Broadcaster(Protocol):
@@ -45,7 +45,7 @@ class PeripheralRadio(Protocol):
     ) -> None:
         """Everything there falls silent."""
 
-    def device(self, address: str, name: str) -> Device:
+    def device(self, address: str, *, name: str) -> Device:
         """A radio for one more device; AdapterUnavailable (reason "full") where there is no more room."""
         ...
 
@@ -87,7 +87,7 @@ class VirtualPeripheralRadio:
     ) -> None:
         await self._open.__aexit__(kind, error, trace)
 
-    def device(self, address: str, name: str) -> Device:
+    def device(self, address: str, *, name: str) -> Device:
         """Any number of them."""
         return self.radio.device(address, name=name)
 
@@ -104,33 +104,10 @@ class _VirtualBroadcaster:
         self._advertiser.update(payload)
 
 
-class AdapterPeripheralRadio:
+class AdapterPeripheralRadio(HostedAdapter):
     """A real adapter, whose host is this process: one device, and its broadcasts where the adapter can do both."""
 
     real = True
-
-    def __init__(self, transport: str) -> None:
-        self.transport = transport
-        self._host: Host | None = None
-        self._open = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        self._host = (await self._open.enter_async_context(Hci(self.transport))).host()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._open.__aexit__(kind, error, trace)
-
-    def device(self, address: str, name: str) -> Device:
-        """The one device the adapter can be."""
-        if self._host is None:
-            raise AdapterUnavailable(f"the adapter {self.transport} can be one device at once", reason="full")
-        host, self._host = self._host, None
-        config = DeviceConfiguration()
-        config.name, config.address = name, Address(address, Address.RANDOM_DEVICE_ADDRESS)
-        return Device(config=config, host=host)
 
     def broadcaster(self, device: Device, interval: float) -> Broadcaster:
         """A second advertising set of the adapter."""
@@ -140,28 +117,22 @@ class AdapterPeripheralRadio:
 class _AdapterBroadcaster:
     def __init__(self, device: Device, interval: float) -> None:
         self._device = device
-        self._interval = interval * 1000  # bumble counts milliseconds
+        self._interval = interval
         self._set: AdvertisingSet | None = None
 
     async def send(self, payload: bytes) -> None:
-        data = advertising_data(payload)
+        data, device = advertising_data(payload), self._device
         try:
             if self._set is not None:
                 await self._set.set_advertising_data(data)
+            elif device.supports_le_extended_advertising:
+                self._set = await start_advertising_set(
+                    device, device.random_address, data, interval=self._interval, properties=BROADCAST
+                )
             else:
-                self._set = await self._create(data)
+                raise AdapterUnavailable(_CANNOT_BROADCAST, reason="full")
         except BaseBumbleError as error:
-            raise AdapterUnavailable("the adapter cannot broadcast beside a device", reason="full") from error
+            raise AdapterUnavailable(_CANNOT_BROADCAST, reason="full") from error
 
-    async def _create(self, data: bytes) -> AdvertisingSet:
-        if not self._device.supports_le_extended_advertising:
-            raise AdapterUnavailable("the adapter cannot broadcast beside a device", reason="full")
-        return await self._device.create_advertising_set(
-            advertising_parameters=AdvertisingParameters(
-                advertising_event_properties=_UNCONNECTABLE,
-                primary_advertising_interval_min=self._interval,
-                primary_advertising_interval_max=self._interval,
-            ),
-            random_address=self._device.random_address,
-            advertising_data=data,
-        )
+
+_CANNOT_BROADCAST = "the adapter cannot broadcast beside a device"

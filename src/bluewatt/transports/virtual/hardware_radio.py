@@ -8,23 +8,27 @@ with its own address; an older one is a single device.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
 from bumble.core import BaseBumbleError
-from bumble.device import AdvertisingEventProperties, AdvertisingParameters, AdvertisingSet, Device, DeviceConfiguration
+from bumble.device import AdvertisingSet, Device
 from bumble.hci import Address
 
 from bluewatt.errors import AdapterUnavailable
 from bluewatt.tables.gatt import COMPANY_ID
+from bluewatt.transports.advertising import (
+    advertising_data,
+    scan_response_data,
+    start_advertising_set,
+    start_legacy_advertising,
+)
 from bluewatt.transports.background import Background
-from bluewatt.transports.hci_transport import Hci
+from bluewatt.transports.hosted_adapter import HostedAdapter
 from bluewatt.transports.virtual.air import DEFAULT_RSSI
-from bluewatt.transports.virtual.radio import advertising_data, scan_response_data
 
-_LEGACY = AdvertisingEventProperties(is_connectable=True, is_scannable=True, is_legacy=True)
-_ANSWER_TIME = 5.0  # seconds an adapter may take for its first answer
+_NO_ADDRESS = "00:00:00:00:00:00"  # each advertiser brings its own
 
 
 class HardwareAdvertiser:
@@ -34,7 +38,7 @@ class HardwareAdvertiser:
         self.address = address
         self.name = name
         self._device = device
-        self._interval = interval * 1000  # bumble counts milliseconds
+        self._interval = interval
         self._company_id = company_id
         self._data: bytes | None = None
         self._changed = asyncio.Event()
@@ -61,36 +65,18 @@ class HardwareAdvertiser:
             raise AdapterUnavailable(why, reason="refused") from refused
 
     async def _advertise(self, data: bytes) -> None:
+        response = scan_response_data(self.name)
         if not self._device.supports_le_extended_advertising:
-            await self._advertise_legacy(data)
+            await start_legacy_advertising(self._device, data, response, interval=self._interval, restart=True)
         elif self._set is None:
-            self._set = await self._create_set(data)
+            address = Address(self.address, Address.RANDOM_DEVICE_ADDRESS)
+            self._set = await start_advertising_set(
+                self._device, address, data, interval=self._interval, scan_response=response
+            )
         else:
             await self._set.set_advertising_data(data)
             if not self._set.enabled:
                 await self._set.start()
-
-    async def _create_set(self, data: bytes) -> AdvertisingSet:
-        return await self._device.create_advertising_set(
-            advertising_parameters=AdvertisingParameters(
-                advertising_event_properties=_LEGACY,
-                primary_advertising_interval_min=self._interval,
-                primary_advertising_interval_max=self._interval,
-            ),
-            random_address=Address(self.address, Address.RANDOM_DEVICE_ADDRESS),
-            advertising_data=data,
-            scan_response_data=scan_response_data(self.name),
-            auto_restart=True,
-        )
-
-    async def _advertise_legacy(self, data: bytes) -> None:
-        await self._device.start_advertising(
-            auto_restart=True,
-            advertising_data=data,
-            scan_response_data=scan_response_data(self.name),
-            advertising_interval_min=self._interval,
-            advertising_interval_max=self._interval,
-        )
 
     async def _silence(self) -> None:
         if self._set is not None and self._set.enabled:
@@ -114,15 +100,8 @@ class HardwareRadio:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            hci = await stack.enter_async_context(Hci(self.transport))
-            config = DeviceConfiguration()
-            config.name = "bluewatt"
-            device = self._device = Device(config=config, host=hci.host())
-            try:
-                await asyncio.wait_for(device.power_on(), _ANSWER_TIME)
-            except (TimeoutError, BaseBumbleError) as error:
-                raise AdapterUnavailable(f"the adapter {self.transport} does not answer", reason="missing") from error
-            stack.push_async_callback(_switch_off, device)
+            adapter = await stack.enter_async_context(HostedAdapter(self.transport))
+            self._device = await adapter.powered_device(_NO_ADDRESS)
             await stack.enter_async_context(self._tasks)
             self._open = stack.pop_all()
         return self
@@ -157,10 +136,3 @@ class HardwareRadio:
         self._advertisers.append(advertiser)
         self._tasks.start(advertiser.serve(), name=f"advertiser {address}")
         return advertiser
-
-
-async def _switch_off(device: Device) -> None:
-    with suppress(BaseBumbleError, TimeoutError):
-        async with asyncio.timeout(_ANSWER_TIME):
-            await device.host.reset()
-            await device.power_off()

@@ -9,52 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import random
-import uuid as uuid_lib
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Protocol, Self
 
-from bumble.core import UUID, AdvertisingData
-from bumble.device import Device, DeviceConfiguration
+from bumble.device import Device
 from bumble.hci import Address
 from bumble.host import Host
 from bumble.transport.common import AsyncPipeSink
 
-from bluewatt.errors import Unencodable
 from bluewatt.tables.gatt import COMPANY_ID
+from bluewatt.transports.advertising import advertising_data, scan_response_data
 from bluewatt.transports.hci_transport import Hci
+from bluewatt.transports.hosted_adapter import make_device
 from bluewatt.transports.virtual.air import DEFAULT_RSSI, RadioMedium, VirtualController
 
-LONGEST_MANUFACTURER_DATA = 24
-"""Bytes after the company identifier that fit a legacy advertisement beside its flags (31 - 3 - 2 - 2)."""
-
-_FLAGS = b"\x06"  # general discoverable, no BR/EDR
 _ADVERTISING_DELAY = 0.010  # Core 5.4 vol 6 part B 4.4.2.2: every interval grows by a random 0-10 ms
-
-
-def advertising_data(manufacturer_data: bytes, company_id: int = COMPANY_ID) -> bytes:
-    """Flags and manufacturer data as a Victron device packs them; raises Unencodable when they do not fit."""
-    if len(manufacturer_data) > LONGEST_MANUFACTURER_DATA:
-        raise Unencodable(
-            f"{len(manufacturer_data)} bytes of manufacturer data do not fit an advertisement"
-            f" (at most {LONGEST_MANUFACTURER_DATA})"
-        )
-    company = company_id.to_bytes(2, "little")
-    kind = AdvertisingData.Type
-    return bytes(
-        AdvertisingData([(kind.FLAGS, _FLAGS), (kind.MANUFACTURER_SPECIFIC_DATA, company + manufacturer_data)])
-    )
-
-
-def scan_response_data(name: str) -> bytes:
-    """The complete local name as a scan response, cut at the 29 bytes that fit."""
-    text = name.encode()[:29].decode(errors="ignore").encode()
-    return bytes(AdvertisingData([(AdvertisingData.Type.COMPLETE_LOCAL_NAME, text)])) if text else b""
-
-
-def text_of_uuid(uuid: UUID) -> str:
-    """The 128 bits of any UUID as lower-case text, as bleak and the tables write them; bumble shortens its own."""
-    return str(uuid_lib.UUID(bytes=uuid.to_bytes(force_128=True)[::-1]))
 
 
 class Advertiser(Protocol):
@@ -177,10 +147,8 @@ class VirtualRadio:
         """
         public = f"00:00:00:{len(self.air.controllers):06X}"
         controller = self._controller(name, f"{public[:11]}:{public[11:13]}:{public[13:]}")
-        config = DeviceConfiguration()
-        config.name, config.address = name, Address(address, Address.RANDOM_DEVICE_ADDRESS)
-        self.air.rssi[config.address] = rssi
-        device = Device(config=config, host=Host(controller, AsyncPipeSink(controller)))
+        device = make_device(Host(controller, AsyncPipeSink(controller)), address, name)
+        self.air.rssi[device.random_address] = rssi
         self._open.push_async_callback(device.power_off)
         return device
 

@@ -1,4 +1,4 @@
-"""The settings: one TOML file, typed; without it everything may be read and nothing written.
+"""The settings: one TOML file; without it everything may be read and nothing written.
 
     # ~/.config/bluewatt/config.toml
     allow_writes = ["charger", "load"]       # on every device; names of the page "control safely"
@@ -6,13 +6,12 @@
     [devices."AA:BB:CC:DD:EE:FF"]
     allow_writes = ["inverter"]              # on this one, too
 
-Read with tomllib and msgspec, which the core has anyway: a command that only reads must not wait for a larger library.
+Checked by hand, setting by setting: no library tells the line, or does so in words for people.
 """
 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,38 +21,43 @@ from bluewatt.errors import ConfigError, KeyProblem
 from bluewatt.folders import config_folder
 from bluewatt.model.keys import normal_address
 from bluewatt.tables.controls import CONTROLS
+from bluewatt.toml_text import TomlPath, TomlProblem, TomlText, suggestion
 
 CONFIG_FILE = "BLUEWATT_CONFIG"
-"""Another place for the settings."""
+"""The environment variable that names another settings file."""
 
 
-class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What holds for one device."""
+class DeviceSettings(msgspec.Struct, frozen=True):
+    """The settings of one device."""
 
     allow_writes: tuple[str, ...] = ()
+    """Controls that may be written on this device, too."""
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file."""
+class Settings(msgspec.Struct, frozen=True):
+    """All settings of the file."""
 
     allow_writes: tuple[str, ...] = ()
     """Controls that may be written on every device."""
     devices: dict[str, DeviceSettings] = {}
-    """By address."""
+    """The settings of devices, by address."""
 
     def writable(self, address: str) -> frozenset[str]:
-        """The controls that may be written on a device."""
+        """Return the controls that may be written on a device."""
         own = self.devices.get(address, DeviceSettings())
         return frozenset(self.allow_writes) | frozenset(own.allow_writes)
 
 
 def settings_path(environ: Mapping[str, str] = os.environ) -> Path:
-    """The settings file: $BLUEWATT_CONFIG, else config.toml in the configuration folder."""
+    """Return the settings file: $BLUEWATT_CONFIG, else config.toml in the configuration folder."""
     return Path(environ[CONFIG_FILE]) if environ.get(CONFIG_FILE) else config_folder(environ) / "config.toml"
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings; the defaults where no file is there and none was named. ConfigError for one that cannot be used."""
+    """Return the settings; the defaults if there is no file and none was named.
+
+    Raises ConfigError, which names file, line and setting, for a file that cannot be used.
+    """
     named = path is not None or bool(environ.get(CONFIG_FILE))
     path = path or settings_path(environ)
     try:
@@ -63,25 +67,39 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
             raise ConfigError(f"there is no settings file {path}", path=str(path)) from None
         return Settings()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the settings {path}: {error}", path=str(path)) from error
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise ConfigError(f"cannot read the settings {path}: {why}", path=str(path)) from error
     try:
-        return _checked(msgspec.convert(tomllib.loads(text), Settings), path)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        hint = 'write allow_writes = ["charger"]'
-        raise ConfigError(f"the settings {path} cannot be used: {error}", path=str(path), hint=hint) from error
+        return parse_settings(text)
+    except TomlProblem as problem:
+        where = f"{path} line {problem.line}" if problem.line else str(path)
+        raise ConfigError(f"{where}: {problem}", path=str(path)) from problem
 
 
-def _checked(settings: Settings, path: Path) -> Settings:
-    named = [*settings.allow_writes, *(name for one in settings.devices.values() for name in one.allow_writes)]
-    known = {row.name for row in CONTROLS}
-    unknown = sorted(set(named) - known)
-    if unknown:
-        raise ConfigError(
-            f"the settings {path} allow writing {unknown[0]!r}, which nothing can write", path=str(path),
-            hint=f"there are: {', '.join(sorted(known))}",
-        )  # fmt: skip
-    try:
-        devices = {normal_address(address): one for address, one in settings.devices.items()}
-    except KeyProblem as error:
-        raise ConfigError(f"the settings {path}: {error}", path=str(path)) from None
-    return msgspec.structs.replace(settings, devices=devices)
+def parse_settings(text: str) -> Settings:
+    """Return the settings of a TOML text; raises TomlProblem, with the line, for one that cannot be used."""
+    file = TomlText(text)
+    file.check_names((), Settings.__struct_fields__, "setting")
+    devices: dict[str, DeviceSettings] = {}
+    for name in file.table("devices", hint='[devices."AA:BB:CC:DD:EE:FF"]'):
+        place = ("devices", name)
+        try:
+            address = normal_address(name)
+        except KeyProblem as error:
+            raise file.problem(place, f"names no device: {error}") from None
+        if address in devices:
+            raise file.problem(place, "is the same device as a table above; join the two")
+        file.table(*place, hint='[devices."AA:BB:CC:DD:EE:FF"]')
+        file.check_names(place, DeviceSettings.__struct_fields__, "setting")
+        devices[address] = DeviceSettings(_allowed(file, (*place, "allow_writes")))
+    return Settings(_allowed(file, ("allow_writes",)), devices)
+
+
+def _allowed(file: TomlText, place: TomlPath) -> tuple[str, ...]:
+    """Return the controls a list allows; raises TomlProblem for a name that no control has."""
+    names = file.texts(*place, hint='allow_writes = ["charger"]')
+    known = [row.name for row in CONTROLS]
+    for name in names:
+        if name not in known:
+            raise file.problem(place, f"allows {name!r}, which nothing can write: {suggestion(name, known)}")
+    return names

@@ -62,25 +62,6 @@ def test_permission_for_all_devices_and_for_one(tmp_path: Path) -> None:
     assert settings.writable("C2:00:00:00:00:08") == {"load"}
 
 
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ('allow_writes = ["firmware"]', "allow writing 'firmware', which nothing can write"),
-        ('allow_writes = "charger"', "cannot be used"),
-        ('allow_write = ["charger"]', "cannot be used.*allow_write"),
-        ("allow_writes = [", "cannot be used"),
-        ('[devices."here"]\nallow_writes = []', "is not a Bluetooth address"),
-    ],
-)
-def test_a_settings_file_that_cannot_be_used(tmp_path: Path, text: str, why: str) -> None:
-    path = tmp_path / "config.toml"
-    path.write_text(text)
-    with pytest.raises(ConfigError, match=why) as error:
-        load_settings(path)
-    assert error.value.exit_code == 6
-    assert error.value.path == str(path)
-
-
 def test_a_named_file_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no settings file"):
         load_settings(environ={CONFIG_FILE: str(tmp_path / "none.toml")})

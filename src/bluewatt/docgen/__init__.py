@@ -1,4 +1,4 @@
-"""Pages made from the tables: what `bluewatt reference` prints and what stands in docs/reference."""
+"""Pages made from the tables, for `bluewatt reference` and docs/reference."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ PAGES = {
     "enumerations": "enumerations:page",
     "errors": "errors:page",
 }
-"""Every generated page by name: "module:function", the function takes nothing and gives Markdown."""
+"""Generated pages by name: "module:function", where the function takes nothing and returns Markdown."""
 
 
 def page(name: str) -> str:
-    """The Markdown of a generated page; KeyError for a name that is not in `PAGES`."""
+    """Return the Markdown of a generated page; raise KeyError if `PAGES` has no such name."""
     module, function = PAGES[name].split(":")
     made: Callable[[], str] = getattr(import_module(f"{__name__}.{module}"), function)
     return made()

@@ -1,7 +1,7 @@
-"""The tables as C headers for firmware: numbers always, names and layouts where a macro asks for them.
+"""The tables as C headers for firmware: numbers always, tables of texts if a macro asks for them.
 
-A header needs C99 and nothing but `stdint.h`. Constants cost a program nothing; the tables of texts are compiled in
-where `BLUEWATT_TABLES` is defined before the header is included.
+A header needs C99 and nothing but `stdint.h`. Constants cost a program nothing; the tables of texts are compiled in if
+`BLUEWATT_TABLES` is defined before the header is included.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ def _number(number: int) -> str:
 
 
 def _text(text: str) -> str:
-    """A C string literal in plain ASCII; other letters become octal escapes of their UTF-8 bytes."""
+    """Return a C string literal in plain ASCII; other letters become octal escapes of their UTF-8 bytes."""
     safe = (chr(byte) if 32 <= byte < 127 and byte not in b'"\\?' else f"\\{byte:03o}" for byte in text.encode())
     return '"' + "".join(safe) + '"'
 
 
 def _struct(name: str, fields: Iterable[str], rows: Iterable[str]) -> Iterator[str]:
-    """A table of structs, compiled in where BLUEWATT_TABLES is defined."""
+    """Yield a table of structs, which is compiled in if BLUEWATT_TABLES is defined."""
     yield "#ifdef BLUEWATT_TABLES"
     yield "typedef struct {"
     yield from (f"    {field};" for field in fields)
@@ -126,7 +126,7 @@ def _records() -> Iterator[str]:
 
 
 def _field(cls: type[Record], row: Row) -> Iterator[str]:
-    """The constants of one row: where its bits are, how a raw count becomes a value, what means "not available"."""
+    """Yield the constants of one row: the place of its bits, its scale, and what means "not available"."""
     name = _name(cls.record_name, row.name)
     yield f"#define {name}_START {row.start}u"
     yield f"#define {name}_WIDTH {row.bits}u"
@@ -173,4 +173,4 @@ HEADERS: dict[str, Callable[[], Iterator[str]]] = {
     "registers": _registers,
     "enumerations": _enumerations,
 }
-"""Page of the reference → the function that writes the body of its header."""
+"""The function that yields the body of a page's header, by page."""

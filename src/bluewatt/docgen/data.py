@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bluewatt import errors
+from bluewatt.docgen.errors import error_kinds
 from bluewatt.model.json_objects import type_text
 from bluewatt.schema import Row
 from bluewatt.tables.enums import enumeration, enumeration_names
@@ -16,7 +15,7 @@ from bluewatt.tables.records import record_classes
 from bluewatt.tables.registers import registers
 
 Line = dict[str, Any]
-"""One row of a table: column → text, number, list of texts, or None."""
+"""One row of a table: texts, numbers, lists of texts or None, by column."""
 
 
 def rows(page: str) -> list[Line]:
@@ -98,10 +97,8 @@ def _enumerations() -> Iterator[Line]:
 
 
 def _errors() -> Iterator[Line]:
-    for name, kind in vars(errors).items():
-        if inspect.isclass(kind) and issubclass(kind, errors.BluewattError):
-            sentence = " ".join((inspect.getdoc(kind) or "").split())
-            yield {"error": name, "what_happened": sentence, "exit_code": int(kind.exit_code)}
+    for name, sentence, code in error_kinds():
+        yield {"error": name, "what_happened": sentence, "exit_code": code}
 
 
 DATA: dict[str, Callable[[], Iterator[Line]]] = {
@@ -112,4 +109,4 @@ DATA: dict[str, Callable[[], Iterator[Line]]] = {
     "enumerations": _enumerations,
     "errors": _errors,
 }
-"""Page of the reference → the function that gives its rows."""
+"""The function that yields the rows of a page of the reference, by page."""

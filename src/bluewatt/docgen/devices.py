@@ -1,4 +1,4 @@
-"""The page of what is supported: every kind of device with its record, its products and the evidence."""
+"""The page of supported devices: the records with their evidence, and the products."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bluewatt.tables.products import ProductRange, product_ranges, products
 from bluewatt.tables.records import record_classes
 
 _INTRODUCTION = """
-A device is told by the type of its record, never by its product: a product nobody knows decodes as well, and shows its
-number in place of its name. A row counts as *captured* when bytes of a real device gave it a value; a test compares
+A device is recognised by the type of its record, never by its product: an unknown product decodes as well, and shows
+its number in place of its name. A row counts as *captured* if bytes of a real device gave it a value; a test compares
 this page with the bytes.
 """
 
 
 def page() -> str:
-    """The Markdown of the page."""
+    """Return the Markdown of the page."""
     records = table(("type", "record", "rows captured", "documented", "unproven"), map(_record, record_classes()))
     return "\n".join([GENERATED, "# Supported devices", _INTRODUCTION, "## Records\n", records, _families()])
 

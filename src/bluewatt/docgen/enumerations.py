@@ -12,7 +12,7 @@ stays a number: it shows as `unknown(n)`, a bit as `bitN`.
 
 
 def page() -> str:
-    """The Markdown of the page."""
+    """Return the Markdown of the page."""
     return "\n".join([GENERATED, "# Enumerations", _INTRODUCTION, *map(_section, enumeration_names())])
 
 

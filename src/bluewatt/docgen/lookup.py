@@ -1,4 +1,4 @@
-"""Look-up: what a number or a name means, in every table that knows it."""
+"""The look-up: what a number or a name means, in every table that has it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bluewatt.tables.records import record_classes
 from bluewatt.tables.registers import Register, registers, rows_with_number
 
 _MOST = 40
-"""Lines shown of a search by name; more would be a list nobody reads."""
+"""Lines shown for a search by name; nobody reads a longer list."""
 
 
 def look_up(text: str) -> list[str]:
@@ -57,7 +57,7 @@ def _register(row: Register) -> str:
 
 
 def _by_code(name: str, number: int) -> Iterator[str]:
-    """What a number means in the enumerations of a name, or those that have it as a part."""
+    """Yield what a number means in the enumeration of a name, or in those whose names contain it."""
     names = enumeration_names()
     for enum in [name] if name in names else [one for one in names if name in one]:
         meaning = enumeration(enum).get(number)
@@ -66,7 +66,7 @@ def _by_code(name: str, number: int) -> Iterator[str]:
 
 
 def _by_name(text: str) -> Iterator[str]:
-    """Everything with the text in its name: the exact metric first, then registers, products, codes."""
+    """Yield everything whose name contains a text: the exact metric first, then registers, products, codes."""
     lines = [*_exact(text), *_registers_named(text), *_products_named(text), *_codes_named(text)]
     yield from lines[:_MOST]
     if len(lines) > _MOST:

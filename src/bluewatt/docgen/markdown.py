@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 GENERATED = "<!-- Made from the tables by `scripts/reference`; change the tables, not this page. -->\n"
+"""The first line of every generated page."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table with a head; bars within cells are escaped."""
+    """Return a Markdown table with a head; bars within cells are escaped."""
     lines = [_line(head), _line(["---"] * len(head))]
     return "\n".join([*lines, *(_line(row) for row in rows)]) + "\n"
 

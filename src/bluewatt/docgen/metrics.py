@@ -1,4 +1,4 @@
-"""The page of the metrics: the names, units and limits every face uses."""
+"""The page of the metrics: the names, units and limits that every output uses."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from bluewatt.docgen.markdown import GENERATED, table
 from bluewatt.tables.metrics import Metric, metrics
 
 _INTRODUCTION = """
-A metric is one quantity, wherever it comes from. Values outside *lowest … highest* are taken out of a reading as
-impossible. Where values *usually* lie is evidence about a key, and hides nothing. A change of more than *jump* in a
-second is marked as doubtful.
+A metric is one quantity, wherever it comes from. Values outside *lowest … highest* are impossible and are taken out of
+a reading. The range in which values *usually* lie is evidence about a key and hides nothing. A change of more than
+*jump* within a second is marked as doubtful.
 """
 
 
 def page() -> str:
-    """The Markdown of the page."""
+    """Return the Markdown of the page."""
     head = ("metric", "what", "unit", "lowest", "highest", "usually", "jump", "Home Assistant class")
     return "\n".join([GENERATED, "# Metrics", _INTRODUCTION, table(head, map(_row, metrics()))])
 
@@ -25,5 +25,5 @@ def _row(metric: Metric) -> tuple[object, ...]:
 
 
 def _number(limit: float | None) -> str:
-    """A limit as people read it; none is empty."""
+    """Return a limit as people read it; empty if there is none."""
     return "" if limit is None else f"{limit:,g}" if abs(limit) < 1e6 else f"{limit:,.0f}"

@@ -1,4 +1,4 @@
-"""The page of the advertised records: every row, where its bits are and what stands behind it."""
+"""The page of the advertised records: every row with its bits, its scale and its proof."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bluewatt.tables.records import record_classes
 
 _INTRODUCTION = """
 A record is a little-endian bit stream: bit n is bit n mod 8 of byte n div 8. "Absent" is the raw pattern that means
-"not available". Rows of the auxiliary input share their bits; the selector says which one is there.
+"not available". Rows of the auxiliary input share their bits; the selector says which one is present.
 
-What stands behind a row:
+The proof of a row:
 """
 
 
 def page(proofs: tuple[Proof, ...] = (Proof.CAPTURED, Proof.DOCUMENTED, Proof.UNPROVEN)) -> str:
-    """The Markdown of the page."""
+    """Return the Markdown of the page."""
     grades = "".join(f"- **{proof.key}**: {proof.label}.\n" for proof in proofs)
     return "\n".join([GENERATED, "# Records", _INTRODUCTION, grades, *map(_section, record_classes())])
 
@@ -57,7 +57,7 @@ def _selected(row: Row) -> str:
 
 
 def _step(row: Row) -> str:
-    """How a raw count becomes a value."""
+    """Return how a raw number becomes a value."""
     if row.named is not None:
         return f"[{row.named.__name__}](enumerations.md)"
     if row.pieces:

@@ -7,12 +7,12 @@ from bluewatt.tables.registers import Register, registers
 
 _INTRODUCTION = """
 A register means the same over VictronConnect's Bluetooth protocol, VE.Smart networking, VE.Direct HEX and VE.Can. The
-confidence says what stands behind a row: *documented* by the vendor, *two_sources*, *single*, or a *guess*.
+confidence says what proves a row: *documented* by the vendor, *two_sources*, *single*, or a *guess*.
 """
 
 
 def page() -> str:
-    """The Markdown of the page."""
+    """Return the Markdown of the page."""
     head = ("register", "key", "metric", "type", "unit", "access", "families", "what", "confidence")
     return "\n".join([GENERATED, "# Registers", _INTRODUCTION, table(head, map(_row, registers()))])
 

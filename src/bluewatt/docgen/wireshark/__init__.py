@@ -1,6 +1,6 @@
-"""The Wireshark dissector: a runtime of ours in Lua, and the tables it reads, made from the rows.
+"""The Wireshark dissector: a runtime in Lua, and the tables it reads, which are made from Bluewatt's own.
 
-The runtime knows no register, no record and no offset; it walks the tables. It runs on Lua 5.2 (Wireshark 4.0, Debian
+The runtime contains no register, record or offset; it reads the tables. It runs on Lua 5.2 (Wireshark 4.0, Debian
 12) as well as on Lua 5.4 (Wireshark 4.4 and newer).
 """
 
@@ -12,13 +12,13 @@ from bluewatt.docgen.wireshark.tables import lua_tables
 from bluewatt.version import __version__
 
 FILE_NAME = "bluewatt.lua"
-"""What the dissector is called in Wireshark's plug-in folder."""
+"""The name of the dissector in Wireshark's plug-in folder."""
 
 RUNTIME = (
     "bits", "aes", "cbor", "keys", "fields", "values", "rows", "compounds", "vesmart", "advert", "conversation",
     "messages", "install",
 )  # fmt: skip
-"""The parts of the runtime in the order they need each other."""
+"""The parts of the runtime, each after those it needs."""
 
 _HEAD = """\
 -- Wireshark dissector for Victron Energy's Bluetooth, made by Bluewatt {version} from its tables.
@@ -28,12 +28,12 @@ local V = {{}}
 
 
 def dissector() -> str:
-    """The whole dissector as one Lua file."""
+    """Return the whole dissector as one Lua file."""
     parts = [_HEAD.format(version=__version__), lua_tables(), *map(_part, RUNTIME)]
     return "\n".join(parts)
 
 
 def _part(name: str) -> str:
-    """A part of the runtime; in a block of its own, since a Lua function may have two hundred local names at most."""
+    """Return a part of the runtime in a block of its own: a Lua function has two hundred local names at most."""
     text = resources.files(__package__).joinpath(f"{name}.lua").read_text("utf-8")
     return f"do -- {name}\n{text}end\n"

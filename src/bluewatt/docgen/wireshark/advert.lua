@@ -1,19 +1,19 @@
--- Manufacturer data of company 0x02E1: Instant Readout, opened where a key is known, and VE.Smart broadcasts.
+-- Manufacturer data of company 0x02E1: Instant Readout, decrypted if the key is known, and VE.Smart broadcasts.
 
 local F, N, E = V.F, V.N, V.E
 local byte, floor, add = string.byte, math.floor, TreeItem.add
 
 local in_event, on_air = Field.new("bthci_evt.bd_addr"), Field.new("btle.advertising_address")
 
--- The address the layers below have shown last, as it is on air (the other way round): an event may hold several
--- reports.
+-- The address that the protocols below have added last, with its bytes in the order on air. An event may hold
+-- several reports.
 local function address()
   local found = { in_event() }
   if #found == 0 then found = { on_air() } end
   return #found > 0 and found[#found].range:raw() or nil
 end
 
--- Who sends what, once for each product and key seen: looking for the address of every packet would cost too much.
+-- Senders of each product and key check, looked up once: finding the address of every packet would take too long.
 local seen = {}
 function V.forget_products() seen = {} end
 
@@ -23,7 +23,7 @@ local function note_product(mark, product)
   if from then V.learn_product(V.address_text(from), product) end
 end
 
--- In Wireshark's window bytes are marked; tshark draws nothing, and every range costs time.
+-- Wireshark's window marks the bytes of a field. tshark draws nothing, and every range costs time.
 local marks = gui_enabled and gui_enabled() or false
 
 local HEADER_LENGTH = 0
@@ -62,7 +62,7 @@ local function show_rows(tree, rows, cut, w0, w1, w2, w3, range_of, present)
   show(tree, w0, w1, w2, w3, range_of, present)
 end
 
--- The opened record in four words; what is cut off is not shown. `range_of` gives the range of some of its bytes.
+-- Shows a decrypted record in four words, as far as it was received. `range_of` gives the range of some of its bytes.
 local function show_record(tree, range_of, record, length, w0, w1, w2, w3)
   local present = 8 * length
   if present >= record.bits then return show_rows(tree, record.rows, false, w0, w1, w2, w3, range_of) end
@@ -128,7 +128,7 @@ local function show_plain(tree, tvb, data, record)
   end
 end
 
--- A dongle with an unsupported device sends type, nonce and key check 0 and one byte over and over: no record.
+-- A dongle with an unsupported device sends type, nonce and key check 0 and repeats one byte: that is no record.
 local function is_idle(data)
   return data:sub(5, 8) == "\0\0\0\0" and data:sub(9) == data:sub(9, 9):rep(#data - 8)
 end
@@ -163,7 +163,7 @@ for number, record in pairs(T.records) do LISTED[number] = HEAD .. record.title 
 local WITHOUT_RECORD, UNKNOWN_RECORD = HEAD .. "no record", HEAD .. "record of unknown type"
 local VESMART, OTHER = "VE.Smart networking", HEAD .. "of unknown kind"
 
--- The number of the record type (0xFFnn for the extended ones, nil where there is no record), and what the list shows.
+-- The number of the record type (0xFFnn for the extended ones, nil if there is no record), and the text for the list.
 local function kind_of(data, first, kind, check)
   if first ~= PRODUCT then return nil, is_vesmart(first) and VESMART or OTHER end
   if #data <= HEADER_LENGTH or kind == 0 and is_idle(data) then return nil, WITHOUT_RECORD end
@@ -186,8 +186,8 @@ end
 
 local raw, referenced = Tvb.raw, TreeItem.referenced
 
--- Where nobody looks at the tree and no filter asks for it, the name in the list is all. (A tree that is looked at
--- refers to everything.)
+-- If nobody looks at the tree and no filter needs it, only the name in the list is made. (A visible tree needs
+-- everything.)
 function V.protocol.dissector(tvb, pinfo, tree)
   local data = raw(tvb)
   local first, _, low, high, kind, _, _, check = byte(data, 1, 8)

@@ -1,8 +1,8 @@
--- AES-128, encryption of one block, by tables: what Instant Readout needs, and no more.
+-- AES-128: encryption of one block with tables, which is all that Instant Readout needs.
 
 local byte, char = string.byte, string.char
 
--- Exclusive or of two and of five words, and byte n of a word: operators where Lua has them, else one of the two bit libraries.
+-- Exclusive or of two and of five words, and byte n of a word: by operators if Lua has them, else by a bit library.
 local xor, xor5, byte_of
 if load("return 1 ~ 1") then
   xor = load("return function(a, b) return a ~ b end")()
@@ -124,7 +124,7 @@ function V.aes_block(key, block)
   return table.concat(words)
 end
 
--- A word with its bytes the other way round.
+-- A word with its bytes in reverse order.
 local function turned(word)
   local a, b, c, d = bytes_of(word)
   return ((d * 256 + c) * 256 + b) * 256 + a
@@ -133,8 +133,8 @@ end
 local schedules, streams, kept = {}, {}, 0
 local STREAMS_KEPT = 65536
 
--- The key stream of a nonce (low byte first in the counter block) in four little-endian words. It is kept: devices
--- repeat an advertisement, and Wireshark dissects a packet each time it is looked at.
+-- The key stream of a nonce (low byte first in the counter block) in four little-endian words. It is kept,
+-- because devices repeat advertisements and Wireshark dissects a packet each time somebody looks at it.
 local function key_stream(key, nonce)
   local of_key = streams[key]
   local stream = of_key and of_key[nonce]
@@ -150,7 +150,7 @@ local function key_stream(key, nonce)
   return stream
 end
 
--- A record of one block in four little-endian words, opened; longer ones were never seen.
+-- A decrypted record of one block in four little-endian words; longer records were never seen.
 function V.open(key, nonce, w0, w1, w2, w3)
   local stream = key_stream(key, nonce)
   return xor(w0, stream[1]), xor(w1, stream[2]), xor(w2, stream[3]), xor(w3, stream[4])

@@ -1,4 +1,4 @@
--- Numbers out of bytes. Plain arithmetic: the bit libraries differ between the versions of Lua that Wireshark has had.
+-- Numbers from bytes, by plain arithmetic: the bit libraries differ between the versions of Lua that Wireshark has had.
 
 local byte, char, floor = string.byte, string.char, math.floor
 
@@ -41,7 +41,7 @@ function V.all_ones(data, start, width)
   return true
 end
 
--- A number of 32 bits as IEEE 754 has it; nil where it is no number.
+-- A number of 32 bits as IEEE 754 has it; nil if it is not a number.
 function V.float(data)
   local raw = V.little(data, 1, 4)
   local fraction, exponent = raw % POWER[23], floor(raw / POWER[23]) % 256
@@ -60,20 +60,20 @@ function V.hex(data)
   return (data:gsub(".", function(letter) return ("%02x"):format(byte(letter)) end))
 end
 
--- The bytes of hex digits; nil where there are others, or an odd number of them.
+-- The bytes of hex digits; nil for other characters, or an odd number of digits.
 function V.unhex(text)
   if #text % 2 == 1 or text:find("[^%x]") then return nil end
   return (text:gsub("..", function(pair) return char(tonumber(pair, 16)) end))
 end
 
 local STARTS = {
-  -- lead byte from, to, bytes, and what the second byte may be
+  -- First byte from, to; bytes of the letter; limits of its second byte
   { 0xC2, 0xDF, 2, 0x80, 0xBF }, { 0xE0, 0xE0, 3, 0xA0, 0xBF }, { 0xE1, 0xEC, 3, 0x80, 0xBF },
   { 0xED, 0xED, 3, 0x80, 0x9F }, { 0xEE, 0xEF, 3, 0x80, 0xBF }, { 0xF0, 0xF0, 4, 0x90, 0xBF },
   { 0xF1, 0xF3, 4, 0x80, 0xBF }, { 0xF4, 0xF4, 4, 0x80, 0x8F },
 }
 
--- How many bytes the UTF-8 letter at `at` has; nil and the bytes to skip where there is none.
+-- How many bytes the UTF-8 letter at `at` has; nil and the bytes to skip if there is none.
 local function letter_length(data, at)
   local lead = byte(data, at)
   if lead < 0x80 then return 1 end
@@ -90,7 +90,7 @@ local function letter_length(data, at)
   return nil, 1
 end
 
--- The text of UTF-8 bytes, what is none replaced, and whether all of it was good.
+-- The text of UTF-8 bytes with invalid ones replaced, and whether all were valid.
 function V.text(data)
   local parts, at, good = {}, 1, true
   while at <= #data do

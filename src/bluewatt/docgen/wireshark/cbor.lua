@@ -1,18 +1,18 @@
--- VictronConnect's messages out of bytes: CBOR items one after the other, without an enclosing array.
+-- VictronConnect's messages from bytes: CBOR items in a row, without an enclosing array.
 
 local byte = string.byte
 local UNSIGNED, NEGATIVE, BYTES, TEXT = T.cbor.UNSIGNED, T.cbor.NEGATIVE, T.cbor.BYTES, T.cbor.TEXT
 local ARRAY, MAP, TAG, BREAK = T.cbor.ARRAY, T.cbor.MAP, T.cbor.TAG, T.cbor.BREAK
 local DEEPEST = 16
 
--- Offsets count from 1. Whatever does not parse ends in `fail`, which `V.messages` catches.
+-- Offsets count from 1. `fail` ends the reading of a bad message; `V.messages` catches it.
 local function fail(reason) error({ reason = reason }, 0) end
 
 local function byte_at(data, at)
   return byte(data, at) or fail("bytes end inside a message")
 end
 
--- Major type, argument (nil for an indefinite length), offset behind the head.
+-- Major type, argument (nil for an indefinite length), offset after the head.
 local function head(data, at)
   local first = byte_at(data, at)
   local major, info = math.floor(first / 32), first % 32
@@ -145,7 +145,7 @@ local function unknown(data, from)
   return { opcode = opcode, from = from, to = #data, unknown = true }, at
 end
 
--- The messages up to the first that does not parse, and what is wrong with that one and where it starts (nil: nothing).
+-- The messages before the first bad one, and what is wrong with that one and where it starts (nil if all are good).
 function V.messages(data)
   local found, at = {}, 1
   local function read()

@@ -1,4 +1,4 @@
--- Compound registers: fields one after the other in a little-endian bit stream, by the layouts of the tables.
+-- Compound registers: fields in a little-endian bit stream, by the layouts of the tables.
 
 local F, N, E = V.F, V.N, V.E
 local floor, min = math.floor, math.min
@@ -66,15 +66,15 @@ local function show_element(tree, whole, part, data, start)
   end
 end
 
--- How many elements of a part are in `bits` bits; nil where it is not there.
+-- How many elements of a part are in `bits` bits; nil if the part is absent.
 local function elements_left(part, bits)
   if part.bits == TO_THE_END then return bits > 0 and 1 or nil end
   local count = min(part.count or 1, floor(bits / part.bits))
   return count > 0 and (part.upto or count == (part.count or 1)) and count or nil
 end
 
--- Show the parts from bit `start` on, as far as bit `stop` reaches; the bit behind the last. `whole` is the range of all
--- of `data`.
+-- Show the parts from bit `start` on, up to bit `stop`. Returns the bit after the last. `whole` is the range of all of
+-- `data`.
 function show_parts(tree, whole, parts, data, start, stop)
   local at = start
   for _, part in ipairs(parts) do
@@ -92,7 +92,7 @@ function show_parts(tree, whole, parts, data, start, stop)
   return at
 end
 
--- The part that is missing in a content of so many bits; nil where all is there that has to be.
+-- The part that is missing in a content of so many bits; nil if every necessary part is there.
 local function missing(parts, bits)
   for _, part in ipairs(parts) do
     local count = elements_left(part, bits)

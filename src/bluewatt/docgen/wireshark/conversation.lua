@@ -1,7 +1,7 @@
 -- Connections: which handle is which characteristic, and the messages put together from chunks.
 --
 -- Wireshark goes through a capture once in order and later shows any packet at any time. Everything that depends on
--- what came before is worked out on the first pass and kept by frame; showing a packet only reads what was kept.
+-- what came before is found on the first pass and kept by frame; showing a packet only reads what was kept.
 
 local byte, concat = string.byte, table.concat
 
@@ -12,7 +12,7 @@ local connections, devices, entries = {}, {}, {}
 local ASK_MTU, FOUND_INFORMATION, READ_BY_TYPE_RESPONSE = 0x02, 0x05, 0x09
 local READ, READ_RESPONSE = 0x0A, 0x0B
 local VALUES = {
-  -- ATT opcode → who sends it, and how many bytes of signature end it
+  -- By ATT opcode: the sender, and the bytes of signature at the end
   [0x12] = { "client", 0 }, [0x52] = { "client", 0 }, [0xD2] = { "client", 12 },
   [0x1B] = { "device", 0 }, [0x1D] = { "device", 0 },
 }
@@ -55,14 +55,14 @@ local function peer_of(name)
   return devices[name]
 end
 
--- The product a device has told in its advertisements (address as people write it): its registers mean what they mean
--- in that family.
+-- The product a device has advertised, by its address as people write it: the family decides what its registers
+-- mean.
 function V.learn_product(address, product)
   local peer = peer_of(address:lower())
   peer.family = peer.family or T.families[product]
 end
 
--- What goes both ways through one copy of the data service: credits, and what is not complete.
+-- The state of one copy of the data service, in both directions: credits, and messages that are not complete.
 local function stream_of(connection, copy)
   connection.streams[copy] = connection.streams[copy] or {
     credit = { client = 0, device = 0 },
@@ -71,8 +71,8 @@ local function stream_of(connection, copy)
   return connection.streams[copy]
 end
 
--- The layers below do not tell when a connection begins. Its first request is for the MTU, once; a client that never
--- asks begins with its limits.
+-- The protocols below do not report when a connection begins. Its first request is for the MTU, once; a client
+-- that never asks begins with its limits.
 local function begins(connection, opcode, data)
   if opcode == ASK_MTU then return true end
   local handle = VALUES[opcode] and #data >= 5 and byte(data, 4) == T.control.LIMITS and V.little(data, 2, 3)
@@ -120,7 +120,7 @@ local function learn_information(connection, data)
   end
 end
 
--- The handles a person named: a layout of the tables, or three numbers.
+-- The handles named by the user: a layout of the tables, or three numbers.
 function V.wanted_handles(text)
   if T.handles[text] then return T.handles[text] end
   local control, last, bulk = text:match("^%s*0?x?(%x+)%s*,%s*0?x?(%x+)%s*,%s*0?x?(%x+)%s*$")
@@ -132,7 +132,7 @@ function V.wanted_handles(text)
   }
 end
 
--- Handles of a control, a last and a bulk characteristic for the copy of the data service that is not known yet.
+-- Handles of a control, a last and a bulk characteristic for a copy of the data service that is not known yet.
 local function assume(connection, handles)
   local known = 0
   for _, place in pairs(connection.peer.handles) do
@@ -143,8 +143,8 @@ local function assume(connection, handles)
   end
 end
 
--- The first thing a client writes is its limits, on the control characteristic: that tells the other two. A device that
--- has called itself Victron's may have one of the layouts that are known.
+-- The first thing a client writes is its limits, on the control characteristic; the other two handles follow from it.
+-- A device that has advertised as Victron's may have one of the known layouts.
 local function guess(connection, sender, handle, value)
   if connection.discovered then return end
   local first = byte(value, 1)
@@ -221,7 +221,7 @@ local function receive_control(connection, stream, entry, value)
   end
 end
 
--- The value in an ATT packet: handle, value, who sent it, offset; nil where there is none.
+-- The value in an ATT packet: handle, value, who sent it, offset; nil if there is none.
 local function value_in(connection, opcode, data)
   local row = VALUES[opcode]
   if row and #data >= 3 + row[2] then
@@ -232,7 +232,7 @@ local function value_in(connection, opcode, data)
   return nil
 end
 
--- What a packet carries for us: { sender, role, copy, from (offset of the value), … }; nil where it is not ours.
+-- The content of a packet that is ours: { sender, role, copy, from (offset of the value), … }; nil for any other.
 local function read_value(connection, opcode, data, number)
   local handle, value, sender, from = value_in(connection, opcode, data)
   local place = handle and place_of(connection, sender, handle, value)
@@ -265,7 +265,7 @@ local function follow(pinfo, data)
   return entry
 end
 
--- What is known of the ATT packet that stands at `offset` of its frame.
+-- What was kept of the ATT packet at `offset` of its frame.
 function V.entry_of(pinfo, data, offset)
   local kept = entries[pinfo.number]
   if not kept then

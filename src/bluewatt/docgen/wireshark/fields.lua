@@ -1,4 +1,4 @@
--- The protocol, its fields and expert informations.
+-- The protocol, its fields and expert information.
 
 local protocol = Proto("victron", "Victron Energy Bluetooth")
 V.protocol = protocol

@@ -1,4 +1,4 @@
-"""The fields of the dissector: which of them there are, what they are called, and of which type.
+"""The fields of the dissector, with their names and types.
 
 A field is called `victron.` and the metric key, so that a filter on `victron.battery_voltage` finds advertisements,
 registers and characteristics alike. Where one key means different things (a number here, a mask there), the first keeps
@@ -24,16 +24,16 @@ _NOT_ALLOWED = re.compile(r"[^a-z0-9_.]+")
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """What tells two fields of one key apart."""
+    """The difference between two fields of one key."""
 
     kind: str
-    """number, hex, code, flags, groups, text, version or bytes; bit and group for the fields within a mask."""
+    """One of number, hex, code, flags, groups, text, version, bytes; bit or group for a field within a mask."""
     of: str = ""
     """The unit, or the name of the enumeration."""
 
 
 class DissectorField(msgspec.Struct, kw_only=True):
-    """One field of the dissector; the types grow with the rows that use it."""
+    """One field of the dissector; its type gets wider as more rows use it."""
 
     name: str
     label: str
@@ -50,12 +50,12 @@ class DissectorField(msgspec.Struct, kw_only=True):
 
     @property
     def title(self) -> str:
-        """What stands before a value: the label, and the unit, which Wireshark 4.0 would not show behind a double."""
+        """Return the text before a value: the label, and the unit, which Wireshark 4.0 does not show after a double."""
         return f"{self.label} ({self.shape.of})" if self.shape.kind == "number" and self.shape.of else self.label
 
     @property
     def type(self) -> str:
-        """The type as Wireshark's Lua interface calls it."""
+        """Return the type by its name in Wireshark's Lua interface."""
         if self.shape.kind == "bit":
             return "bool"
         if self.shape.kind in ("text", "version"):
@@ -68,8 +68,8 @@ class DissectorField(msgspec.Struct, kw_only=True):
         return "double" if self.decimal or mixed else "int32" if self.signed else "uint32"
 
 
-class Book:
-    """All fields by number, counted from 1 as Lua does."""
+class DissectorFields:
+    """All fields of the dissector by number, counted from 1 as in Lua."""
 
     def __init__(self) -> None:
         self.fields: list[DissectorField] = []
@@ -79,7 +79,7 @@ class Book:
     def number(self, key: str, shape: Shape, *, label: str = "", about: str = "", decimal: bool = False,
                signed: bool = False, bits: int = 0, names: Mapping[int, Name] | None = None,
                states: Sequence[str] = ()) -> int:  # fmt: skip
-        """The number of the field for a use of a key; made at the first use, widened by the others."""
+        """Return the number of the field for a use of a key: the first use makes it, the others widen it."""
         found = self._numbers.get((key, shape))
         if found is None:
             made = DissectorField(name=self._name(key, shape), label=label or label_of(key), shape=shape, about=about)
@@ -119,7 +119,7 @@ class Book:
         return name if name not in self._taken else f"{name}_{bit}"
 
     def rows(self) -> list[Sequence[Any]]:
-        """Every field for the runtime: type, name, label, about, value strings, mask, children, hexadecimal."""
+        """Return all fields for the runtime: type, name, label, about, value strings, mask, children, hexadecimal."""
         return [
             (field.type, field.name, field.title, field.about, _strings(field), field.mask or False,
              list(field.children), field.shape.kind in ("flags", "groups", "hex"))
@@ -128,7 +128,7 @@ class Book:
 
 
 def _strings(field: DissectorField) -> Any:
-    """The value strings: an enumeration by its name in the table, the states of a two-bit group as they are."""
+    """Return the value strings: a reference to an enumeration of the table, or the states of a two-bit group."""
     if field.shape.kind in ("code", "hex") and field.shape.of:
         return Raw(f"T.enums.{field.shape.of}")
     if field.shape.kind == "group":
@@ -141,7 +141,7 @@ def _plain(text: str) -> str:
 
 
 def label_of(key: str) -> str:
-    """What people call a key: the metric's label, else its words."""
+    """Return the label of a key: the metric's, else the words of the key."""
     known = any_metric(key)
     words = key.replace("_", " ").replace(".", ", ")
     return known.label if known else words[:1].upper() + words[1:]

@@ -1,9 +1,9 @@
--- Where Wireshark calls us: manufacturer data by company, and every packet of the Attribute Protocol.
+-- Registration in Wireshark: manufacturer data by company, and every packet of the Attribute Protocol.
 
 DissectorTable.get("btcommon.eir_ad.manufacturer_company_id"):add(T.company, V.protocol)
 
--- Values of unknown handles reach nobody, and a table by handle would claim other makers' devices, so this stands
--- before Wireshark's own dissector of the Attribute Protocol, lets it do all of its work, and adds to it.
+-- Wireshark passes values of unknown handles to no dissector, and registering handles would claim other makers'
+-- devices. So this runs before Wireshark's own dissector of the Attribute Protocol, calls it, and adds to its tree.
 local ATTRIBUTE_PROTOCOL = 4
 local channels = DissectorTable.get("btl2cap.cid")
 local theirs = channels:get_dissector(ATTRIBUTE_PROTOCOL) or Dissector.get("btatt")
@@ -19,7 +19,7 @@ end
 
 channels:set(ATTRIBUTE_PROTOCOL, channel)
 
--- Every packet leaves a few dozen small objects behind. Collecting them less often costs memory, some tens of megabytes
+-- Every packet leaves a few dozen small objects. Collecting them less often costs memory, some tens of megabytes
 -- at most, and saves a fifth of the time.
 collectgarbage("setpause", 1000)
 

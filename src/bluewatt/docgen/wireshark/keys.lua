@@ -2,7 +2,7 @@
 
 local by_address, loose, learned, refused = {}, {}, {}, 0
 
--- An address in any usual spelling as its six bytes on air, the last first; nil for what is none.
+-- An address in any usual spelling as its six bytes on air, the last one first; nil for any other text.
 local function address_bytes(text)
   local digits = text:gsub("[%s:%-]", "")
   local bytes = #digits == 12 and V.unhex(digits)
@@ -20,7 +20,7 @@ local function key_bytes(text)
   return #digits == 32 and V.unhex(digits) or nil
 end
 
--- The bytes of a key that begins with `check`; nil where it does not. The hidden digit is the check's high half.
+-- The bytes of a key that begins with `check`; nil if it does not. The hidden digit is the check's high half.
 local function fitting(key, check)
   local whole = key and #key == 31 and V.unhex(string.format("%x", math.floor(check / 16)) .. key) or key
   return whole and whole:byte(1) == check and whole or nil
@@ -47,7 +47,7 @@ local function take_list(text)
 end
 
 -- The file has one table per device with an entry `key`, or the key alone, and `unassigned`, a list. Nothing else of
--- TOML is needed, and nothing else is read.
+-- TOML is read.
 local function take_toml(text)
   local section, inside = nil, false
   for line in text:gmatch("[^\r\n]+") do

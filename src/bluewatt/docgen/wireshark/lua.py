@@ -1,4 +1,4 @@
-"""Lua literals: Python's plain data as Lua reads it."""
+"""Lua literals of plain Python data."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _SAFE = frozenset(range(32, 127)) - {ord('"'), ord("\\")}
 
 
 class Raw(str):
-    """Text that is Lua already."""
+    """Text that is Lua source already."""
 
 
 def literal(value: Any) -> str:
-    """The Lua literal of None, bool, int, float, str, a sequence or a mapping; empty entries of a mapping are left out.
+    """Return the Lua literal of None, bool, int, float, str, a sequence or a mapping without its empty entries.
 
-    Keys of mappings are names or integers. Text stays ASCII: every other byte is escaped, so that the file may pass
-    through any editor.
+    Keys of mappings are names or integers. Text stays ASCII: every other byte is escaped, so that any editor
+    can handle the file.
     """
     if value is None or isinstance(value, bool):
         return {None: "nil", True: "true", False: "false"}[value]
@@ -25,7 +25,7 @@ def literal(value: Any) -> str:
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{_key(key)}={literal(item)}" for key, item in value.items() if _says(item)) + "}"
+        return "{" + ",".join(f"{_key(key)}={literal(item)}" for key, item in value.items() if _is_needed(item)) + "}"
     if isinstance(value, list | tuple):
         return "{" + ",".join(map(literal, value)) + "}"
     return repr(value)
@@ -39,6 +39,6 @@ def _key(key: Any) -> str:
     return f"[{key}]" if isinstance(key, int) else str(key)
 
 
-def _says(item: Any) -> bool:
-    """Whether an entry is worth writing: nil, false and empty tables read the same when they are missing."""
+def _is_needed(item: Any) -> bool:
+    """Return whether an entry must be written: nil, false and empty tables read the same if they are missing."""
     return item is not None and item is not False and item != () and item != {}

@@ -123,7 +123,7 @@ function SHOW.raw_writes(tree, at, name, found)
   end
 end
 
--- One message; its line of text.
+-- Shows one message. Returns its line of text.
 local function show_message(tree, at, message, family)
   local name = T.enums.opcodes[message.opcode] or "Opcode " .. V.whole(message.opcode)
   message.family = family
@@ -238,7 +238,7 @@ local function show_characteristic(tree, tvb, entry, data)
   return row.label .. " " .. V.show_register(tree, range, row, value)
 end
 
--- all together
+-- dissection
 
 local NAMES = { control = "control", last = "last chunk", bulk = "bulk" }
 

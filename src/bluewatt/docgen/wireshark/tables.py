@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bluewatt.docgen.wireshark.fields import Book, Shape, label_of
+from bluewatt.docgen.wireshark.fields import DissectorFields, Shape, label_of
 from bluewatt.docgen.wireshark.lua import Raw, literal
 from bluewatt.schema import Code, Flags, Name, Record, Row, Scale, TwoBitFields
 from bluewatt.tables import advertisement, compounds, gatt, smartshunt, vesmart
@@ -22,18 +22,18 @@ _CAPITAL = str.maketrans("_", " ")
 
 
 def lua_tables() -> str:
-    """The Lua source of the table T that the runtime reads."""
-    book = Book()
+    """Return the Lua source of the table T that the runtime reads."""
+    fields = DissectorFields()
     parts = {
         "company": gatt.COMPANY_ID,
-        "advert": _advert(book),
-        "records": {_type(cls): _record(book, cls) for cls in record_classes()},
-        "registers": {number: _register(book, number) for number in _numbers()},
-        "layouts": {name: _layout(book, layout) for name, layout in compounds.LAYOUTS.items()},
-        "by_length": {f"{name}_{length}": _layout(book, layout)
+        "advert": _advert(fields),
+        "records": {_type(cls): _record(fields, cls) for cls in record_classes()},
+        "registers": {number: _register(fields, number) for number in _numbers()},
+        "layouts": {name: _layout(fields, layout) for name, layout in compounds.LAYOUTS.items()},
+        "by_length": {f"{name}_{length}": _layout(fields, layout)
                       for (name, length), layout in compounds.BY_LENGTH.items()},
         "vesmart": _vesmart(),
-        "shunt": {_index(row.uuid): _characteristic(book, row) for row in smartshunt.CHARACTERISTICS},
+        "shunt": {_index(row.uuid): _characteristic(fields, row) for row in smartshunt.CHARACTERISTICS},
         "messages": {int(opcode): _message(layout) for opcode, layout in messages.LAYOUTS.items()},
         "characteristics": dict(_characteristics()),
         "handles": {name: _handles(layout) for name, layout in gatt.CHARACTERISTIC_HANDLES.items()},
@@ -47,11 +47,11 @@ def lua_tables() -> str:
         "families": _families(),
     }  # fmt: skip
     return "\n".join(["local T = {}", *_strings(), *(f"T.{name} = {literal(part)}" for name, part in parts.items()),
-                      f"T.fields = {literal(book.rows())}", ""])  # fmt: skip
+                      f"T.fields = {literal(fields.rows())}", ""])  # fmt: skip
 
 
 def _families() -> dict[int, str]:
-    """The family of every product id, of those that are not listed by their range."""
+    """Return the family of every product id; for ids without a product it is that of their range."""
     ids = {number for one in product_ranges() for number in range(one.first, one.last + 1)}
     return {number: family for number in sorted(ids | {row.id for row in products()}) if (family := family_of(number))}
 
@@ -60,7 +60,7 @@ _CBOR = ("UNSIGNED", "NEGATIVE", "BYTES", "TEXT", "ARRAY", "MAP", "TAG", "BREAK"
 
 
 def _strings() -> Iterator[str]:
-    """The value strings: enumerations, products, opcodes, codes, registers, records."""
+    """Yield the value strings: enumerations, products, opcodes, codes, registers, records."""
     yield "T.enums = {}"
     for name in enumeration_names():
         yield f"T.enums.{name} = {literal(_labels(name))}"
@@ -96,8 +96,8 @@ def _register_number(key: str) -> int | None:
 # records
 
 
-def _advert(book: Book) -> dict[str, Any]:
-    rows = [_header_row(book, row) for row in advertisement.AdvertHeader.rows]
+def _advert(fields: DissectorFields) -> dict[str, Any]:
+    rows = [_header_row(fields, row) for row in advertisement.AdvertHeader.rows]
     return {
         "rows": rows,
         "product": advertisement.PRODUCT_ADVERTISEMENT,
@@ -107,18 +107,18 @@ def _advert(book: Book) -> dict[str, Any]:
     }
 
 
-def _header_row(book: Book, row: Row) -> dict[str, Any]:
+def _header_row(fields: DissectorFields, row: Row) -> dict[str, Any]:
     shape = Shape(*_HEADER_SHAPES.get(row.name, ("hex", "")))
-    field = book.number(row.name, shape, bits=row.bits)
+    field = fields.number(row.name, shape, bits=row.bits)
     return {"start": row.start, "bits": row.bits} | _number(field, row.name, "", row.scale, signed=False)
 
 
 _HEADER_SHAPES = {"product_id": ("hex", "products"), "kind": ("hex", "record_types"), "nonce": ("number", "")}
 
 
-def _record(book: Book, cls: type[Record]) -> dict[str, Any]:
+def _record(fields: DissectorFields, cls: type[Record]) -> dict[str, Any]:
     names = [row.name for row in cls.rows]
-    rows = [_row(book, row) | _selector(row, names) for row in cls.rows]
+    rows = [_row(fields, row) | _selector(row, names) for row in cls.rows]
     return {"name": cls.record_name, "title": cls.title, "bits": cls.bits, "rows": rows}
 
 
@@ -128,29 +128,29 @@ def _selector(row: Row, names: list[str]) -> dict[str, Any]:
     return {"selector": names.index(row.when[0]) + 1, "selected": dict.fromkeys(row.when[1], True)}
 
 
-def _row(book: Book, row: Row) -> dict[str, Any]:
+def _row(fields: DissectorFields, row: Row) -> dict[str, Any]:
     if row.raw:
-        field = book.number(f"record.{row.name}", Shape("bytes"), label="Record of unknown layout")
+        field = fields.number(f"record.{row.name}", Shape("bytes"), label="Record of unknown layout")
         return {"kind": "bytes", "field": field}
     place = {"start": row.start, "bits": row.bits, "count": row.count if row.count > 1 else None}
     if row.hidden:
         return place | {"hidden": True}
     absent = dict.fromkeys(row.na, True)
-    return place | {"absent": absent} | _meaning(book, row)
+    return place | {"absent": absent} | _meaning(fields, row)
 
 
-def _meaning(book: Book, row: Row) -> dict[str, Any]:
-    """What the raw bits of a row mean, as `V.show_raw` of the runtime takes it."""
+def _meaning(fields: DissectorFields, row: Row) -> dict[str, Any]:
+    """Return the meaning of a row's raw bits, as `V.show_raw` of the runtime takes it."""
     if row.named is not None:
-        return _named(book, row.name, row.named, signed=row.signed, bits=row.bits)
+        return _named(fields, row.name, row.named, signed=row.signed, bits=row.bits)
     # Every slope of a piecewise scale has whole steps.
-    field = book.number(row.name, Shape("number", row.unit), decimal=row.scale.divisor > 1, signed=_negative(row),
+    field = fields.number(row.name, Shape("number", row.unit), decimal=row.scale.divisor > 1, signed=_negative(row),
                         bits=row.bits)  # fmt: skip
     return _number(field, row.name, row.unit, row.scale, signed=row.signed) | {"pieces": row.pieces}
 
 
 def _negative(row: Row) -> bool:
-    """Whether a value can be below zero."""
+    """Return whether a value can be below zero."""
     return row.signed or row.scale.factor < 0 or row.scale.shift < 0
 
 
@@ -165,76 +165,76 @@ _KINDS = {Code: "code", Flags: "flags", TwoBitFields: "groups"}
 
 
 def _named(
-    book: Book, key: str, named: type[Code | Flags | TwoBitFields], *, signed: bool, bits: int
+    fields: DissectorFields, key: str, named: type[Code | Flags | TwoBitFields], *, signed: bool, bits: int
 ) -> dict[str, Any]:
     kind = next(word for base, word in _KINDS.items() if issubclass(named, base))
     enum = getattr(named.names, "name", "")
     states = named.states if issubclass(named, TwoBitFields) else ()
-    return _enumerated(book, key, kind, enum, named.names, states, signed=signed, bits=bits)
+    return _enumerated(fields, key, kind, enum, named.names, states, signed=signed, bits=bits)
 
 
-def _enumerated(book: Book, key: str, kind: str, enum: str, names: Any, states: tuple[str, ...], *, signed: bool,
-                bits: int) -> dict[str, Any]:  # fmt: skip
-    field = book.number(key, Shape(kind, enum), signed=signed, bits=bits, names=names, states=states)
+def _enumerated(fields: DissectorFields, key: str, kind: str, enum: str, names: Any, states: tuple[str, ...], *,
+                signed: bool, bits: int) -> dict[str, Any]:  # fmt: skip
+    field = fields.number(key, Shape(kind, enum), signed=signed, bits=bits, names=names, states=states)
     return {"kind": kind, "field": field, "label": label_of(key), "enum": enum or None, "signed": signed}
 
 
 # registers
 
 
-def _register(book: Book, number: int) -> dict[str, Any]:
-    """What a register means where the family is not known, and by family where that differs."""
+def _register(fields: DissectorFields, number: int) -> dict[str, Any]:
+    """Return what a register means if the family is not fields, and by family if that differs."""
     found = lookup(number, None)
-    default = _register_row(book, found) if found else None
+    default = _register_row(fields, found) if found else None
     families = {family for row in rows_with_number(number) for family in row.families} - {NETWORK, EVERY_FAMILY}
-    special = {family: _register_row(book, row) for family in sorted(families) if (row := lookup(number, family))}
+    special = {family: _register_row(fields, row) for family in sorted(families) if (row := lookup(number, family))}
     return {"any": default, "of": {family: row for family, row in special.items() if row != default}}
 
 
-def _register_row(book: Book, row: Register) -> dict[str, Any]:
+def _register_row(fields: DissectorFields, row: Register) -> dict[str, Any]:
     place = {"key": row.key, "type": row.type, "size": row.size, "none": row.not_available,
              "layout": row.layout or None, "secret": row.secret}  # fmt: skip
-    return place | _register_meaning(book, row)
+    return place | _register_meaning(fields, row)
 
 
-def _register_meaning(book: Book, row: Register) -> dict[str, Any]:
+def _register_meaning(fields: DissectorFields, row: Register) -> dict[str, Any]:
     key, bits = row.metric or row.key, 8 * (row.size or 0)
     kind = "".join(letter for letter in row.type if letter.isalpha())
     if kind in ("u", "i", "f"):
         floating = kind == "f"
-        field = book.number(key, Shape("number", row.unit), about=row.description, bits=bits,
+        field = fields.number(key, Shape("number", row.unit), about=row.description, bits=bits,
                             decimal=row.scale.divisor > 1 or floating,
                             signed=row.signed or row.scale.shift < 0 or row.scale.factor < 0)  # fmt: skip
         number = _number(field, key, row.unit, row.scale, signed=row.signed)
         return number | {"kind": "float" if floating else "number"}
     if kind in _REGISTER_KINDS:
-        return _register_enumerated(book, row, _REGISTER_KINDS[kind], key, bits)
+        return _register_enumerated(fields, row, _REGISTER_KINDS[kind], key, bits)
     if kind == "record":
         return {"kind": "record", "label": label_of(key)}
     if kind == "void":
         return {"kind": "void", "label": label_of(key)}
     shape = Shape("text" if kind == "str" else "bytes")
-    return {"kind": shape.kind, "label": label_of(key), "field": book.number(key, shape, about=row.description)}
+    return {"kind": shape.kind, "label": label_of(key), "field": fields.number(key, shape, about=row.description)}
 
 
 _REGISTER_KINDS = {"enum": "code", "enumi": "code", "bits": "flags", "groups": "groups"}
 
 
-def _register_enumerated(book: Book, row: Register, kind: str, key: str, bits: int) -> dict[str, Any]:
+def _register_enumerated(fields: DissectorFields, row: Register, kind: str, key: str, bits: int) -> dict[str, Any]:
     enum, _, states = row.enum.partition("/")
     names: dict[int, Name] = dict(enumeration(enum)) if enum else {}
     worded = GROUP_STATES[states] if states else ()
-    return _enumerated(book, key, kind, enum, names, worded, signed=row.signed, bits=bits)
+    return _enumerated(fields, key, kind, enum, names, worded, signed=row.signed, bits=bits)
 
 
 # compound registers
 
 
-def _layout(book: Book, layout: CompoundLayout) -> list[dict[str, Any]]:
-    return [_part(book, layout.name, part) for part in layout.fields]
+def _layout(fields: DissectorFields, layout: CompoundLayout) -> list[dict[str, Any]]:
+    return [_part(fields, layout.name, part) for part in layout.fields]
 
 
-def _part(book: Book, prefix: str, part: compounds.CompoundField) -> dict[str, Any]:
+def _part(fields: DissectorFields, prefix: str, part: compounds.CompoundField) -> dict[str, Any]:
     key = f"{prefix}.{part.name}"
     place = {
         "name": part.name, "bits": part.bits, "count": part.count if part.count > 1 else None, "upto": part.upto,
@@ -242,16 +242,16 @@ def _part(book: Book, prefix: str, part: compounds.CompoundField) -> dict[str, A
         "signed": part.signed, "label": label_of(part.name),
     }  # fmt: skip
     if part.kind == "group":
-        return place | {"kind": "group", "parts": [_part(book, key, inner) for inner in part.fields]}
+        return place | {"kind": "group", "parts": [_part(fields, key, inner) for inner in part.fields]}
     if part.kind != "number":
         shape = Shape({"text": "text", "version": "version"}.get(part.kind, "bytes"))
-        return place | {"kind": shape.kind, "field": book.number(key, shape, label=label_of(part.name))}
+        return place | {"kind": shape.kind, "field": fields.number(key, shape, label=label_of(part.name))}
     if part.enum:
         names = enumeration(part.enum)
-        field = book.number(key, Shape("code", part.enum), label=label_of(part.name), signed=part.signed, names=names)
+        field = fields.number(key, Shape("code", part.enum), label=label_of(part.name), signed=part.signed, names=names)
         return place | {"kind": "code", "field": field, "enum": part.enum}
     negative = part.signed or part.scale.shift < 0
-    field = book.number(key, Shape("number", part.unit), label=label_of(part.name), bits=part.bits, signed=negative,
+    field = fields.number(key, Shape("number", part.unit), label=label_of(part.name), bits=part.bits, signed=negative,
                         decimal=part.scale.divisor > 1)  # fmt: skip
     return place | _number(field, part.name, part.unit, part.scale, signed=part.signed)
 
@@ -274,15 +274,15 @@ def _parts(parts: tuple[vesmart.Part, ...]) -> list[tuple[str, int]]:
     return [(part.name, _WIDTHS[part.format]) for part in parts]
 
 
-def _characteristic(book: Book, row: smartshunt.SmartShuntCharacteristic) -> dict[str, Any]:
-    """A characteristic shows its register under the metric of a battery monitor."""
+def _characteristic(fields: DissectorFields, row: smartshunt.SmartShuntCharacteristic) -> dict[str, Any]:
+    """Return a characteristic of the SmartShunt: its register under the metric of a battery monitor."""
     layout = msgspec.structs.replace(row.layout, metric=row.metric)
     forever = row is smartshunt.KEEP_ALIVE
-    return {"row": _register_row(book, layout), "size": row.size, "forever": forever, "register": row.register}
+    return {"row": _register_row(fields, layout), "size": row.size, "forever": forever, "register": row.register}
 
 
 def _characteristics() -> Iterator[tuple[Raw, Any]]:
-    """UUID → what the characteristic is."""
+    """Yield each characteristic: its UUID, and its role."""
     for copy, service in enumerate((gatt.DATA_SERVICE, gatt.SECOND_DATA_SERVICE)):
         for role in gatt.DataCharacteristic:
             yield _index(role.uuid_in(service)), _place(role, copy)
@@ -295,7 +295,7 @@ def _place(role: gatt.DataCharacteristic, copy: int) -> dict[str, Any]:
 
 
 def _handles(layout: Mapping[int, gatt.DataCharacteristic]) -> dict[int, Any]:
-    """A known layout: three handles for each copy of the data service."""
+    """Return a known layout: three handles for each copy of the data service."""
     return {handle: _place(role, number // len(gatt.DataCharacteristic))
             for number, (handle, role) in enumerate(sorted(layout.items()))}  # fmt: skip
 
@@ -305,7 +305,7 @@ def _index(uuid: str) -> Raw:
 
 
 def _message(layout: messages.MessageLayout) -> list[tuple[str, str]]:
-    """Return the parameters of a message in order: what each is called and how it is read."""
+    """Return the parameters of a message in order: the name of each and how it is read."""
     kinds = [parameter.kind for parameter in layout.parameters]
     if layout.array is not None:
         kinds.append(layout.array.kind + "?" * layout.array.optional)

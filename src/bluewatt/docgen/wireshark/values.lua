@@ -1,4 +1,4 @@
--- Values into the tree: rows of records, registers of any type. Each `show` returns the value as text.
+-- Adds values to the tree: rows of records, registers of any type. Each `show` returns the value as text.
 
 local F, LIMITS, CHILDREN, N, E = V.F, V.LIMITS, V.CHILDREN, V.N, V.E
 local concat, floor = table.concat, math.floor
@@ -53,7 +53,7 @@ function SHOW.code(tree, range, meaning, number)
   return label or "unknown (" .. number_text(number) .. ")"
 end
 
--- Named bits or groups in use; those at zero would be a screen of nothing.
+-- Named bits or groups that are not zero; the others would fill the screen with nothing.
 local function show_bits(tree, range, meaning, number, width, word)
   if number > 4294967295 then
     tree:add(range, ("%s: %s"):format(meaning.label, number_text(number)))
@@ -83,7 +83,7 @@ function SHOW.groups(tree, range, meaning, number)
   return show_bits(tree, range, meaning, number, 2, function(row, value) return row[3] .. " " .. row[5][value] end)
 end
 
--- A raw pattern of `width` bits that is not the one of "not available".
+-- Shows a raw pattern of `width` bits that does not mean "not available".
 function V.show_raw(tree, range, meaning, raw, width)
   return SHOW[meaning.kind](tree, range, meaning, meaning.signed and V.signed(raw, width) or raw)
 end
@@ -98,7 +98,7 @@ local function malformed(tree, range, row, size)
   return V.hex(range:raw())
 end
 
--- Integers take their width from the data; an odd width is a fault of the sender.
+-- Integers take their width from the data; an unusual width is a fault of the sender.
 local function show_integer(tree, range, row, data)
   local size = #data
   if not WIDTHS[size] then return malformed(tree, range, row, size) end

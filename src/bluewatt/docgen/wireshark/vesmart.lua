@@ -1,4 +1,4 @@
--- VE.Smart networking broadcasts: what stands in them in the clear.
+-- VE.Smart networking broadcasts: the parts that are not encrypted.
 
 local N, E = V.N, V.E
 local floor = math.floor
@@ -21,7 +21,7 @@ local FIELDS = {
   overflow = N.vesmart_overflow,
 }
 
--- Show consecutive parts from `at`; the offset behind them, nil where the bytes end before.
+-- Shows consecutive parts from `at`. Returns the offset after them; nil if the bytes end before.
 local function show_parts(tree, tvb, data, parts, at)
   for _, part in ipairs(parts) do
     local name, width = part[1], part[2]

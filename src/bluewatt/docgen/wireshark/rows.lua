@@ -1,8 +1,9 @@
 -- Compiles the rows of a record to a function that shows them: straight code is several times faster than a loop over
 -- the rows, and a capture may hold a hundred thousand advertisements. `V.compile(rows, placed, cut)` makes
--- function(tree, w0, w1, w2, w3, range_of, present) for a record in four little-endian words of 32 bits. With `placed` each field is given its bytes,
--- by `range_of` (counted from 0); without, none: Wireshark's window marks them, tshark draws nothing and every range
--- costs time. With `cut` only rows within the first `present` bits are shown; later bits read as ones.
+-- function(tree, w0, w1, w2, w3, range_of, present) for a record in four little-endian words of 32 bits. With `placed`
+-- each field is given its bytes by `range_of` (counted from 0). Without, it gets none: Wireshark's window marks them,
+-- but tshark draws nothing and every range costs time. With `cut` only rows within the first `present` bits are shown;
+-- later bits read as ones.
 
 local floor, concat = math.floor, table.concat
 local POWER = V.POWER

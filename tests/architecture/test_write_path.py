@@ -23,9 +23,10 @@ SENDS = {
     ("transports/ble/writer.py", "self.channel.write"): "the writer itself",
     ("safe_write.py", "os.write"): "a file",
     ("wire/victronconnect/device.py", "self.registers.set"): "the emulator, which is written to",
-    ("services/emulator/device.py", "values.write"): "the emulator",
-    ("services/emulator/device.py", "self.values.write"): "the emulator",
-    ("services/emulator/registers.py", "self._outlook.write"): "the emulator",
+    ("services/emulator/device.py", "plant.write"): "the emulator",
+    ("services/emulator/device.py", "self.plant.write"): "the emulator",
+    ("services/emulator/registers.py", "self._device.write"): "the emulator",
+    ("services/simulator/devices/monitor.py", "super().write"): "a simulated device",
     ("transports/peripheral/connection.py", "self.shunt.write"): "the emulator",
 }
 """Calls of a `write` or `set` that take a register and its content, and why each may."""

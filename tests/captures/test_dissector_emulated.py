@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench import talks
-from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Memory, SimulatedValues
+from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Memory
 from bluewatt.services.simulator import DEFAULT_START, Site
 from bluewatt.wire.victronconnect.client import ClientSide
 from bluewatt.wire.victronconnect.device import DeviceSide
@@ -48,7 +48,7 @@ def test_an_emulated_device_message_by_message(family: str, mtu: int, shark: Sha
     site = Site(3, devices=6, start=DEFAULT_START)
     memory = Memory()
     memory.content.seed = 5
-    values = SimulatedValues(site.device(FAMILIES[family].place))
+    values = site.plant(FAMILIES[family].place)
     device = EmulatedDevice(FAMILIES[family], values, memory, clock=lambda: site.now, mtu=mtu)
     capture = recorded(device, mtu)
     messages, frames = compare(capture, shark)

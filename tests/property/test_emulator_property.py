@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Memory, SimulatedValues
+from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Memory
 from bluewatt.services.simulator import DEFAULT_START, Site
 from bluewatt.tables.gatt import DATA_SERVICE, DataCharacteristic
 from bluewatt.transports.peripheral.connection import PeripheralConnection
@@ -20,7 +20,7 @@ def device(key: str) -> EmulatedDevice:
     memory = Memory()
     memory.content.seed = 5
     family = FAMILIES[key]
-    return EmulatedDevice(family, SimulatedValues(SITE.device(family.place)), memory, clock=lambda: SITE.now)
+    return EmulatedDevice(family, SITE.plant(family.place), memory, clock=lambda: SITE.now)
 
 
 DEVICES = {key: device(key) for key in FAMILIES}

@@ -89,7 +89,7 @@ async def test_every_record_arrives_as_it_was_simulated(monkeypatch: pytest.Monk
     def advertisement(self: SimulatedDevice, at: float) -> bytes:
         payload = original(self, at)
         if self.instant_readout:
-            sent[self.address, self.nonce] = self.record(at)
+            sent[self.address, self.sealer.nonce] = self.record(at)
         return payload
 
     monkeypatch.setattr(SimulatedDevice, "advertisement", advertisement)

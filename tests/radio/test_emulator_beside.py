@@ -16,7 +16,7 @@ from bumble.device import Device
 
 from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator, feed_values
 from bluewatt.errors import AdapterUnavailable, BrokerError, ConfigError
-from bluewatt.services.emulator.networking import SHARED
+from bluewatt.services.network_member import SHARED
 from bluewatt.tables.gatt import (
     CHARACTERISTIC_HANDLES,
     COMPANY_ID,
@@ -185,14 +185,14 @@ async def test_values_from_a_topic(broker: int, radio, emulator) -> None:
     async with emulator(radio, EmulatedDeviceConfig(family="smartshunt"), fed=True) as running:
         source = feed_values(f"mqtt://127.0.0.1:{broker}/boat/#", problems.append)
         feeding = asyncio.create_task(running.feed_from(source))
-        shown = running.running[0].device.values.record(0).as_dict()
+        shown = running.running[0].device.plant.record(0).as_dict()
         async with aiomqtt.Client("127.0.0.1", broker) as publisher:
             while not problems or None in (shown["battery_voltage"], shown["state_of_charge"]):
                 await publisher.publish("boat/battery/battery_voltage", "12.75")
                 await publisher.publish("boat/battery", '{"state_of_charge": 66}')
                 await publisher.publish("boat/battery/name", "not JSON")
                 await asyncio.sleep(0.1)
-                shown = running.running[0].device.values.record(0).as_dict()
+                shown = running.running[0].device.plant.record(0).as_dict()
         feeding.cancel()
         await asyncio.gather(feeding, return_exceptions=True)
     assert (shown["battery_voltage"], shown["state_of_charge"]) == (12.75, 66)

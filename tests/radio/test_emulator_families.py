@@ -77,7 +77,7 @@ async def test_all_registers_of_a_family_are_read_and_mean_what_the_device_says(
                         assert isinstance(answer, bytes), (row.key, answer)
                         decode_value(row, answer)
             assert await session.get(0, 0xEC0E, 0x0004) == [1, 1]
-            record = device.values.record(running.clock.now())
+            record = device.plant.record(running.clock.now())
             voltage = await value(session, device, "battery_voltage")
             shown = record.as_dict()
             expected = next(

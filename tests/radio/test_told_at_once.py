@@ -134,7 +134,7 @@ async def test_a_fed_value_that_cannot_be_shown_is_told_and_the_device_lives_on(
     async def fed() -> AsyncIterator[dict[str, object]]:
         for one in (good, value, value, good):
             yield {key: one}
-            shown.append(device.values.record(0).as_dict()[key])
+            shown.append(device.plant.record(0).as_dict()[key])
 
     told: list[str] = []
     shown: list[object] = []

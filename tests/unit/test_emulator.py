@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from bluewatt.errors import ConfigError, Malformed
-from bluewatt.services.emulator import FAMILIES, EmulatedDevice, FedValues, Memory, SimulatedValues, pin_text
+from bluewatt.services.emulator import FAMILIES, EmulatedDevice, FedValues, Memory, pin_text
 from bluewatt.services.emulator.families import OLD_FIRMWARE
 from bluewatt.services.emulator.feed import values_of_line, values_of_message
 from bluewatt.services.emulator.registers import content
 from bluewatt.services.simulator import DEFAULT_START, Site
+from bluewatt.services.simulator.devices.charger import Charger
 from bluewatt.tables.gatt import ResultCode
 from bluewatt.tables.products import product
 from bluewatt.tables.records.ac_charger import AcCharger
@@ -34,7 +35,7 @@ def device(key: str, memory: Memory | None = None, **more: Any) -> EmulatedDevic
     memory = memory or Memory()
     memory.content.seed = memory.content.seed or 5
     family = FAMILIES[key]
-    return EmulatedDevice(family, SimulatedValues(site.device(family.place)), memory, clock=lambda: site.now, **more)
+    return EmulatedDevice(family, site.plant(family.place), memory, clock=lambda: site.now, **more)
 
 
 def number(key: str, family: str) -> int:
@@ -194,9 +195,9 @@ def test_settings_name_and_pin_survive_and_the_file_is_private(tmp_path: Path) -
     assert again.key[0] == (key[0] + 1) % 256
     assert again.registers.get(3, number("device_mode", "mppt")) == b"\x04"
     assert again.registers.get(3, number("float_voltage", "mppt")) == (1360).to_bytes(2, "little")
-    values = again.values
-    assert isinstance(values, SimulatedValues)
-    assert values.device.charger_on is False  # type: ignore[attr-defined]
+    plant = again.plant
+    assert isinstance(plant, Charger)
+    assert plant.charger_on is False
 
 
 def test_neither_pin_nor_key_is_printed() -> None:

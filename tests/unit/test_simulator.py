@@ -9,8 +9,8 @@ import pytest
 
 from bluewatt.errors import KeyMismatch
 from bluewatt.model.reading import ADVERTISEMENT, Frame
+from bluewatt.services.device_identity import NONCES
 from bluewatt.services.simulator import COMPLETE, DEFAULT_START, TYPICAL, Site, frames
-from bluewatt.services.simulator.device import NONCES
 from bluewatt.services.simulator.values import code, fit, flag_mask
 from bluewatt.tables.advertisement import PRODUCT_ADVERTISEMENT, ProductOnly
 from bluewatt.tables.enums import DeviceState, MonitorMode, OffReason
@@ -25,7 +25,8 @@ from bluewatt.tables.registers import by_key, by_name
 from bluewatt.wire.instant_readout.advertisement import decode_advertisement, parse_advertisement
 from bluewatt.wire.instant_readout.records import decode_record, encode_record
 from bluewatt.wire.registers.values import decode_value
-from bluewatt.wire.vesmart.broadcast import parse_broadcast, parse_content, unseal
+from bluewatt.wire.vesmart.broadcast import is_vesmart, parse_broadcast, parse_content, serial_number, unseal
+from bluewatt.wire.vesmart.network import ContentHeard, NetworkReceiver
 
 MINUTE = 60.0
 
@@ -110,7 +111,7 @@ def test_a_monitor_makes_about_one_record_a_second_and_repeats_it(heard: list[Fr
 def test_a_nonce_wraps_around() -> None:
     site = Site(7)
     device = site.device("SmartShunt")
-    device.nonce = NONCES - 2
+    device.sealer.nonce = NONCES - 2
     nonces = [parse_advertisement(device.advertisement(DEFAULT_START + second)).nonce for second in range(4)]
     assert nonces == [NONCES - 1, 0, 1, 2]
 
@@ -180,22 +181,40 @@ def test_the_unknown_bms_sends_fourteen_bytes_that_change() -> None:
 def test_broadcasts_of_the_vesmart_network_open_with_its_key() -> None:
     site = Site(10)
     shunt = site.device("SmartShunt")
-    assert shunt.network is not None
-    kinds = Counter()
+    assert shunt.member is not None
+    kinds: Counter[int] = Counter()
+    shared: set[int] = set()
     for frame in frames(site, DEFAULT_START, 70, broadcasts=True):
         if frame.address != shunt.address or frame.payload[0] == PRODUCT_ADVERTISEMENT:
             continue
         broadcast = parse_broadcast(frame.payload)
         kinds[broadcast.record_type] += 1
-        assert broadcast.serial == shunt.serial_32
+        assert broadcast.serial == serial_number(shunt.serial)
         if broadcast.overflow is None:
-            (value,) = parse_content(unseal(broadcast, shunt.network, 1)).records
-            register = by_key("battery_voltage", "smartshunt")
+            (value,) = parse_content(unseal(broadcast, shunt.member.network, 0)).records
+            shared.add(value.register)
+            register = by_key("link_battery_voltage_sense", "smartshunt")
             assert register is not None
-            assert value.register == register.id
-            assert decode_value(register, value.raw) == pytest.approx(13.2, abs=1.2)
+            if value.register == register.id:
+                assert decode_value(register, value.raw) == pytest.approx(13.2, abs=1.2)
+    assert shared == {0x2002, 0x200A}
     assert kinds[2] > 30
     assert kinds[1] >= 1
+
+
+def test_a_receiver_of_the_network_opens_what_every_member_of_a_site_broadcasts() -> None:
+    site = Site(10)
+    members = {serial_number(device.serial): device for device in site.devices if device.member}
+    (network,) = {device.member.network for device in members.values() if device.member}
+    receiver = NetworkReceiver([network])
+    addresses = {device.address for device in members.values()}
+    told: set[int] = set()
+    for frame in frames(site, DEFAULT_START, 70, broadcasts=True):
+        if frame.address in addresses and is_vesmart(frame.payload):
+            told |= {event.serial for event in receiver.receive(frame.payload) if isinstance(event, ContentHeard)}
+    assert told == set(members)
+    assert len(members) == 2
+    assert receiver.counts.duplicates == receiver.counts.authentication_failures == receiver.counts.malformed == 0
 
 
 def test_devices_without_a_network_broadcast_nothing() -> None:
@@ -225,9 +244,9 @@ def test_names_of_enumerations_give_their_numbers() -> None:
 
 def test_the_registers_of_a_device_stand_beside_its_record() -> None:
     site = Site(11)
-    values = site.device("SmartSolar roof").values()
+    values = site.device("SmartSolar roof").values(site.now)
     assert {"pv_power", "pv_voltage", "yield_yesterday", "absorption_voltage", "device_mode"} <= set(values)
-    values = site.device("SmartShunt").values()
+    values = site.device("SmartShunt").values(site.now)
     assert {"state_of_charge", "deepest_discharge", "charged_energy", "battery_capacity"} <= set(values)
     for device in site.devices:
         family = device.product.family if device.product else None

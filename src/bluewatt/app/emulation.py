@@ -1,4 +1,4 @@
-"""The wiring of `bluewatt emulate`: simulated or fed values → register store → peripheral → radio.
+"""The wiring of `bluewatt emulate`: plant (simulated or fed) → register store → peripheral → radio.
 
     async with Emulator([EmulatedDeviceConfig(family="mppt")], "tcp-server:127.0.0.1:7001") as emulator: ...
 
@@ -22,11 +22,12 @@ import msgspec
 from bluewatt.errors import ConfigError, Malformed
 from bluewatt.extras import libraries_for
 from bluewatt.secret import hide_fields
-from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Family, FedValues, Memory, SimulatedValues, pin_text
+from bluewatt.services.chance import child_seed
+from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Family, FedValues, Memory, pin_text
 from bluewatt.services.emulator.families import GENERATIONS
 from bluewatt.services.emulator.feed import values_of_line, values_of_message
+from bluewatt.services.plant import Plant
 from bluewatt.services.simulator import Site
-from bluewatt.services.simulator.chance import child_seed
 from bluewatt.services.simulator.clock import SiteClock
 from bluewatt.tables.vesmart import DATA_PERIOD
 from bluewatt.transports.background import Background
@@ -127,8 +128,8 @@ class Emulator:
         """Give all fed devices these values, by metric key; returns the keys of values that one cannot show."""
         odd: dict[str, None] = {}
         for running in self.running:
-            if isinstance(running.device.values, FedValues):
-                odd |= dict.fromkeys(running.device.values.feed(values))
+            if isinstance(running.device.plant, FedValues):
+                odd |= dict.fromkeys(running.device.plant.feed(values))
                 running.peripheral.refresh()
         return list(odd)
 
@@ -148,9 +149,9 @@ class Emulator:
     def _device(self, plan: EmulatedDeviceConfig, number: int) -> EmulatedDevice:
         family = _family(plan.family)
         memory = self._remembered(plan, number)
-        values = FedValues(family.record) if self._fed else self._simulated(family, number)
+        plant = FedValues(family.record) if self._fed else self._simulated(family, number)
         device = EmulatedDevice(
-            family, values, memory, clock=self.clock.now, firmware=_generation(plan.generation), mtu=plan.mtu,
+            family, plant, memory, clock=self.clock.now, firmware=_generation(plan.generation), mtu=plan.mtu,
             network=self._network, key_behind_puk=plan.key_behind_puk, keep_alive=plan.keep_alive,
         )  # fmt: skip
         if plan.pin is not None and plan.pin != device.pin:
@@ -186,11 +187,11 @@ class Emulator:
     def _bonds(self, plan: EmulatedDeviceConfig, number: int) -> Path | None:
         return self._file(plan, number, "bonds.json")
 
-    def _simulated(self, family: Family, number: int) -> SimulatedValues:
+    def _simulated(self, family: Family, number: int) -> Plant:
         if number not in self._sites:
             seed = child_seed(self._seed or 1, "site", number) if number else self._seed or 1
             self._sites[number] = Site(seed, devices=_SITE_SIZE, start=self.clock.start)
-        return SimulatedValues(self._sites[number].device(family.place))
+        return self._sites[number].plant(family.place)
 
     async def _put_on_air(self, stack: AsyncExitStack, device: EmulatedDevice, bonds: Path | None) -> None:
         radio = self.air.device(device.address, name=device.name)

@@ -1,4 +1,4 @@
-"""One emulated device: a family, its values and its memory, as something that answers, advertises and remembers."""
+"""An emulated device: a family, a plant and a memory, joined to what answers, advertises and remembers."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ import msgspec
 
 from bluewatt.errors import Unencodable
 from bluewatt.schema import Record
+from bluewatt.services.device_identity import NONCES, AdvertisementSealer, Identity, key_after
 from bluewatt.services.emulator.families import RADIO_INSTANCE, Family, Generation
 from bluewatt.services.emulator.memory import Memory, pin_text
-from bluewatt.services.emulator.networking import NetworkMember, network_facts
-from bluewatt.services.emulator.registers import Cell, Outlook, RegisterStore
-from bluewatt.services.emulator.values import ValueSource
-from bluewatt.services.simulator.device import NONCES, Identity
+from bluewatt.services.emulator.registers import Cell, DeviceAccess, RegisterStore
+from bluewatt.services.network_member import NetworkMember
+from bluewatt.services.plant import Plant
 from bluewatt.tables.advertisement import ProductOnly
 from bluewatt.tables.gatt import NO_PRODUCT, PRODUCT_SERVICE, ResultCode
 from bluewatt.tables.registers import Register
-from bluewatt.wire.instant_readout.advertisement import build_advertisement
 from bluewatt.wire.instant_readout.cipher import Key
 from bluewatt.wire.registers.compounds import Version
 from bluewatt.wire.vesmart.broadcast import Network
@@ -33,31 +32,32 @@ LONGEST_NAME = 29
 
 _ATT_OVERHEAD = 3
 SERVICE_UUIDS, INSTANT_READOUT = 0, 1
-"""Register 0xEC7D: what the device advertises."""
+"""Values of register 0xEC7D: what the device advertises."""
 
 _NO_PRODUCT = {"identifier": 0, "product_id": NO_PRODUCT, "updatable": "no"}
-"""What an instance without a product says: 0000fefe (captured of SmartShunt and SmartSolar)."""
+"""The product of an instance without one: 0000fefe (captured of SmartShunt and SmartSolar)."""
 
 _MODULE = DeviceInformation(
-    # What a SmartShunt's Bluetooth module was seen to say (section 11), its firmware as the app would show 2.52.
+    # As captured of a SmartShunt's Bluetooth module (section 11); the app would show its firmware as 2.52.
     bootloader_version=0x000116FF, firmware_version=0x000252FF, radio_stack=0x008C, module_product_id=0xA196,
     field_12=0x0050, field_14=0xFFFFFFF2, tail=b"\0",
 )  # fmt: skip
 
 
 class EmulatedDevice:
-    """Everything but the radio. `clock` tells the time in seconds; the peripheral and the session use the same.
+    """Everything of a device but the radio.
 
-    `firmware` is a generation other than the family's own; `keep_alive` the seconds after which a client that writes
-    none is disconnected, infinity for never, None as the generation has it. With `key_behind_puk` the key register is
-    refused until the nonce step of section 10 was done.
+    `clock` returns the time in seconds; the peripheral and the session use the same. `firmware` is a generation other
+    than the family's own. `keep_alive` is the seconds after which a client that writes no keep-alive is disconnected:
+    infinity for never, None as the generation has it. With `key_behind_puk` the key register is refused until the
+    nonce step of section 10 was done.
     """
 
     interval = 0.3
     """Seconds between two advertisements."""
 
     def __init__(
-        self, family: Family, values: ValueSource, memory: Memory, *, clock: Callable[[], float],
+        self, family: Family, plant: Plant, memory: Memory, *, clock: Callable[[], float],
         firmware: Generation | None = None, mtu: int | None = None, network: Network | None = None,
         key_behind_puk: bool = False, keep_alive: float | None = None,
     ) -> None:  # fmt: skip
@@ -65,7 +65,7 @@ class EmulatedDevice:
         if content.seed is None:
             content.seed = secrets.randbits(63)
         self.family = family
-        self.values = values
+        self.plant = plant
         self.memory = memory
         self.identity = Identity(content.seed, family.name, family.product_id)
         self.address = self.identity.address
@@ -79,34 +79,32 @@ class EmulatedDevice:
         self.second_service = family.second_service
         self.unlocked = not key_behind_puk
         self.pin_changed: Callable[[], None] = _nothing
-        """Called after a change of PIN, when bonds are worth nothing any more."""
+        """Called after a change of PIN, which makes all bonds invalid."""
         self.changed: Callable[[], None] = _nothing
-        """Called after a write, when the advertisement or the name may be another one."""
+        """Called after a write, which may change the advertisement or the name."""
         self._clock = clock
         self._started = clock()
-        self._nonce = secrets.randbelow(NONCES)
-        self._advertised: Record | None = None
+        self._sealer = AdvertisementSealer(family.product_id, nonce=secrets.randbelow(NONCES))
         self._absent = firmware.absent if firmware else frozenset()
         self._passing: dict[str, Any] = {}
-        self.registers = RegisterStore(family, Outlook(self._shown, self._set, self._act))
-        self.network = network
-        """The VE.Smart network it belongs to."""
+        self.registers = RegisterStore(family, DeviceAccess(self._register_values, self._set, self._act))
+        self.member = self._member(network) if network else None
+        """Its part in its VE.Smart network, if it belongs to one."""
         self._add_radio_registers()
-        self.member = NetworkMember(network, self.serial, memory, family.table) if network else None
         for key, value in content.values.items():
-            values.write(key, value)
+            plant.write(key, value)
         memory.save()
 
     # what it is
 
     @property
     def name(self) -> str:
-        """The local name: the owner's, else that of the factory."""
-        return self.memory.content.name or self.identity.name.format(serial=self.serial)
+        """The local name: the one the owner chose, else that of the factory."""
+        return self.memory.content.name or self.identity.local_name
 
     @property
     def pin(self) -> str:
-        """Six digits."""
+        """The PIN, six digits."""
         return self.memory.content.pin
 
     @property
@@ -121,61 +119,68 @@ class EmulatedDevice:
 
     @property
     def device_information(self) -> bytes:
-        """What characteristic 97580002 shows."""
+        """The content of characteristic 97580002."""
         return build_device_information(_MODULE)
 
     def change_pin(self, pin: str) -> None:
-        """A new PIN makes a new key, whose first byte differs, so that receivers notice; ConfigError for no PIN."""
+        """Take a new PIN, which makes a new key; ConfigError for what is no PIN."""
         content = self.memory.content
         content.pin = pin_text(pin)
-        content.key = (bytes([(self.key[0] + 1) % 256]) + secrets.token_bytes(15)).hex()
+        content.key = key_after(self.key, secrets.token_bytes(15)).hex()
         self.memory.save()
         self.pin_changed()
 
     def unlock(self) -> None:
-        """The client proved that it knows the PIN: from here on it may read the key."""
+        """Let clients read the key from now on: one proved that it knows the PIN."""
         self.unlocked = True
 
     # what it advertises and shows
 
     def advertisement(self, at: float) -> bytes:
-        """The manufacturer data after the company identifier."""
-        record: Record = self.values.record(at) if self.instant_readout else ProductOnly()
-        if record != self._advertised:
-            self._advertised = record
-            self._nonce = (self._nonce + 1) % NONCES
-        return build_advertisement(record, product_id=self.family.product_id, key=self.key, nonce=self._nonce)
+        """Return the manufacturer data after the company identifier at a time, sealed."""
+        record: Record = self.plant.record(at) if self.instant_readout else ProductOnly()
+        return self._sealer.seal(record, self.key)
 
     def measurements(self) -> Mapping[str, Any]:
-        """Every quantity by metric key, for the documented service."""
-        return self.values.now(self._clock())
+        """Return every quantity by metric, for the documented service."""
+        return self.plant.values(self._clock())
 
     def changes(self, instances: Set[int]) -> Iterator[tuple[int, int, bytes]]:
-        """Instance, register and content of what a subscriber of these instances has not been told."""
+        """Yield instance, register and content of what a subscriber of these instances has not been sent."""
         return self.registers.changes(instances)
 
     def connected(self) -> None:
-        """A client is there: everything is news to it."""
+        """Take note of a new client, which has not been sent anything."""
         self.registers.forget_pushed()
 
     def broadcast(self, at: float) -> bytes | None:
-        """The broadcast to its VE.Smart network that is due, if any."""
-        return self.member.due(at, self._shown(), self.registers) if self.member else None
+        """Return the broadcast to its VE.Smart network that is due, if any."""
+        return self.member.due(at, self._register_values()) if self.member else None
 
     @property
     def broadcast_deadline(self) -> float:
         """When the next broadcast is due; infinity outside a network."""
         return self.member.deadline if self.member else math.inf
 
-    def _shown(self) -> Mapping[str, Any]:
+    def _register_values(self) -> Mapping[str, Any]:
         now = self._clock()
         own = {"uptime": int(now - self._started)}
-        return own | self.memory.content.values | self._passing | self.values.now(now)
+        return {**own, **self.memory.content.values, **self._passing, **self.plant.values(now)}
+
+    def _member(self, network: Network) -> NetworkMember:
+        counter = self.memory.content.counter
+        return NetworkMember(
+            network, self.serial, self.family.table, last_counter=counter, reserve=self._reserve_counts
+        )
+
+    def _reserve_counts(self, counter: int) -> None:
+        self.memory.content.counter = counter
+        self.memory.save()
 
     # what clients write
 
     def _set(self, key: str, value: Any, remembered: bool) -> None:
-        acts = self.values.write(key, value)
+        acts = self.plant.write(key, value)
         if remembered:
             self.memory.content.values[key] = _plain(value)
             self.memory.save()
@@ -184,7 +189,7 @@ class EmulatedDevice:
         self.changed()
 
     def _act(self, key: str) -> None:
-        self.values.write(key, None)
+        self.plant.write(key, None)
 
     def _rename(self, name: Any) -> int | None:
         text = str(name).strip()
@@ -235,16 +240,13 @@ class EmulatedDevice:
             "serial_number": lambda: self.serial,
             "model_name": lambda: self.family.title,
             "unique_id": lambda: address.rjust(8, b"\0"),
-            "uptime": lambda: self._shown()["uptime"],
+            "uptime": lambda: self._register_values()["uptime"],
             "ble_mode": lambda: 1,
             "capabilities_ble": lambda: ["ble_mode", "advertisement_key", *self._gatt_service()],
             "ble_mac_address": lambda: address,
             "pin_code_status": lambda: "default" if self.pin == "000000" else "changed",
-            "network_in_range_count": lambda: int(self.network is not None),
-        } | self._network_facts()
-
-    def _network_facts(self) -> dict[str, Callable[[], Any]]:
-        return network_facts(self.network, lambda: self.unlocked) if self.network else {}
+            "network_in_range_count": lambda: int(self.member is not None),
+        } | (self.member.facts(lambda: self.unlocked) if self.member else {})
 
     def _gatt_service(self) -> list[str]:
         return ["vereg_service"] if self.family.shunt_service else []
@@ -267,7 +269,7 @@ class EmulatedDevice:
 
 
 def _adapted(personality: Personality, mtu: int, keep_alive: float | None) -> Personality:
-    """The header of a device says the chunk that its MTU carries (section 4.1: 74 at 77, 20 at 23)."""
+    """Return a personality for an MTU: its header has the chunk size (section 4.1: 74 at 77, 20 at 23)."""
     header = msgspec.structs.replace(personality.header, chunk_size=mtu - _ATT_OVERHEAD)
     adapted = msgspec.structs.replace(personality, header=header)
     if keep_alive is None:
@@ -278,7 +280,7 @@ def _adapted(personality: Personality, mtu: int, keep_alive: float | None) -> Pe
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON keeps it: named numbers as numbers."""
+    """Return a value as JSON keeps it: named numbers as numbers."""
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float | str):
@@ -287,4 +289,4 @@ def _plain(value: Any) -> Any:
 
 
 def _nothing() -> None:
-    """Nobody wants to know."""
+    """Do nothing."""

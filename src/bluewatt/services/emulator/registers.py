@@ -1,4 +1,4 @@
-"""The register store of an emulated device: numbers and bytes outside, keys and values inside."""
+"""The registers of an emulated device: numbers and bytes outside, keys and values inside."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from bluewatt.errors import Malformed, Unencodable
+from bluewatt.errors import Malformed
 from bluewatt.services.emulator.families import BATTERY_TYPE, USER_BATTERY, EmulatedRegister, Family
+from bluewatt.services.plant import family_register, register_content
 from bluewatt.tables.gatt import ResultCode
-from bluewatt.tables.registers import Register, by_key
-from bluewatt.wire.registers.values import decode_value, encode_value
+from bluewatt.tables.registers import Register
+from bluewatt.wire.registers.values import decode_value
 from bluewatt.wire.victronconnect.device import Withheld
 
 
@@ -20,65 +21,62 @@ class Cell(msgspec.Struct, frozen=True):
 
     row: Register
     read: Callable[[], Any] | None
-    """The value; None for a command, which cannot be read."""
+    """Returns the value; None for a command, which cannot be read."""
     write: Callable[[Any], int | None] | None = None
-    """Takes a value; a code where it refuses. None where nothing may be written."""
+    """Takes a value and returns a result code if it refuses; None if nothing may be written."""
     live: bool = False
-    """Whether a change is pushed to subscribers."""
+    """Whether subscribers are notified of a change."""
     withheld: Callable[[], bool] | None = None
     """Whether a client may not read it yet."""
 
 
-class Outlook(msgspec.Struct, frozen=True):
-    """What a store needs of its device."""
+class DeviceAccess(msgspec.Struct, frozen=True):
+    """What a register store needs of its device."""
 
     values: Callable[[], Mapping[str, Any]]
-    """Everything there is to show now, by metric or register key."""
+    """Returns everything there is to show now, by metric or register key."""
     write: Callable[[str, Any, bool], None]
-    """Acts on a setting and, where told to, remembers it."""
+    """Writes a setting by key; the flag says whether to remember it over a restart."""
     act: Callable[[str], None]
-    """Runs a command."""
+    """Runs a command by key."""
 
 
 class RegisterStore:
-    """What `wire.session_device.DeviceSide` asks: the registers of a family, and those added with `add`."""
+    """The registers of a family, and those added with `add`: the port of `wire.victronconnect.device.DeviceSide`."""
 
-    def __init__(self, family: Family, outlook: Outlook) -> None:
+    def __init__(self, family: Family, device: DeviceAccess) -> None:
         self.family = family
-        self._outlook = outlook
+        self._device = device
         self._cells: dict[tuple[int, int], Cell] = {}
         self._pushed: dict[tuple[int, int], bytes] = {}
-        for shown in (*family.live, *family.kept):
-            self._add_shown(shown, live=shown in family.live)
+        for emulated in (*family.live, *family.kept):
+            self._add_row(emulated, live=emulated in family.live)
 
     def add(self, instance: int, key: str, cell: Callable[[Register], Cell]) -> None:
-        """One more register, by its key in the table; a row of the family's own stands. KeyError for no such key."""
+        """Add a register by its key in the table, unless the family has it already; KeyError for no such key."""
         row = self.row(key)
         self._cells.setdefault((instance, row.id), cell(row))
 
     def row(self, key: str) -> Register:
-        """The table's row of a key in this family; KeyError for a key that is none."""
-        row = by_key(key, self.family.table)
-        if row is None:
-            raise KeyError(f"the register table has no {key} for {self.family.table}")
-        return row
+        """Return the table's row of a key in this family; KeyError for no such key."""
+        return family_register(key, self.family.table)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Instance and number of every register there is."""
+        """Iterate over instance and number of every register there is."""
         return iter(self._cells)
 
     def cell(self, instance: int, register: int) -> Cell:
-        """One register; KeyError where there is none."""
+        """Return a register; KeyError if there is none."""
         return self._cells[instance, register]
 
     # the port of the session machine
 
     def devices(self) -> tuple[tuple[int, int], ...]:
-        """Instances and kinds."""
+        """Return the instances and their kinds."""
         return self.family.instances
 
     def get(self, instance: int, register: int) -> bytes | int | Withheld:
-        """The content of a register or the code to refuse with."""
+        """Return the content of a register or the code to refuse with."""
         cell = self._cells.get((instance, register))
         if cell is None:
             return ResultCode.UNKNOWN_REGISTER
@@ -89,7 +87,7 @@ class RegisterStore:
         return content(cell.row, cell.read())
 
     def set(self, instance: int, register: int, value: bytes) -> bytes | int:
-        """Write a register; the content afterwards or the code to refuse with."""
+        """Write a register; return its content afterwards or the code to refuse with."""
         cell = self._cells.get((instance, register))
         if cell is None:
             return ResultCode.UNKNOWN_REGISTER
@@ -106,55 +104,53 @@ class RegisterStore:
         return value if cell.read is None else content(cell.row, cell.read())
 
     def changes(self, instances: Set[int]) -> Iterator[tuple[int, int, bytes]]:
-        """The live registers of these instances whose content differs from what this method last told."""
+        """Yield the live registers of these instances whose content differs from what this method last yielded."""
         for (instance, number), cell in self._cells.items():
             if cell.live and cell.read is not None and instance in instances:
-                now = content(cell.row, cell.read())
-                if isinstance(now, bytes) and self._pushed.get((instance, number)) != now:
-                    self._pushed[instance, number] = now
-                    yield instance, number, now
+                found = content(cell.row, cell.read())
+                if isinstance(found, bytes) and self._pushed.get((instance, number)) != found:
+                    self._pushed[instance, number] = found
+                    yield instance, number, found
 
     def forget_pushed(self) -> None:
-        """A new connection: everything is news again."""
+        """Forget what was sent: a new connection is sent everything again."""
         self._pushed.clear()
 
-    # rows to cells
+    # from the family's rows to cells
 
-    def _add_shown(self, shown: EmulatedRegister, *, live: bool) -> None:
-        row = self.row(shown.register)
-        read = None if shown.command else self._reader(shown, row)
-        self._cells[self.family.data_instance, row.id] = Cell(row, read, self._writer(shown, row), live)
+    def _add_row(self, emulated: EmulatedRegister, *, live: bool) -> None:
+        row = self.row(emulated.register)
+        read = None if emulated.command else self._reader(emulated, row)
+        self._cells[self.family.data_instance, row.id] = Cell(row, read, self._writer(emulated, row), live)
 
-    def _reader(self, shown: EmulatedRegister, row: Register) -> Callable[[], Any]:
-        keys = tuple(key for key in (shown.value, row.key, row.metric) if key)
+    def _reader(self, emulated: EmulatedRegister, row: Register) -> Callable[[], Any]:
+        keys = tuple(key for key in (emulated.value, row.key, row.metric) if key)
 
         def read() -> Any:
-            values = self._outlook.values()
-            value = next((values[key] for key in keys if values.get(key) is not None), shown.fixed)
+            values = self._device.values()
+            value = next((values[key] for key in keys if values.get(key) is not None), emulated.fixed)
             return value() if callable(value) else value
 
         return read
 
-    def _writer(self, shown: EmulatedRegister, row: Register) -> Callable[[Any], int | None] | None:
-        if shown.command:
-            return lambda value: self._outlook.act(row.key)
-        return (lambda value: self._write(shown, row, value)) if shown.writable else None
+    def _writer(self, emulated: EmulatedRegister, row: Register) -> Callable[[Any], int | None] | None:
+        if emulated.command:
+            return lambda value: self._device.act(row.key)
+        return (lambda value: self._write(emulated, row, value)) if emulated.writable else None
 
-    def _write(self, shown: EmulatedRegister, row: Register, value: Any) -> int | None:
-        if value is None or (shown.allowed and value not in shown.allowed):
+    def _write(self, emulated: EmulatedRegister, row: Register, value: Any) -> int | None:
+        if value is None or (emulated.allowed and value not in emulated.allowed):
             return ResultCode.NOT_ACCEPTABLE
-        battery = self._outlook.values().get(BATTERY_TYPE)
-        if shown.guarded and battery is not None and battery != USER_BATTERY:
+        battery = self._device.values().get(BATTERY_TYPE)
+        if emulated.guarded and battery is not None and battery != USER_BATTERY:
             return ResultCode.NOT_ACCEPTABLE
-        if shown.lowest is not None:
-            value = max(value, shown.lowest)
-        self._outlook.write(row.key, value, not shown.passing)
+        if emulated.lowest is not None:
+            value = max(value, emulated.lowest)
+        self._device.write(row.key, value, not emulated.passing)
         return None
 
 
 def content(row: Register, value: Any) -> bytes | int:
-    """The bytes that show a value: "not available" for one the register cannot hold, a code where it has no such."""
-    try:
-        return encode_value(row, value)
-    except Unencodable:
-        return ResultCode.NOT_ACCEPTABLE if value is None or row.not_available is None else content(row, None)
+    """Return the content that shows a value: "not available" if it does not fit, else a code to refuse with."""
+    found = register_content(row, value)
+    return ResultCode.NOT_ACCEPTABLE if found is None else found

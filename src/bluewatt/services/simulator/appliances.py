@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from bluewatt.services.simulator.chance import chance, wander
+from bluewatt.services.chance import chance, wander
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
+from bluewatt.services.chance import chance
 from bluewatt.services.simulator.appliances import Moment
 from bluewatt.services.simulator.battery import Bank
-from bluewatt.services.simulator.chance import chance
 from bluewatt.services.simulator.charging import ABSORPTION, BULK, FLOAT
 from bluewatt.services.simulator.sun import DAY, Sky
 from bluewatt.tables.enums import DeviceState

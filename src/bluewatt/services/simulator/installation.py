@@ -1,4 +1,4 @@
-"""One boat or van: two batteries, what hangs on them, and the roster of devices that can be aboard."""
+"""One boat or van: two batteries, what is connected to them, and the roster of devices that can be aboard."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from bluewatt.services.chance import chance, child_seed
+from bluewatt.services.device_identity import Identity
 from bluewatt.services.simulator.appliances import Appliance, Compressor, Habit, Moment, Standing, Use
 from bluewatt.services.simulator.battery import Bank
-from bluewatt.services.simulator.chance import chance, child_seed
-from bluewatt.services.simulator.device import Identity, SimulatedDevice
+from bluewatt.services.simulator.device import SimulatedDevice
 from bluewatt.services.simulator.devices.batteries import BatteryProtector, LithiumBattery, LynxBms, UnknownBms
 from bluewatt.services.simulator.devices.charger import DcdcCharger, MainsCharger, OrionXsCharger, StarterBattery
 from bluewatt.services.simulator.devices.inverter import InverterRsSolar, MultiPlus, MultiRsSolar, PhoenixInverter
@@ -23,7 +24,7 @@ from bluewatt.wire.vesmart.broadcast import Network
 
 
 class DcLoad:
-    """Appliances straight on a bank."""
+    """Appliances connected directly to a bank."""
 
     def __init__(self, bank: Bank, appliances: Sequence[Appliance]) -> None:
         self.bank = bank
@@ -31,13 +32,13 @@ class DcLoad:
         self.appliances = appliances
 
     def prepare(self, moment: Moment) -> None:
-        """Draw what the appliances take."""
+        """Draw from the bank what the appliances take."""
         watts = sum(appliance.power(moment) for appliance in self.appliances)
         self.branch.drawn = watts / self.bank.voltage
 
 
 class Installation:
-    """The first `count` devices of the roster, and the batteries and loads they need; all of it from the seed."""
+    """The first `count` devices of the roster with the batteries and loads they need; all follows from the seed."""
 
     def __init__(
         self, seed: int, sky: Sky, *, count: int, suffix: str = "", state_of_charge: float | None = None
@@ -45,7 +46,7 @@ class Installation:
         self.seed = seed
         self.sky = sky
         self.size = 0.8 + 0.4 * chance(seed, 0)
-        """How large this boat is beside the usual one."""
+        """Size of this boat relative to a typical one."""
         charge = 0.55 + 0.25 * chance(seed, 1) if state_of_charge is None else state_of_charge
         self.house = Bank(
             cells=4, capacity=round(200 * self.size), resistance=0.008 / self.size, state_of_charge=charge
@@ -86,7 +87,7 @@ class Installation:
         self.freezer: list[Appliance] = [Compressor(part("freezer"), 220), Standing(part("router"), 25)]
 
     def tick(self, moment: Moment) -> None:
-        """Everybody says what they want, the banks settle, everybody draws the consequences."""
+        """Let a tick pass: loads and devices ask for current, the banks settle, the devices follow."""
         self.starter.advance(moment)
         for load in self.loads:
             load.prepare(moment)
@@ -110,7 +111,7 @@ class DeviceTemplate(msgspec.Struct, frozen=True):
 
 def _shunt(aboard: Installation, identity: Identity) -> SimulatedDevice:
     device = ShuntMonitor(identity, aboard.house, aboard.starter)
-    device.network = aboard.network
+    device.join(aboard.network)
     return device
 
 
@@ -118,7 +119,7 @@ def _roof(aboard: Installation, identity: Identity) -> SimulatedDevice:
     device = MpptCharger(
         identity, aboard.house, aboard.sky, PvArray(370 * aboard.size, shade_from=17.5), rated_current=30
     )
-    device.network = aboard.network
+    device.join(aboard.network)
     return device
 
 
@@ -173,9 +174,9 @@ ROSTER: tuple[DeviceTemplate, ...] = (
     DeviceTemplate("Smart BMS {serial}", 0xA3E8, lambda on, who: UnknownBms(who, on.house)),
     DeviceTemplate("Test bench", 0xA189, lambda on, who: TestBench(who)),
 )
-"""Who can be aboard, the usual dozen first; all together they send every record type there is a layout for."""
+"""The devices that can be aboard, the typical dozen first; together they send every record type that has a layout."""
 
 TYPICAL = 12
-"""How many of the roster make a typical site."""
+"""Number of devices in a typical site."""
 COMPLETE = len(ROSTER)
-"""How many devices it takes for every record type."""
+"""Number of devices it takes to have every record type."""

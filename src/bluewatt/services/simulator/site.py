@@ -1,10 +1,10 @@
-"""The simulated site: weather, installations and their devices, moved on by whoever asks; no clock of its own.
+"""The simulated site: weather, installations and their devices. It has no clock of its own: the caller moves it on.
 
     site = Site(7)
     for frame in frames(site, site.now, 60): ...
 
-Everything follows from the seed and from simulated time: the caller says what time it is, and how fast that time goes
-is the caller's affair. A site moves forward only; asked about the past it answers with the present.
+Everything follows from the seed and from simulated time, and the caller decides how fast that time goes. A site moves
+forward only: asked about the past it answers with the present.
 """
 
 from __future__ import annotations
@@ -13,30 +13,33 @@ from collections.abc import Iterator
 from heapq import heapify, heapreplace
 
 from bluewatt.model.reading import ADVERTISEMENT, Frame
+from bluewatt.services.chance import chance, child_seed
+from bluewatt.services.plant import Plant
 from bluewatt.services.simulator.appliances import Moment
-from bluewatt.services.simulator.chance import chance, child_seed
 from bluewatt.services.simulator.device import SimulatedDevice
 from bluewatt.services.simulator.installation import COMPLETE, TYPICAL, Installation
 from bluewatt.services.simulator.sun import Sky
 
 ORIGIN = "virtual:"
 DEFAULT_START = 1_782_032_400.0
-"""21 June 2026, 09:00 UTC: the sun is up and the batteries are hungry."""
+"""21 June 2026, 09:00 UTC, in POSIX seconds: the sun is up and the batteries are not full."""
 
 TICK = 1.0
+"""Seconds of simulated time in one step."""
 LEAP = 3600.0
+"""Seconds of simulated time; to move on by more, a site takes steps of LEAP_TICK."""
 LEAP_TICK = 20.0
-"""A site that is asked to move on by more than LEAP seconds walks in ticks of this length: ten days in some seconds."""
+"""Seconds of simulated time in one step of a leap: ten days take some seconds."""
 
 _BEACON_EVERY = 4
-"""One in so many advertisements of a device in a VE.Smart network is a broadcast to that network."""
+"""Every fourth advertisement of a device in a VE.Smart network is a broadcast to that network."""
 
 
 class Site:
-    """A small site of `devices` devices; above the roster's length there are more boats in the harbour, all different.
+    """A site of `devices` devices; if that is more than the roster has, there are several boats, all different.
 
-    `state_of_charge` (0 to 1) is that of the batteries at the midnight before `start`; by default the seed's affair.
-    `tick` is the grain of the simulation in seconds (up to 20); coarse is fast.
+    `state_of_charge` (0 to 1) is that of the batteries at the midnight before `start`; by default it follows from the
+    seed. `tick` is the step of the simulation in seconds (up to 20): a longer one is faster and less exact.
     """
 
     def __init__(
@@ -57,12 +60,12 @@ class Site:
         for device in self.devices:
             device.advance = self.step
         self.now = self.sky.midnight(start)
-        """How far the simulation has come, POSIX seconds UTC; never more than a tick behind the last `step`."""
+        """Present of the simulation in POSIX seconds; never more than a tick behind the last `step`."""
         self._walk(start, LEAP_TICK)
         self.now = start
 
     def step(self, now: float) -> None:
-        """Move on to `now`. Steps of up to an hour may be cut as one likes, the outcome is the same."""
+        """Move on to `now`. An hour in one step or in many has the same outcome."""
         self._walk(now, self.tick if now - self.now <= LEAP else max(self.tick, LEAP_TICK))
 
     def _walk(self, until: float, tick: float) -> None:
@@ -74,18 +77,24 @@ class Site:
                 aboard.tick(moment)
 
     def device(self, name: str) -> SimulatedDevice:
-        """The first device whose local name begins with `name`; KeyError where there is none."""
+        """Return the first device whose local name begins with `name`; KeyError if there is none."""
         for device in self.devices:
             if device.name.startswith(name):
                 return device
         raise KeyError(name)
 
+    def plant(self, name: str) -> Plant:
+        """Return a device, named as for `device`, as the plant of an emulated one, whose radio is always powered."""
+        device = self.device(name)
+        device.keep_radio_powered()
+        return device
+
 
 def frames(site: Site, start: float, seconds: float, *, broadcasts: bool = False) -> Iterator[Frame]:
-    """What a receiver beside the site hears from `start` on, in the order of time, as fast as it can be made.
+    """Yield what a receiver beside the site hears from `start` on, in the order of time, as fast as it can be made.
 
-    Every device advertises at its own interval plus the random delay of up to 10 ms that Bluetooth asks for. With
-    `broadcasts`, members of a VE.Smart network let some advertisements be broadcasts to it.
+    Every device advertises at its own interval plus the random delay of up to 10 ms that Bluetooth requires. With
+    `broadcasts`, some advertisements of members of a VE.Smart network are broadcasts to it.
     """
     queue = [
         (start + chance(device.seed, 4) * device.interval, place, 0) for place, device in enumerate(site.devices)
@@ -97,7 +106,7 @@ def frames(site: Site, start: float, seconds: float, *, broadcasts: bool = False
         delay = chance(device.seed, 1000 + count)
         heapreplace(queue, (at + device.interval + 0.01 * delay, place, count + 1))
         payload = device.advertisement(at)
-        if broadcasts and device.network and count % _BEACON_EVERY == _BEACON_EVERY - 1:
+        if broadcasts and count % _BEACON_EVERY == _BEACON_EVERY - 1:
             payload = device.broadcast(at) or payload
         fading = round(6 * chance(device.seed, 500_000 + count) - 3)
         yield Frame(at, ORIGIN, ADVERTISEMENT, device.address, payload, device.rssi + fading, device.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import asin, cos, exp, floor, pi, radians, sin, tau
 
-from bluewatt.services.simulator.chance import child_seed, wander
+from bluewatt.services.chance import child_seed, wander
 
 DAY = 86400.0
 _SOLSTICE = 172 * DAY  # 21 June, from the start of 1970

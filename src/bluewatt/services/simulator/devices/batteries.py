@@ -6,11 +6,12 @@ import struct
 from typing import ClassVar
 
 from bluewatt.schema import Record
+from bluewatt.services.chance import chance
+from bluewatt.services.device_identity import Identity
 from bluewatt.services.simulator.appliances import Appliance, Moment
 from bluewatt.services.simulator.battery import Bank, rest_voltage
-from bluewatt.services.simulator.chance import chance
 from bluewatt.services.simulator.charging import OFF
-from bluewatt.services.simulator.device import Identity, SimulatedDevice
+from bluewatt.services.simulator.device import SimulatedDevice
 from bluewatt.services.simulator.devices.charger import CHARGER_OFF, NO_ERROR, DeviceMode
 from bluewatt.services.simulator.devices.monitor import ShuntMonitor
 from bluewatt.services.simulator.values import code, fit, flag_mask, groups

@@ -1,4 +1,4 @@
-"""Chargers: what solar, DC and AC chargers have in common, and the last two of them."""
+"""Chargers: what solar, DC and AC chargers have in common, and the DC and AC ones."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from bluewatt.schema import Record
-from bluewatt.services.simulator.appliances import Habit, Moment
+from bluewatt.services.device_identity import Identity
+from bluewatt.services.simulator.appliances import Habit, Moment, Use
 from bluewatt.services.simulator.battery import Bank
 from bluewatt.services.simulator.charging import OFF, ChargeCycle
-from bluewatt.services.simulator.device import Identity, SimulatedDevice
+from bluewatt.services.simulator.device import SimulatedDevice
 from bluewatt.services.simulator.values import code, fit, flag_mask
 from bluewatt.tables.enums import ChargerError, DeviceState, OffReason, code_class
 from bluewatt.tables.records.ac_charger import AcCharger
@@ -107,7 +108,7 @@ class Charger(SimulatedDevice, ABC):
 
     @abstractmethod
     def possible(self, moment: Moment) -> float:
-        """A the source behind it could give now; 0 where there is no source."""
+        """Return the A that its source could give now; 0 without a source."""
 
     def prepare(self, moment: Moment) -> None:
         """Offer what the source gives and the limit allows."""
@@ -173,12 +174,12 @@ class DcdcCharger(Charger):
         return flag_mask(OffReason)
 
     def possible(self, moment: Moment) -> float:
-        """A: all it can once the alternator is seen to charge."""
+        """Return all it can give once the alternator is seen to charge (A)."""
         ready = self.starter.running and self.starter.since >= self.detection_delay
         return self.rated_current if ready else 0.0
 
     def measure(self) -> Record:
-        """The output voltage is absent while it is off, as in captures."""
+        """Return the record; the output voltage is absent while it is off, as in captures."""
         on = self.device_state != OFF
         return fit(
             DcdcConverter,
@@ -191,13 +192,13 @@ class DcdcCharger(Charger):
 
 
 class OrionXsCharger(DcdcCharger):
-    """An Orion XS: it tells its currents as well."""
+    """An Orion XS, whose record has its currents as well."""
 
     rated_current = 50.0
     efficiency = 0.985
 
     def measure(self) -> Record:
-        """All four voltages and currents."""
+        """Return the record with all four voltages and currents."""
         on = self.device_state != OFF
         current = self.charger_current + self.noise(0.06) if on else 0.0
         return fit(
@@ -245,13 +246,17 @@ class MainsCharger(Charger):
         """Seconds of the night mode that are left."""
         return self._night_left
 
+    def keep_radio_powered(self) -> None:
+        """Leave the mains on at all hours: they power the radio (protocol page victronconnect-gatt, section 15)."""
+        self.shore = Habit(0, 0.0, Use(hour=0.0, minutes=24 * 60.0, spread=0.0))
+
     def possible(self, moment: Moment) -> float:
-        """A: all it can while the shore cable is in, a part of it in low current mode."""
+        """Return all it can give while the mains are on, a part of it in low current mode (A)."""
         share = 1.0 if self._low_current_mode == LOW_CURRENT_OFF else self.low_current
         return self.rated_current * share if self.shore.is_on(moment) else 0.0
 
     def finish(self, moment: Moment) -> None:
-        """The night passes, too."""
+        """Let the night mode run out as well."""
         super().finish(moment)
         if self._low_current_mode == LOW_CURRENT_NIGHT:
             self._night_left = max(self._night_left - moment.dt, 0.0)
@@ -259,7 +264,7 @@ class MainsCharger(Charger):
                 self.low_current_mode = int(LOW_CURRENT_OFF)
 
     def measure(self) -> Record:
-        """The second and third output are absent."""
+        """Return the record; the second and third output are absent."""
         mains = self.charger_power / self.efficiency / MAINS_VOLTAGE
         return fit(
             AcCharger,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from bluewatt.schema import Record
+from bluewatt.services.device_identity import Identity
 from bluewatt.services.simulator.appliances import Appliance, Habit, Moment
 from bluewatt.services.simulator.battery import Bank
 from bluewatt.services.simulator.charging import OFF, ChargeCycle
-from bluewatt.services.simulator.device import Identity, SimulatedDevice
+from bluewatt.services.simulator.device import SimulatedDevice
 from bluewatt.services.simulator.devices.charger import MAINS_VOLTAGE, NO_ERROR, DeviceMode
 from bluewatt.services.simulator.history import DayHistory, Harvest, PvArray
 from bluewatt.services.simulator.sun import Sky

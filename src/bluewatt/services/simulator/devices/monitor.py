@@ -1,4 +1,4 @@
-"""Those who watch a battery: monitor, DC energy meter, Smart Battery Sense, GX device."""
+"""Devices that watch a battery: monitor, DC energy meter, Smart Battery Sense, GX device."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 import msgspec
 
 from bluewatt.schema import Record
+from bluewatt.services.device_identity import Identity
 from bluewatt.services.simulator.appliances import Moment
 from bluewatt.services.simulator.battery import Bank, Branch
-from bluewatt.services.simulator.device import Identity, SimulatedDevice
+from bluewatt.services.simulator.device import SimulatedDevice
 from bluewatt.services.simulator.devices.charger import StarterBattery
 from bluewatt.services.simulator.devices.solar import solar_power
 from bluewatt.services.simulator.history import MonitorHistory
@@ -18,9 +19,6 @@ from bluewatt.tables.enums import AlarmReason, AuxMode, MonitorMode
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.tables.records.dc_energy_meter import DcEnergyMeter
 from bluewatt.tables.records.gx_device import GxDevice
-from bluewatt.tables.registers import by_key
-from bluewatt.wire.registers.values import encode_value
-from bluewatt.wire.vesmart.broadcast import BroadcastValue
 
 NO_AUX = code(AuxMode, "none")
 LONGEST_TIME_TO_GO = 14400.0
@@ -29,7 +27,7 @@ _AVERAGE_SECONDS = 180.0
 
 
 class ShuntMonitor(SimulatedDevice):
-    """A SmartShunt or BMV: counts the charge by itself and sees full and empty by its own settings."""
+    """A SmartShunt or BMV: it counts the charge, and decides by its own settings when the battery is full or empty."""
 
     settings: ClassVar[tuple[str, ...]] = (
         "battery_capacity", "charged_voltage", "charged_tail_current", "charged_detection_time", "discharge_floor",
@@ -84,11 +82,11 @@ class ShuntMonitor(SimulatedDevice):
         return min(max(-left / self._average * 60, 0.0), LONGEST_TIME_TO_GO)
 
     def synchronise(self) -> None:
-        """Take the battery for full."""
+        """Set the charge to 100 %, as if the battery were full."""
         self.consumed_charge = 0.0
 
     def finish(self, moment: Moment) -> None:
-        """Count, compare, remember."""
+        """Count the charge, keep the history, and decide on full and on alarms."""
         current, voltage = self.bank.current, self.bank.voltage
         self.consumed_charge = min(self.consumed_charge + current * moment.dt / 3600, 0.0)
         self._average += (current - self._average) * min(moment.dt / _AVERAGE_SECONDS, 1.0)
@@ -119,12 +117,20 @@ class ShuntMonitor(SimulatedDevice):
         self.alarm_reason = AlarmReason(is_low | (low_soc if self.state_of_charge < percent else 0))
         self.history.low_voltage_alarms += bool(is_low and not was & low_voltage)
 
-    def values(self) -> dict[str, Any]:
-        """Its history counters as well."""
-        return super().values() | msgspec.structs.asdict(self.history)
+    def other_readings(self) -> dict[str, Any]:
+        """Return the history counters as well."""
+        return super().other_readings() | msgspec.structs.asdict(self.history) | {"synchronized": 1}
+
+    def write(self, key: str, value: Any) -> bool:
+        """Set a setting, or run the command `synchronize`."""
+        if key != "synchronize":
+            return super().write(key, value)
+        self.synchronise()
+        self.measure_anew()
+        return True
 
     def measure(self) -> Record:
-        """What a battery monitor says."""
+        """Return the record of a battery monitor."""
         return fit(
             BatteryMonitor,
             time_to_go=self.time_to_go,
@@ -137,13 +143,6 @@ class ShuntMonitor(SimulatedDevice):
             state_of_charge=self.state_of_charge,
         )
 
-    def network_values(self) -> tuple[BroadcastValue, ...]:
-        """It tells its neighbours the battery voltage."""
-        register = by_key("battery_voltage", "smartshunt")
-        if register is None:
-            return ()
-        return (BroadcastValue(register.id, encode_value(register, round(self.bank.voltage, 2))),)
-
 
 class LoadMeter(SimulatedDevice):
     """A SmartShunt as a DC energy meter in one load's cable: the same product, another record."""
@@ -155,7 +154,7 @@ class LoadMeter(SimulatedDevice):
         self.monitor_mode = int(code(MonitorMode, "fridge"))
 
     def measure(self) -> Record:
-        """Current towards the load counts negative, as at a battery."""
+        """Return the record; current towards the load counts negative, as at a battery."""
         return fit(
             DcEnergyMeter,
             monitor_mode=self.monitor_mode,
@@ -177,7 +176,7 @@ class BatterySense(SimulatedDevice):
         self.bank = bank
 
     def measure(self) -> Record:
-        """Two values."""
+        """Return a record with two values."""
         return fit(
             BatteryMonitor,
             battery_voltage=self.bank.voltage + self.noise(0.01),
@@ -188,12 +187,12 @@ class BatterySense(SimulatedDevice):
 
 
 class GxComputer(SimulatedDevice):
-    """A GX device: the sums of what its neighbours say. No bytes of a real one are public."""
+    """A GX device: the sums over the other devices. No bytes of a real one are public."""
 
-    def __init__(self, identity: Identity, bank: Bank, neighbours: list[SimulatedDevice], loads: list[Branch]) -> None:
+    def __init__(self, identity: Identity, bank: Bank, devices: list[SimulatedDevice], loads: list[Branch]) -> None:
         super().__init__(identity)
         self.bank = bank
-        self.neighbours = neighbours
+        self.devices = devices
         self.loads = loads
 
     @property
@@ -202,11 +201,11 @@ class GxComputer(SimulatedDevice):
         return sum(load.drawn for load in self.loads) * self.bank.voltage
 
     def measure(self) -> Record:
-        """The whole system in five numbers."""
+        """Return the record of the whole system: five numbers."""
         return fit(
             GxDevice,
             battery_voltage=self.bank.voltage + self.noise(0.005),
-            pv_power=solar_power(self.neighbours, self.bank),
+            pv_power=solar_power(self.devices, self.bank),
             state_of_charge=min(100 * self.bank.state_of_charge, 100),
             battery_power=self.bank.voltage * self.bank.current,
             dc_power=self.dc_power,

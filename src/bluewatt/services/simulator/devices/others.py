@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bluewatt.schema import Record
+from bluewatt.services.device_identity import Identity
 from bluewatt.services.simulator.appliances import Moment
-from bluewatt.services.simulator.device import Identity, SimulatedDevice
+from bluewatt.services.simulator.device import SimulatedDevice
 from bluewatt.services.simulator.values import fit
 from bluewatt.tables.records.vendor_test import VendorTest
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from bluewatt.schema import Record
+from bluewatt.services.device_identity import Identity
 from bluewatt.services.simulator.appliances import Habit, Moment
 from bluewatt.services.simulator.battery import Bank
 from bluewatt.services.simulator.charging import OFF
-from bluewatt.services.simulator.device import Identity, SimulatedDevice
+from bluewatt.services.simulator.device import SimulatedDevice
 from bluewatt.services.simulator.devices.charger import NO_ERROR, Charger
 from bluewatt.services.simulator.history import DAYS_KEPT, DayHistory, Harvest, PvArray
 from bluewatt.services.simulator.sun import Sky
@@ -16,14 +19,11 @@ from bluewatt.services.simulator.values import code, fit, flag_mask
 from bluewatt.tables.enums import OffReason, SolarsenseError, code_class
 from bluewatt.tables.records.solar_charger import SolarCharger
 from bluewatt.tables.records.solarsense import Solarsense
-from bluewatt.tables.registers import by_key
-from bluewatt.wire.registers.values import encode_value
-from bluewatt.wire.vesmart.broadcast import BroadcastValue
 
 LoadControl = code_class("load_control")
 LOAD_OFF, LOAD_AUTOMATIC, LOAD_ON = (code(LoadControl, key) for key in ("force_off", "automatic", "force_on"))
 DARK = 1.5
-"""W below which a charger takes it for night."""
+"""W of the panels below which a charger does not charge."""
 CONVERSION = 0.97
 
 
@@ -112,11 +112,11 @@ class MpptCharger(Charger):
         return self.harvest.total
 
     def history(self, ago: int) -> DayHistory:
-        """The day `ago` days before today (0 to 30)."""
+        """Return the day `ago` days before today (0 to 30)."""
         return self.harvest.day(ago)
 
     def history_total(self) -> dict[str, Any]:
-        """The totals by the names of the layout `history_total`, which counts the days behind today."""
+        """Return the totals by the names of the layout `history_total`, which counts the days behind today."""
         days = [self.history(ago) for ago in range(DAYS_KEPT + 1)]
         return {
             "errors": [0, 0, 0, 0],
@@ -129,7 +129,7 @@ class MpptCharger(Charger):
         }
 
     def possible(self, moment: Moment) -> float:
-        """A the panels could give at the bank's voltage."""
+        """Return the A that the panels could give at the bank's voltage."""
         array = self.harvest.array
         power = array.power(moment.irradiance, moment.air, moment.hour)
         self.pv_voltage = array.terminal_voltage(moment.irradiance)
@@ -151,7 +151,7 @@ class MpptCharger(Charger):
             self.load_output = True
 
     def finish(self, moment: Moment) -> None:
-        """Count what was harvested."""
+        """Count what was harvested, and what the load took."""
         super().finish(moment)
         self.pv_power = self.branch.current * self.bank.voltage / CONVERSION
         self.harvest.note(
@@ -161,7 +161,7 @@ class MpptCharger(Charger):
         self.harvest.today.consumed += self.branch.drawn * self.bank.voltage * moment.dt / 3.6e6
 
     def measure(self) -> Record:
-        """What a solar charger says."""
+        """Return the record of a solar charger."""
         return fit(
             SolarCharger,
             device_state=self.device_state,
@@ -173,16 +173,34 @@ class MpptCharger(Charger):
             load_current=self.load_current,
         )
 
-    def network_values(self) -> tuple[BroadcastValue, ...]:
-        """It tells its neighbours the charge current."""
-        register = by_key("charger_current", "mppt")
-        if register is None:
-            return ()
-        return (BroadcastValue(register.id, encode_value(register, round(self.charger_current, 1))),)
+    def other_readings(self) -> dict[str, Any]:
+        """Return the load output and the setpoint as well."""
+        on = self.load_output
+        load = {"output_state": int(on), "load_voltage": self.bank.voltage if on else 0.0}
+        return super().other_readings() | load | {"link_charge_voltage_setpoint": self.cycle.setpoint}
+
+    def values(self, at: float) -> Mapping[str, Any]:
+        """Return the days of the history as well, each as a function."""
+        return {**self._history_values, **super().values(at)}
+
+    @cached_property
+    def _history_values(self) -> dict[str, Any]:
+        days = {f"history_day_{ago:02d}": partial(self._day_values, ago) for ago in range(DAYS_KEPT + 1)}
+        return {**days, "history_total": self._total_values}
+
+    def _day_values(self, ago: int) -> dict[str, Any]:
+        today = self.harvest.today.number
+        # The page counts the days upwards (0 to 364), whatever they are counted from.
+        head = {"version": 0, "error_database": 0}
+        return head | self.history(ago).as_fields(today) | {"day_sequence": (today - ago) % 365}
+
+    def _total_values(self) -> dict[str, Any]:
+        # 13 bytes of ones at the end: the form of today's firmware (protocol page victronconnect-gatt, section 13).
+        return {"version": 1, "error_database": 0} | self.history_total() | {"rest": b"\xff" * 13}
 
 
 class IrradianceSensor(SimulatedDevice):
-    """A SolarSense 750: it knows the sun, and from the configured size of the array what that should make."""
+    """A SolarSense 750: it measures the sun and works out what an array of the configured size should make of it."""
 
     period = 5.0
     interval = 1.0
@@ -201,7 +219,7 @@ class IrradianceSensor(SimulatedDevice):
         self._day: int | None = None
 
     def finish(self, moment: Moment) -> None:
-        """Watch the sun."""
+        """Follow the sun."""
         if moment.day != self._day:
             self._day, self._energy = moment.day, 0.0
         self.irradiance = moment.irradiance
@@ -216,7 +234,7 @@ class IrradianceSensor(SimulatedDevice):
         return PvArray(self.peak).power(self.irradiance, self.cell_temperature - 0.03 * self.irradiance, 0.0)
 
     def measure(self) -> Record:
-        """Sent in the clear."""
+        """Return the record, which is not encrypted."""
         return fit(
             Solarsense,
             error_code=SolarsenseError(0),
@@ -232,5 +250,5 @@ class IrradianceSensor(SimulatedDevice):
 
 
 def solar_power(devices: list[SimulatedDevice], bank: Bank) -> float:
-    """W of all solar chargers on a bank."""
+    """Return the W of all solar chargers on a bank."""
     return sum(device.pv_power for device in devices if isinstance(device, MpptCharger) and device.bank is bank)

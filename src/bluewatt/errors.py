@@ -1,11 +1,11 @@
-"""Every error Bluewatt raises on purpose, in one tree.
+"""The tree of all errors that Bluewatt raises on purpose.
 
     BluewattError
     ├── WireError (ValueError)      bytes and records that do not fit each other
     │   ├── Malformed               the other side sent bytes that break its own layout
     │   ├── Unencodable             we asked for something the layout cannot hold
     │   └── UnknownType             well-formed, but of a type nobody has described yet
-    ├── KeyProblem                  an advertisement key is needed and does not help
+    ├── KeyProblem                  the advertisement key is missing or wrong
     │   ├── KeyMissing
     │   └── KeyMismatch
     ├── LinkError                   the radio or the connection
@@ -15,14 +15,14 @@
     │   ├── LinkLost
     │   └── LinkTimeout
     ├── DeviceRefused               the device understood and said no
-    ├── Forbidden                   our own guard said no
+    ├── Forbidden                   Bluewatt itself said no
     ├── StoreError                  the history store
     ├── BrokerError                 the MQTT broker or the fleet transport
     ├── CaptureError                a capture file
     └── ConfigError                 the settings
 
-"Whose fault" is in the class, so a retry reads the class and nothing else: `Malformed` and `DeviceRefused` are the
-device's doing, `Unencodable` and `Forbidden` are ours, `LinkError` is the world's. The message of every error is the
+The class says where the cause lies, and that is all a retry needs: `Malformed` and `DeviceRefused` come from the
+device, `Unencodable` and `Forbidden` from our own side, `LinkError` from the radio. The message of every error is the
 one line a person sees; facts a program needs are attributes.
 """
 
@@ -32,11 +32,11 @@ import enum
 from collections.abc import Sequence
 
 DEBUG = "BLUEWATT_DEBUG"
-"""The environment variable that, set to 1, brings tracebacks and the libraries' logs."""
+"""The environment variable that, set to 1, turns on tracebacks and the logs of libraries."""
 
 
 class ExitCode(enum.IntEnum):
-    """What the exit code of a command says; each error names its own."""
+    """The exit code of a command; each error names its own."""
 
     OK = 0
     BUG = 1
@@ -73,16 +73,16 @@ class BluewattError(Exception):
 
 
 class WireError(BluewattError, ValueError):
-    """Bytes and meaning do not fit. Codecs raise nothing else on bytes."""
+    """A mismatch of bytes and layout. Codecs raise nothing else on bytes."""
 
     exit_code = ExitCode.FILE
 
 
 class Malformed(WireError):
-    """The other side sent bytes that break their own layout.
+    """Bytes from the other side that break their own layout.
 
-    Example: an advertisement of three bytes, a CBOR item that ends before its length says. Where bytes hold several
-    things in a row, `good` keeps those that stood whole before the damage.
+    Example: an advertisement of three bytes, a CBOR item that ends before its length says. If bytes hold several
+    things in a row, `good` has those that were whole before the damage.
     """
 
     def __init__(self, message: str, *, good: Sequence[object] = ()) -> None:
@@ -91,7 +91,7 @@ class Malformed(WireError):
 
 
 class Unencodable(WireError):
-    """We were asked to write what the layout cannot hold.
+    """A value to write that the layout cannot hold.
 
     Example: a battery voltage of 400 V in a signed 16-bit field of 10 mV steps.
     """
@@ -100,7 +100,7 @@ class Unencodable(WireError):
 
 
 class UnknownType(WireError):
-    """Well-formed bytes of a type without a known layout; `type_number` and `raw` keep what was seen.
+    """Well-formed bytes of a type without a known layout; `type_number` and `raw` are what was seen.
 
     Example: record type 0x2A from a product of next year.
     """
@@ -112,33 +112,33 @@ class UnknownType(WireError):
 
 
 class KeyProblem(BluewattError):
-    """An advertisement key is needed and does not help."""
+    """A missing or wrong advertisement key."""
 
     exit_code = ExitCode.SECRET
 
 
 class KeyMissing(KeyProblem):
-    """The record is encrypted and no key is known for the device.
+    """An encrypted record of a device whose key is not known.
 
     Example: the first advertisement of a new solar charger.
     """
 
 
 class KeyMismatch(KeyProblem):
-    """The key is not the one the device uses now.
+    """A key that is not the one the device uses now.
 
     Example: the PIN was changed, so the device made a new key.
     """
 
 
 class LinkError(BluewattError):
-    """The radio or the connection failed; trying again may help."""
+    """A failure of the radio or the connection; trying again may help."""
 
     exit_code = ExitCode.LINK
 
 
 class AdapterUnavailable(LinkError):
-    """There is no usable Bluetooth adapter; `reason` is a short word such as "missing", "off", "permission".
+    """The lack of a usable Bluetooth adapter; `reason` is a short word such as "missing", "off", "permission".
 
     Example: a Raspberry Pi with Bluetooth disabled in its boot configuration.
     """
@@ -149,14 +149,14 @@ class AdapterUnavailable(LinkError):
 
 
 class DeviceNotFound(LinkError):
-    """The device was not heard in time.
+    """A device that was not heard in time.
 
     Example: out of range, or another central is connected and it stopped advertising.
     """
 
 
 class PairingFailed(LinkError):
-    """Pairing did not succeed; `reason` is a short word such as "pin", "bond", "timeout", "rejected".
+    """A pairing that failed; `reason` is a short word such as "pin", "bond", "timeout", "rejected".
 
     Example: the PIN on the label was changed by the previous owner.
     """
@@ -168,21 +168,21 @@ class PairingFailed(LinkError):
 
 
 class LinkLost(LinkError):
-    """The connection ended before the work was done.
+    """The loss of a connection before the work was done.
 
     Example: the boat swung away in the middle of a history read.
     """
 
 
 class LinkTimeout(LinkError):
-    """The device is connected but did not answer in time.
+    """A connected device that did not answer in time.
 
     Example: a charger that ignores the array dialect it was asked in.
     """
 
 
 class DeviceRefused(BluewattError):
-    """The device understood and said no; `register` and `code` are its words.
+    """A refusal by the device, which understood; `register` and `code` are from its answer.
 
     Example: code 1 (unknown register) for a load output on a model without one.
     """
@@ -196,7 +196,7 @@ class DeviceRefused(BluewattError):
 
 
 class Forbidden(BluewattError):
-    """Our own guard said no: read-only, not a listed control, out of range, or no consent.
+    """A refusal by Bluewatt itself: read-only, not a listed control, out of range, or no consent.
 
     Example: `bluewatt set shunt battery_capacity=200` without writing allowed in the configuration.
     """
@@ -205,7 +205,7 @@ class Forbidden(BluewattError):
 
 
 class StoreError(BluewattError):
-    """The history store cannot be used.
+    """A history store that cannot be used.
 
     Example: the SD card is full.
     """
@@ -214,7 +214,7 @@ class StoreError(BluewattError):
 
 
 class BrokerError(BluewattError):
-    """The broker cannot be reached or refuses.
+    """A broker that cannot be reached or refuses.
 
     Example: a wrong MQTT password.
     """
@@ -223,7 +223,7 @@ class BrokerError(BluewattError):
 
 
 class CaptureError(BluewattError):
-    """A capture cannot be read on, or a file not be written; `path` and the byte `offset` say where.
+    """A capture that cannot be read further, or a file that cannot be written; `path` and the byte `offset` say where.
 
     Example: a pcap file cut in the middle of a packet, a disk that is full.
     """
@@ -237,7 +237,7 @@ class CaptureError(BluewattError):
 
 
 class ConfigError(BluewattError):
-    """A setting or a key file cannot be used; `hint` says what to write instead.
+    """A setting or a key file that cannot be used; `hint` says what to write instead.
 
     Example: a key file that other users may read.
     """

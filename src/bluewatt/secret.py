@@ -1,8 +1,8 @@
-"""What opens a device or a broker: keys, PINs, passwords. They travel as types that never print themselves.
+"""Keys, PINs and passwords, as types that never print themselves.
 
 A `SecretText` is a `str` and a `SecretBytes` is `bytes`, so they serve wherever those do. `repr`, `str` and format
-strings give HIDDEN in their place: an error message, a log line or the locals of a traceback show nothing. Whoever has
-to show one says so: `shown()`.
+strings give HIDDEN instead: an error message, a log line or the locals of a traceback show nothing. Code that
+has to show one calls `reveal()`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Self
 import msgspec
 
 HIDDEN = "<hidden>"
-"""Stands for a secret wherever it would be printed."""
+"""The text printed in place of a secret."""
 
 
 class Secret:
-    """The part that hides; mixed in before the type that holds the content."""
+    """The base that hides the content; it comes before the type that holds it."""
 
     __slots__ = ()
 
@@ -27,7 +27,7 @@ class Secret:
         return repr(self)
 
     def __format__(self, spec: str) -> str:
-        return repr(self)  # a width or "06d" is meant for the content
+        return repr(self)  # a width or "06d" applies to the content
 
 
 class SecretText(Secret, str):
@@ -36,10 +36,10 @@ class SecretText(Secret, str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        """Take the text itself, also of a secret, whose `str` is HIDDEN."""
+        """Make a secret of a text, or of another secret, whose `str` is HIDDEN."""
         return super().__new__(cls, str.__str__(text))
 
-    def shown(self) -> str:
+    def reveal(self) -> str:
         """Return the text itself, for a place that is meant to show or send it."""
         return str.__str__(self)
 
@@ -51,7 +51,7 @@ class SecretBytes(Secret, bytes):
 
 
 class SecretNumber(Secret, int):
-    """A PIN as the number it is typed as."""
+    """A PIN as a number."""
 
     __slots__ = ()
 

@@ -104,7 +104,7 @@ def test_the_spellings_would_be_found() -> None:
 def test_secrets_serve_as_what_they_are() -> None:
     pin, key = SecretText(PIN), SecretBytes(KEY)
     assert (pin, int(pin), pin.encode(), len(pin)) == (PIN, int(PIN), PIN.encode(), 6)
-    assert type(pin.shown()) is str
+    assert type(pin.reveal()) is str
     assert (key, key.hex(), bytes(key), key[0]) == (KEY, KEY.hex(), KEY, 0x81)
     assert {pin: 1}[PIN] == {key: 1}[KEY] == 1
     assert (f"{pin:>20}", f"{SecretNumber(5):06d}", "%s" % pin) == (HIDDEN,) * 3  # noqa: UP031

@@ -1,4 +1,4 @@
-"""The words a table is written in: named numbers, rows of bits, records of rows.
+"""The language of the tables: named numbers, rows of bits, records of rows.
 
 A record is described once, as a class of one-line rows::
 

@@ -15,7 +15,7 @@ NOT_IN_TABLE: Final = "unknown"
 
 
 class Name(msgspec.Struct, frozen=True, gc=False):
-    """What one number of an enumeration is called: `key` for programs, `label` for people."""
+    """The name of one number of an enumeration: `key` for programs, `label` for people."""
 
     key: str
     label: str
@@ -48,7 +48,7 @@ class Code(int):
         return name.label if name else f"{NOT_IN_TABLE} ({int(self)})"
 
     def as_json(self) -> str:
-        """The value of a JSON reading: the key."""
+        """Return the value for JSON: the key."""
         return self.key
 
     def __repr__(self) -> str:
@@ -88,7 +88,7 @@ class Flags(int):
         return [self.names[bit].label if bit in self.names else f"bit {bit}" for bit in self.bits]
 
     def as_json(self) -> list[str]:
-        """The value of a JSON reading: the keys of the bits that are set."""
+        """Return the value for JSON: the keys of the bits that are set."""
         return self.keys
 
     def __repr__(self) -> str:
@@ -123,7 +123,7 @@ class TwoBitFields(int):
         return [f"{self._key(group)}={self.states[int(self) >> 2 * group & 3]}" for group in self._used()]
 
     def as_json(self) -> list[str]:
-        """The value of a JSON reading: the groups in use as "name=state"."""
+        """Return the value for JSON: the groups in use as "name=state"."""
         return self.keys
 
     def _used(self) -> list[int]:

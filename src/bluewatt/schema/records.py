@@ -1,4 +1,4 @@
-"""Records: classes made of rows."""
+"""Records: classes made of rows, placed bit after bit."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bluewatt.schema.rows import Proof, Row
 
 
 class RecordMeta(msgspec.StructMeta):
-    """Makes record classes: takes the rows out of the class body, places them bit after bit, leaves typed fields."""
+    """The metaclass of records: it takes the rows out of the class body, places them, and leaves typed fields."""
 
     def __new__(
         mcls, name: str, bases: tuple[type, ...], body: dict[str, Any], *,
         record_type: int | None = None, record_name: str = "", title: str = "", proof: Proof = Proof.UNPROVEN,
     ) -> Any:  # fmt: skip
-        """A record class: `record_type` is its number on air, `title` and `proof` what the reference page says."""
+        """Make a record class: `record_type` is its number on air, `title` and `proof` are for the reference page."""
         rows = place({key: row for key, row in body.items() if isinstance(row, Row)})
         body.update(dict.fromkeys(row.name for row in rows))
         cls: Any = super().__new__(mcls, name, bases, body, frozen=True, gc=False)
@@ -50,12 +50,12 @@ class Record(msgspec.Struct, metaclass=RecordMeta):
 
     rows: ClassVar[tuple[Row, ...]]
     bits: ClassVar[int]
-    """How many bits the layout defines."""
+    """The number of bits the layout defines."""
     record_type: ClassVar[int | None]
-    """The number in the advertisement; 0xFFnn for the extended types, None where there is none."""
+    """The number in the advertisement; 0xFFnn for the extended types, None if there is none."""
     record_name: ClassVar[str]
     title: ClassVar[str]
-    """What people call it."""
+    """The name for people."""
     proof: ClassVar[Proof]
 
     spare: ClassVar[int]
@@ -63,24 +63,24 @@ class Record(msgspec.Struct, metaclass=RecordMeta):
 
     @classmethod
     def length(cls) -> int:
-        """The canonical length in bytes."""
+        """Return the canonical length in bytes."""
         return (cls.bits + 7) // 8
 
     def as_dict(self) -> dict[str, Any]:
-        """The values by canonical name: numbers, enumerations as int subclasses, lists, hex text, or None."""
+        """Return the values by canonical name: numbers, enumerations as int subclasses, lists, hex text, or None."""
         return _dictionary(self.__class__)(self)
 
 
 @cache
 def _dictionary(cls: type[Record]) -> Callable[[Record], dict[str, Any]]:
-    """The function from a record to its dictionary: one expression, made from the rows of its class."""
+    """Return the function from a record to its dictionary: one expression, made from the rows of its class."""
     parts = [f"{row.name!r}: {_plainly(row)}" for row in cls.rows if not row.hidden]
     made: Callable[[Record], dict[str, Any]] = eval(f"lambda r: {{{', '.join(parts)}}}", {"plain": _plain})
     return made
 
 
 def _plainly(row: Row) -> str:
-    """The expression of a row's value in the record r: only lists and raw bytes have to be made plain."""
+    """Return the expression of a row's value in the record r: only lists and raw bytes need `plain`."""
     return f"plain(r.{row.name})" if row.raw or row.count > 1 else f"r.{row.name}"
 
 

@@ -11,7 +11,7 @@ from bluewatt.schema.named_numbers import Code, Flags, Named, TwoBitFields
 
 
 def exact(text: str) -> tuple[int, int]:
-    """An exact decimal text such as "-0.01" as (numerator, denominator): (-1, 100)."""
+    """Return an exact decimal text such as "-0.01" as (numerator, denominator): (-1, 100)."""
     whole, _, fraction = text.partition(".")
     return int(whole + fraction), int(10 ** len(fraction))
 
@@ -25,28 +25,28 @@ class Scale(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def of(cls, step: str = "1", bias: str = "0") -> Scale:
-        """The scale with `step` units per count, `bias` added; both exact decimal texts."""
+        """Return the scale with `step` units per count, `bias` added; both exact decimal texts."""
         (step_top, step_bottom), (bias_top, bias_bottom) = exact(step), exact(bias)
         divisor = lcm(step_bottom, bias_bottom)
         return cls(step_top * divisor // step_bottom, bias_top * divisor // bias_bottom, divisor)
 
     @property
     def decimals(self) -> int:
-        """How many decimals a value of this scale has."""
+        """The number of decimals of a value."""
         return len(str(self.divisor)) - 1
 
     def value(self, raw: int) -> float | int:
-        """The value of a raw count: an int where the scale has no decimals, a float else."""
+        """Return the value of a raw count: an int if the scale has no decimals, otherwise a float."""
         scaled = raw * self.factor + self.shift
         return scaled if self.divisor == 1 else scaled / self.divisor
 
     def raw(self, value: float) -> int:
-        """The raw count nearest to a value."""
+        """Return the raw count nearest to a value."""
         return round((value * self.divisor - self.shift) / self.factor)
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """What stands behind a row."""
+    """The evidence for a row."""
 
     key: str
     label: str
@@ -69,7 +69,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     start: int = 0
     """The first bit, counted from bit 0 of the record; set when the record class is made."""
     bits: int
-    """The width; of one element where `count` is more than one."""
+    """The width in bits; of one element if `count` is more than one."""
     signed: bool = False
     unit: str = ""
     scale: Scale = Scale()
@@ -78,21 +78,21 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     named: Named | None = None
     """The enumeration of a coded row."""
     count: int = 1
-    """How many elements the row has; more than one is a list."""
+    """The number of elements; more than one is a list."""
     pieces: tuple[tuple[int, int, int], ...] = ()
     """A piecewise linear scale: (first raw, value there, step from there on)."""
     when: tuple[str, tuple[int, ...]] | None = None
-    """(selector row, its raw values) of an overlay: neighbouring rows with a `when` share the same bits."""
+    """(selector row, its raw values) of an overlay: adjacent rows with a `when` share the same bits."""
     hidden: bool = False
-    """Bits without a meaning, kept only so that a record encodes back as it was."""
+    """Whether the bits have no known meaning, and are kept only so that a record encodes back unchanged."""
     raw: bool = False
-    """The row is the rest of the record as bytes, of unknown layout."""
+    """Whether the row is the rest of the record as bytes, of unknown layout."""
     proof: Proof | None = None
-    """What stands behind this row, where it differs from its record."""
+    """The evidence for this row, if it differs from that of its record."""
 
     @property
     def width(self) -> int:
-        """All bits of the row."""
+        """The number of bits of all elements."""
         return self.bits * self.count
 
     @property
@@ -106,7 +106,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return (1 << self.bits) - 1
 
     def value(self, raw: int) -> Any:
-        """The value of one raw element (unsigned, as it stands in the record); None for "not available"."""
+        """Return the value of one raw element (unsigned, as it stands in the record); None for "not available"."""
         if raw in self.na:
             return None
         if self.pieces:
@@ -120,7 +120,7 @@ def uint(
     bits: int, unit: str = "", *, step: str = "1", bias: str = "0", na: int | tuple[int, ...] = (),
     when: tuple[str, int] | None = None, proof: Proof | None = None,
 ) -> Any:  # fmt: skip
-    """A row of an unsigned number: value = raw × `step` + `bias`, in `unit`."""
+    """Declare a row of an unsigned number: value = raw × `step` + `bias`, in `unit`."""
     return Row(bits=bits, unit=unit, scale=Scale.of(step, bias), na=_codes(na), when=_selected(when), proof=proof)
 
 
@@ -128,7 +128,7 @@ def sint(
     bits: int, unit: str = "", *, step: str = "1", na: int | tuple[int, ...] = (),
     when: tuple[str, int] | None = None, proof: Proof | None = None,
 ) -> Any:  # fmt: skip
-    """A row of a signed number in two's complement; `na` is the raw pattern, before the sign is looked at."""
+    """Declare a row of a signed number in two's complement; `na` is the raw pattern, before sign extension."""
     return Row(
         bits=bits, signed=True, unit=unit, scale=Scale.of(step), na=_codes(na), when=_selected(when), proof=proof
     )
@@ -137,32 +137,32 @@ def sint(
 def coded(
     bits: int, named: type[Code], *, na: int | tuple[int, ...] = (), signed: bool = False, proof: Proof | None = None
 ) -> Any:
-    """A row of one named number."""
+    """Declare a row of one named number."""
     return Row(bits=bits, named=named, na=_codes(na), signed=signed, proof=proof)
 
 
 def flags(bits: int, named: type[Flags] | type[TwoBitFields], *, proof: Proof | None = None) -> Any:
-    """A row of named bits or of named two-bit groups."""
+    """Declare a row of named bits or of named two-bit groups."""
     return Row(bits=bits, named=named, proof=proof)
 
 
 def several(count: int, row: Any) -> Any:
-    """A row of `count` equal elements side by side: a list."""
+    """Declare a row of `count` equal elements side by side: a list."""
     return msgspec.structs.replace(row, count=count)
 
 
 def piecewise(bits: int, unit: str, *, pieces: tuple[tuple[int, int, int], ...], na: int) -> Any:
-    """A row of an unsigned number with a scale of several slopes: (first raw, value there, step from there on)."""
+    """Declare a row of an unsigned number with several slopes: (first raw, value there, step from there on)."""
     return Row(bits=bits, unit=unit, pieces=pieces, na=(na,))
 
 
 def unspecified(bits: int, *, when: tuple[str, tuple[int, ...]] | None = None) -> Any:
-    """Bits without a published meaning: not a value, but kept so that a record encodes back as it was."""
+    """Declare bits without a published meaning: not a value, but kept so that a record encodes back unchanged."""
     return Row(bits=bits, hidden=True, when=when)
 
 
 def unknown_rest() -> Any:
-    """The whole record as bytes, for a type whose layout nobody has published."""
+    """Declare the whole record as bytes, for a type whose layout nobody has published."""
     return Row(bits=0, raw=True)
 
 

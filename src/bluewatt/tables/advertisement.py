@@ -12,7 +12,7 @@ VESMART_DATA = 0x02
 """First bytes of VE.Smart networking broadcasts (section 8; protocol page vesmart-networking)."""
 
 LONGEST_RECORD = 16
-"""Legacy advertising leaves room for 24 bytes after the company identifier: the header and 16 bytes of record."""
+"""The most bytes of a record: legacy advertising carries 24 after the company identifier, eight of them the header."""
 
 
 class AdvertHeader(Record, title="Advertisement header", proof=Proof.CAPTURED):

@@ -1,7 +1,7 @@
 """The layouts of compound registers (type `record`), as rows.
 
-A payload is a little-endian bit stream: fields follow each other from bit 0 of byte 0, and what firmware of later years
-appends is kept as it is. A field of all ones (unsigned) or of the largest positive number (signed) means "not
+A payload is a little-endian bit stream: fields follow each other from bit 0 of byte 0, and what later firmware
+appends is kept unchanged. A field of all ones (unsigned) or of the largest positive number (signed) means "not
 available" unless its row says otherwise. One engine, `bluewatt.wire.registers.compounds`, reads and writes them all.
 
 Sources: the protocol pages victronconnect-gatt (sections 12 to 14) and vedirect (section 3.1), the vendor's public
@@ -23,7 +23,7 @@ NODE_LISTS: Final = "network_nodes"
 """The layout of the registers that list other devices by their serial numbers."""
 
 TO_THE_END: Final = -1
-"""`bits` of a bytes field that takes what is left."""
+"""The value of `bits` in a bytes field that takes the rest."""
 
 
 class CompoundField(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,15 +43,15 @@ class CompoundField(msgspec.Struct, frozen=True, kw_only=True):
     count: int = 1
     """How many elements; more than one is a list."""
     upto: bool = False
-    """The list may be shorter than `count`."""
+    """Whether the list may be shorter than `count`."""
     fields: tuple[CompoundField, ...] = ()
     """The rows of a group."""
     optional: bool = False
-    """Old firmware ends the payload before this field."""
+    """Whether old firmware ends the payload before this field."""
     spare: bool = False
-    """Reserved, sent as ones: shown only where it is something else."""
+    """Whether the bits are reserved, sent as ones: shown only if it is something else."""
     big_endian: bool = False
-    """The bytes stand the other way round."""
+    """Whether the highest byte comes first."""
 
     @property
     def mask(self) -> int:

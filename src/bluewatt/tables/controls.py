@@ -29,7 +29,7 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that may be changed."""
 
     name: str
-    """What people type: `bluewatt set DEVICE name=value`."""
+    """The name people type: `bluewatt set DEVICE name=value`."""
     register: str
     families: tuple[str, ...]
     words: Mapping[str, int] = MappingProxyType({})
@@ -37,7 +37,7 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     per_nominal: bool = False
-    """The limits are for 12 V and grow with the system voltage."""
+    """Whether the limits are for 12 V and grow with the system voltage."""
     high_register: str = ""
     """A register of the device that lowers `high` to what the model can."""
     longest: int = 0
@@ -48,13 +48,13 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an undo may put back any number that the register's enumeration names, such as the battery type before;
     people choose among `words` alone."""
     command: bool = False
-    """Nothing is kept: the register does something when written, and nothing can be read back or undone."""
+    """Whether a write triggers an action: then nothing is stored, read back or undone."""
     risk: str
-    """What may go wrong, in a sentence."""
+    """The risk, in a sentence."""
     evidence: str
 
     def row(self, family: str | None) -> Register:
-        """The register on a device of a family; LookupError where the table lost it."""
+        """Return the register on a device of a family; raises LookupError if the table does not have it."""
         found = by_key(self.register, family)
         if found is None:
             raise LookupError(f"the register table has no {self.register} for {family}")
@@ -124,19 +124,19 @@ CONTROLS: Final = (
         evidence="0x010C, documented",
     ),
 )  # fmt: skip
-"""Every row, in the order people are shown them."""
+"""Every row, in the order in which it is listed."""
 
 MODES: Final = ("charger", "inverter")
-"""The controls that `bluewatt mode` switches, whichever the device has."""
+"""The controls that `bluewatt mode` switches: the first that the device has."""
 
 SYSTEM_VOLTAGES: Final = (12.0, 24.0, 36.0, 48.0)
 
 
 def control(name: str, family: str | None) -> Control | None:
-    """The row of a name on devices of a family; None where nothing of that name may be written there."""
+    """Return the row of a name on devices of a family; None if nothing of that name may be written there."""
     return next((row for row in CONTROLS if row.name == name and family in row.families), None)
 
 
 def controls_of(family: str | None) -> tuple[Control, ...]:
-    """What may be written on devices of a family."""
+    """Return what may be written on devices of a family."""
     return tuple(row for row in CONTROLS if family in row.families)

@@ -28,17 +28,17 @@ def _all() -> dict[str, dict[int, Name]]:
 
 
 def enumeration(name: str) -> Mapping[int, Name]:
-    """The named numbers of one enumeration; KeyError for an enumeration that is not in the table."""
+    """Return the named numbers of one enumeration; KeyError for an enumeration that is not in the table."""
     return _all()[name]
 
 
 def enumeration_names() -> list[str]:
-    """All enumerations of the table."""
+    """Return the names of all enumerations."""
     return list(_all())
 
 
 class _Lazy(Mapping[int, Name]):
-    """The names of one enumeration, looked up at first use: start-up does not pay for the table."""
+    """The names of one enumeration, looked up at first use, so that a start does not read the table."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -55,13 +55,13 @@ class _Lazy(Mapping[int, Name]):
 
 @cache
 def code_class(name: str) -> type[Code]:
-    """The class of single values of an enumeration, by its name in the table."""
+    """Return the class of single values of an enumeration, by its name in the table."""
     return type(name, (Code,), {"names": _Lazy(name), "__doc__": f"Values of the enumeration {name}."})
 
 
 @cache
 def flags_class(name: str) -> type[Flags]:
-    """The class of bit masks of an enumeration, by its name in the table."""
+    """Return the class of bit masks of an enumeration, by its name in the table."""
     return type(name, (Flags,), {"names": _Lazy(name), "__doc__": f"Bits of the enumeration {name}."})
 
 

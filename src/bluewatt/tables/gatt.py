@@ -42,7 +42,7 @@ SECOND_DATA_SERVICE = "306b0001-b081-4037-83dc-e59fcc3cdfd1"
 
 PRODUCT_SERVICE = "{:04x}{:04x}-880b-425b-b167-81ed6a15e913"
 """The UUID in a connectable advertisement: to be formatted with 0xCD54 or 0xCD55 and the product id (section 1,
-confirmed by capture; what tells the two apart is unknown)."""
+confirmed by capture; how the two differ is unknown)."""
 
 FIRMWARE_SERVICE = "68c10001-b17f-4d3a-a290-34ad6499937c"
 """Firmware update. Its characteristics are never written."""
@@ -74,7 +74,7 @@ class DataCharacteristic(enum.Enum):
     """Every earlier chunk."""
 
     def uuid_in(self, service: str) -> str:
-        """The UUID in one of the two data services: same first group, the service's own tail (section 2)."""
+        """Return the UUID in one of the two data services: same first group, the service's own tail (section 2)."""
         return self.value[:8] + service[8:]
 
 
@@ -91,7 +91,7 @@ CHARACTERISTIC_HANDLES: Final = MappingProxyType(
 bulk in the other; the layout of "smartshunt" is also that of SmartSolar, BMV-712 and the VE.Direct dongle."""
 
 DATA_INSTANCE: Final = MappingProxyType({"orion": 0, "charger": 0})
-"""The instance that holds the data of a product family, where it is not `DEFAULT_DATA_INSTANCE` (section 0, fact 7)."""
+"""The instance that holds the data of a product family, if it is not `DEFAULT_DATA_INSTANCE` (section 0, fact 7)."""
 
 DEFAULT_DATA_INSTANCE = 3
 """The instance that holds the data of SmartShunt, BMV, SmartSolar, Phoenix and VE.Direct dongle (section 0, fact 7)."""
@@ -175,4 +175,4 @@ OTHER_HANDLES: Final = MappingProxyType(
         "orion": {0x10: DEVICE_INFORMATION, 0x12: PIN_CODE, 0x15: START_DFU, 0x17: PUK_CODE},
     }
 )  # fmt: skip
-"""By the layouts of `bluewatt.tables.gatt.CHARACTERISTIC_HANDLES`."""
+"""Value handles of the other characteristics, by the layouts of `CHARACTERISTIC_HANDLES`."""

@@ -1,10 +1,10 @@
-"""The metrics: every quantity a device can tell, once, with its unit, its label and what is physically possible.
+"""The metrics: every quantity a device reports, once, with its unit, its label and what is physically possible.
 
 A row name of a record is a metric key. `low` and `high` cover the widest thing any record, register or product can
-mean by the field, from a cell in the arctic to a GX device that speaks for a factory roof: only what lies outside is
-taken out of a reading. `usual` is narrower: what hardly any installation leaves, but most records opened with a wrong
+mean by the field, from a cell in the arctic to a GX device that reports a factory roof: only what lies outside is
+removed from a reading. `usual` is narrower: what hardly any installation leaves, but most records opened with a wrong
 key do. It weighs as evidence about the key and never hides a value. `jump` is the largest change in a second that
-passes without a mark. All of them are ours, drawn wide; a test holds them against each other and against the records.
+passes without a mark. All of them are our own, and generous; a test compares them with each other and with the records.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     key: str
     label: str
-    """What people call it; a sentence case noun."""
+    """The name for people: a noun in sentence case."""
     unit: str = ""
     low: float | None = None
-    """Below this it cannot be true; in `unit`."""
+    """The lowest possible value, in `unit`."""
     high: float | None = None
-    """Above this it cannot be true; in `unit`."""
+    """The highest possible value, in `unit`."""
     usual: tuple[float, float] | None = None
-    """Where values nearly always lie, for judging keys; None if that is from `low` to `high`. In `unit`."""
+    """The range of nearly all values, for judging keys, in `unit`; None if it is from `low` to `high`."""
     jump: float | None = None
-    """A larger change in a second is marked as doubtful; in `unit`."""
+    """The largest change in a second that is not marked as doubtful, in `unit`."""
     device_class: str = ""
-    """The Home Assistant device class, empty where there is none."""
+    """The device class of Home Assistant; empty if there is none."""
     counter: bool = False
-    """A total that only rises, until it is reset."""
+    """Whether it is a total that only rises until it is reset."""
 
 
 _HIGHEST_VOLTAGE = 400
@@ -150,7 +150,7 @@ _ROWS = (
     Metric(key="tx_power", label="Transmit power", unit="dBm", low=0, high=20, device_class="signal_strength"),
 )  # fmt: skip
 
-_SPOKEN = {
+_SPELLINGS = {
     word.lower(): word
     for word in (
         "AC", "BLE", "BMS", "BMV", "DC", "FET", "GPS", "ID", "LED", "MAC", "MPPT", "PIN", "PUK", "PV", "SIM", "SOC",
@@ -176,15 +176,15 @@ _BY_UNIT: dict[str, Metric] = {
         Metric(key="", label="", unit="h", low=0, device_class="duration"),
     )
 }
-"""What a chart or Home Assistant needs to know of a metric that only registers measure, by unit.
+"""Unit → the properties of a metric that only registers measure.
 
 The limits are wider than those of any metric with that unit; a power reaches as far as a voltage times a current.
 """
 
 
 def label_of_key(key: str) -> str:
-    """A key as people say it: "ac_out_power" is "AC out power"; for what has no label of its own."""
-    words = " ".join(_SPOKEN.get(word, word) for word in key.split("_"))
+    """Return a key as people say it ("ac_out_power" is "AC out power"), for what has no label of its own."""
+    words = " ".join(_SPELLINGS.get(word, word) for word in key.split("_"))
     return words[:1].upper() + words[1:]
 
 
@@ -193,24 +193,24 @@ METRICS: dict[str, Metric] = {metric.key: metric for metric in _ROWS}
 
 
 def metric(key: str) -> Metric | None:
-    """The metric of a key, None for a key that is no metric (such as the raw bytes of an unknown record)."""
+    """Return the metric that advertisements carry under a key; None for any other key."""
     return METRICS.get(key)
 
 
 def metrics() -> Iterator[Metric]:
-    """All metrics in table order."""
+    """Return all metrics in table order."""
     return iter(_ROWS)
 
 
 def any_metric(key: str) -> Metric | None:
-    """The metric of a key from either table; None for a key that is no metric."""
+    """Return the metric of a key from either table; None for a key that is no metric."""
     return METRICS.get(key) or register_metrics().get(key)
 
 
 @cache
 def register_metrics() -> dict[str, Metric]:
     """Return the metrics that only registers measure (phases, trackers, history), by key, from the register table."""
-    from bluewatt.tables.registers import registers  # here: what advertisements carry needs no register
+    from bluewatt.tables.registers import registers  # here: metrics of advertisements need no registers
 
     rows = {row.metric: row for row in registers() if row.metric and row.metric not in METRICS}
     return {key: _metric(row) for key, row in rows.items()}

@@ -2,8 +2,8 @@
 
 One line per product id: id, name under which it is sold, family (which rows of the register table apply), sources.
 The names follow the protocol page instant-readout, sections 7 and 9, where lists disagree. A product id only informs:
-nothing is decoded by it, so an id nobody has listed is shown as a number and works as well. The vendor gives out ids by
-ranges: product_ranges.csv tells the family of an id that is not listed.
+nothing is decoded by it, so an id nobody has listed is shown as a number and works, too. The vendor gives out ids by
+ranges: product_ranges.csv has the family of an id that is not listed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _lines() -> dict[str, str]:
 
 @cache
 def product(product_id: int) -> Product | None:
-    """The product with this id, None for an id nobody has listed."""
+    """Return the product with this id, None for an id nobody has listed."""
     line = _lines().get(f"0x{product_id:04X}")
     return _parse(line) if line is not None else None
 
@@ -47,7 +47,7 @@ def _parse(line: str) -> Product:
 
 
 def product_name(product_id: int) -> str:
-    """The name under which the product is sold, "0xNNNN" for an id nobody has listed."""
+    """Return the name under which the product is sold, "0xNNNN" for an id nobody has listed."""
     found = product(product_id)
     return found.name if found else f"0x{product_id:04X}"
 
@@ -70,7 +70,7 @@ def product_ranges() -> tuple[ProductRange, ...]:
 
 
 def family_of(product_id: int | None) -> str | None:
-    """Return the family of a product, of one that nobody has listed that of its range; None where neither is known."""
+    """Return the family of a product, or that of its range if nobody has listed it; None if neither is known."""
     if product_id is None:
         return None
     found = product(product_id)
@@ -80,5 +80,5 @@ def family_of(product_id: int | None) -> str | None:
 
 
 def products() -> Iterator[Product]:
-    """All products, by id."""
+    """Return all products, by id."""
     return map(_parse, _lines().values())

@@ -4,7 +4,7 @@ A register number means the same over VE.Direct HEX, VE.Can, VictronConnect's Bl
 networking. One line of the file is one meaning of one number:
 
 - `id`, `key`: the number and the name for programs; a key names one number within a family.
-- `metric`: the series a measured quantity lands on; empty where the register is a setting, a command or a fact.
+- `metric`: the measured quantity; empty if the register is a setting, a command or a fact.
 - `type`: u8 i8 u16 i16 u32 i32 f32 numbers; bits8 bits16 bits32 masks; enum8 enum16 enum_i16 named numbers; groups8
   groups16 groups32 two-bit groups; str, bytes, record (see `compounds.py`), void (a command without payload).
 - `scale`, `offset`, `unit`: physical = raw × scale + offset, exact decimals. Temperatures are in °C: a register in
@@ -14,9 +14,9 @@ networking. One line of the file is one meaning of one number:
 - `access`, `persistent`: ro, rw or w (a command); y where the value lives in the device's memory.
 - `enum`: the enumeration of `enums.csv`; for groups "enumeration/states", see `GROUP_STATES`.
 - `layout`: the layout of a record.
-- `secret`: y where the value opens something and must not be shown.
-- `personal`: y where the value says who or where somebody is: replaced, too, before a capture is shared.
-- `families`, `confidence`, `sources`: which devices, and what stands behind the row: `documented` by the vendor,
+- `secret`: y if the value opens something and must not be shown.
+- `personal`: y if the value identifies a person, a device or a place: replaced, too, before a capture is shared.
+- `families`, `confidence`, `sources`: which devices, and what supports the row: `documented` by the vendor,
   `two_sources`, `single`, `guess`.
 """
 
@@ -47,7 +47,7 @@ SIZES = {
 SIGNED = frozenset({"i8", "i16", "i32", "enum_i16"})
 
 DOUBTFUL = frozenset({"single", "guess"})
-"""Confidences of rows that stand on one source only."""
+"""The confidences of rows with a single source or none."""
 
 GROUP_STATES = {
     "yes_no": ("not_available", "yes", "no", "reserved"),
@@ -56,7 +56,7 @@ GROUP_STATES = {
     "fuse": ("not_available", "unused", "ok", "blown"),
     "setting": ("not_available", "off", "alarm", "alarm_and_warning"),
 }
-"""What the four values of a two-bit group mean."""
+"""The meanings of the four values of a two-bit group."""
 
 
 class Register(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -81,11 +81,11 @@ class Register(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     confidence: str = "guess"
     sources: tuple[str, ...] = ()
     borrowed: bool = False
-    """The row was written for another family of devices: its meaning is likely, not known."""
+    """Whether the row was written for another family of devices: its meaning is likely, not known."""
 
     @property
     def size(self) -> int | None:
-        """Bytes of the value, None where the type has no fixed width."""
+        """The bytes of the value; None if the type has no fixed width."""
         return SIZES.get(self.type)
 
     @property
@@ -111,19 +111,19 @@ class Register(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 @cache
 def code_type(name: str) -> type[Code]:
-    """The class of the named numbers of a register's `enum`; without one every number is unknown."""
+    """Return the class of the named numbers of a register's `enum`; without one every number is unknown."""
     return code_class(name) if name else Code
 
 
 @cache
 def flags_type(name: str) -> type[Flags]:
-    """The class of the named bits of a register's `enum`; without one the bits are numbered."""
+    """Return the class of the named bits of a register's `enum`; without one the bits are numbered."""
     return flags_class(name) if name else Flags
 
 
 @cache
 def groups_type(name: str) -> type[TwoBitFields]:
-    """The class of a register of two-bit groups, by "enumeration/states"."""
+    """Return the class of a register of two-bit groups, by "enumeration/states"."""
     enum, _, states = name.partition("/")
     doc = f"Groups of the enumeration {enum}, each {', '.join(GROUP_STATES[states])}."
     return type(enum, (TwoBitFields,), {"names": enumeration(enum), "states": GROUP_STATES[states], "__doc__": doc})
@@ -131,7 +131,7 @@ def groups_type(name: str) -> type[TwoBitFields]:
 
 @cache
 def _lines() -> dict[str, list[str]]:
-    """The lines of the file by their first column, in the order of the file."""
+    """Return the lines of the file by their first column, in the order of the file."""
     index: dict[str, list[str]] = {}
     text = Path(__file__).with_name(CSV_NAME).read_text("utf-8")
     for line in text.splitlines()[1:]:
@@ -141,7 +141,7 @@ def _lines() -> dict[str, list[str]]:
 
 @cache
 def _ids_of_names() -> dict[str, list[int]]:
-    """Register numbers by key, then by metric."""
+    """Return register numbers by key, then by metric."""
     index: dict[str, list[int]] = {}
     rows = [line.split(",", 3)[:3] for lines in _lines().values() for line in lines]
     for column in (1, 2):
@@ -179,13 +179,13 @@ def _parse(line: str) -> Register:
 
 @cache
 def rows_with_number(register_id: int) -> tuple[Register, ...]:
-    """Every row of one register number, in the order of the file; empty for a number nobody has listed."""
+    """Return every row of one register number, in the order of the file; empty for a number nobody has listed."""
     return tuple(map(_parse, _lines().get(f"0x{register_id:04X}", ())))
 
 
 @cache
 def lookup(register_id: int, family: str | None) -> Register | None:
-    """What a register number means on a device of a family (None: not known which).
+    """Return what a register number means on a device of a family (None: the family is not known).
 
     The row of the family itself, else of the network, else of all devices. Failing these, the row of another family,
     marked `borrowed`, if all rows there are read the same way. None for a number nobody has listed.
@@ -201,13 +201,13 @@ def lookup(register_id: int, family: str | None) -> Register | None:
 
 
 def by_key(key: str, family: str | None) -> Register | None:
-    """The register with this name on a device of a family, by the rules of `lookup`; None for an unknown name."""
+    """Return the register of this name on a device of a family, by the rules of `lookup`; None if there is none."""
     found = [row for number in _ids_of_names().get(key, ()) if (row := lookup(number, family)) and row.key == key]
     return min(found, key=lambda row: row.borrowed, default=None)
 
 
 def by_metric(metric: str, family: str | None) -> tuple[Register, ...]:
-    """The registers that measure a quantity on a device of a family, the finest of the well-founded first."""
+    """Return the registers that measure a quantity on a device of a family, the finest of the well-founded first."""
     rows = (lookup(number, family) for number in _ids_of_names().get(metric, ()))
     return tuple(sorted((row for row in rows if row and row.metric == metric), key=_preference))
 
@@ -217,7 +217,7 @@ def _preference(row: Register) -> tuple[bool, bool, int]:
 
 
 def by_name(name: str, family: str | None) -> Register | None:
-    """The register a person means: by metric (the finest), by key, or by number such as "0xED8D"."""
+    """Return the register a person means: by metric (the finest), by key, or by number such as "0xED8D"."""
     if name[:2].lower() == "0x":
         return _by_number(name, family)
     measuring = by_metric(name, family)
@@ -232,7 +232,7 @@ def _by_number(text: str, family: str | None) -> Register | None:
 
 
 def registers(family: str | None = None) -> Iterator[Register]:
-    """All rows by number; with a family those that apply to its devices, one per number and none borrowed."""
+    """Yield all rows by number; with a family those that apply to its devices, one per number and none borrowed."""
     for number in _lines():
         if family is None:
             yield from rows_with_number(int(number, 16))

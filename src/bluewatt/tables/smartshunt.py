@@ -74,7 +74,7 @@ MEASUREMENTS: Final = (
     SmartShuntCharacteristic(register=0xED8C, metric="battery_current"),
     SmartShuntCharacteristic(register=0x0FFF, metric="state_of_charge"),
     SmartShuntCharacteristic(register=0xED7D, metric="starter_voltage"),
-    # All ones is also "infinite": the shunt does not tell the two apart.
+    # All ones is also "infinite": the shunt does not distinguish the two.
     SmartShuntCharacteristic(register=0x0FFE, metric="time_to_go"),
     SmartShuntCharacteristic(register=0xEDEC, metric="temperature"),
     SmartShuntCharacteristic(register=0x0382, metric="midpoint_voltage"),

@@ -35,7 +35,7 @@ class _Instances(dict[int, Any]):
 
 @cache
 def decoder(cls: type[Record]) -> Callable[[int], Record]:
-    """The function from a record's bits (one integer, all defined bits present) to the record."""
+    """Compile the function from a record's bits (one integer, all defined bits present) to the record."""
     lines, names = source(cls)
     made: Callable[[int], Record]
     made = compiled("decode", "n", [*lines, f"return {construction(cls)}"], names | {"cls": cls})
@@ -65,7 +65,7 @@ def _is_looked_up(row: Row) -> bool:
 
 
 def _statements(cls: type[Record], index: int, row: Row) -> Iterator[str]:
-    """The lines that set v<index> to the value of a row."""
+    """Return the lines that set v<index> to the value of a row."""
     if row.count > 1:
         for number in range(row.count):
             yield f"r = {_bits(row, row.start + row.bits * number)}"
@@ -87,7 +87,7 @@ def _bits(row: Row, start: int) -> str:
 
 
 def _value(row: Row, index: int) -> str:
-    """An expression for the value of the raw bits r."""
+    """Return an expression for the value of the raw bits r."""
     value = f"known{index}[r]" if _is_looked_up(row) else _scaled(row)
     if not row.na:
         return value
@@ -106,7 +106,7 @@ def _scaled(row: Row) -> str:
 
 
 def raw_bits(record: Record) -> int:
-    """The bits of a record over its canonical length: absent values as their pattern, spare bits ones.
+    """Return the bits of a record over its canonical length: absent values as their pattern, spare bits ones.
 
     A mask that has no such pattern and no value has no bit set: ones would be alarms that nobody raised.
 
@@ -131,7 +131,7 @@ def _is_mask(row: Row) -> bool:
 
 
 def _absent_overlays(record: Record, bits: int) -> int:
-    """Where the selected overlay has no value, its pattern for "not available" stands."""
+    """Return the patterns for "not available" of selected overlays without a value."""
     for row in record.rows:
         if row.when is None or not row.na or getattr(record, row.name) is not None:
             continue
@@ -150,7 +150,7 @@ def _elements(row: Row, value: Any) -> tuple[Any, ...]:
 
 
 def _raw(row: Row, value: float | None) -> int:
-    """The raw bits of one element of a row; raises Unencodable for a value the row cannot hold."""
+    """Return the raw bits of one element of a row; raises Unencodable for a value the row cannot hold."""
     if value is None:
         if not row.na:
             raise Unencodable(f"{row.name} cannot be absent")

@@ -29,7 +29,7 @@ RENEW_AT: Final = 0.5
 
 
 def characteristic(uuid: str) -> SmartShuntCharacteristic:
-    """The row of a characteristic; raises UnknownType for a UUID that is not of this service."""
+    """Return the row of a characteristic; raises UnknownType for a UUID that is not of this service."""
     try:
         return BY_UUID[uuid.lower()]
     except KeyError:
@@ -37,7 +37,7 @@ def characteristic(uuid: str) -> SmartShuntCharacteristic:
 
 
 def decode_characteristic(uuid: str, raw: bytes) -> float | int | None:
-    """The value a characteristic shows, in its unit; raises UnknownType for a foreign UUID.
+    """Return the value a characteristic shows, in its unit; raises UnknownType for a foreign UUID.
 
     None for "not available" and for bytes of the wrong length, which are to be ignored (section 6): a shunt answers the
     first read of the keep-alive with no bytes at all. A keep-alive for ever is infinity.
@@ -52,7 +52,7 @@ def decode_characteristic(uuid: str, raw: bytes) -> float | int | None:
 
 
 def encode_characteristic(uuid: str, value: float | None) -> bytes:
-    """The bytes that show a value, the inverse of `decode_characteristic`; None is written as "not available".
+    """Return the bytes that show a value, the inverse of `decode_characteristic`; None is written as "not available".
 
     Raises UnknownType for a foreign UUID, Unencodable for a value outside the register's range.
     """
@@ -61,7 +61,7 @@ def encode_characteristic(uuid: str, value: float | None) -> bytes:
 
 
 def _encode_keep_alive(seconds: float | None) -> bytes:
-    """A keep-alive has no "not available", it has "for ever"; no number may be written that way."""
+    """Return the bytes of a keep-alive, which has "for ever" in place of "not available"; no number encodes to it."""
     if seconds is None:
         return b""
     if seconds == math.inf:
@@ -100,7 +100,7 @@ class KeepAlive:
         return self._armed_at + self._seconds * RENEW_AT if self._raw else self._armed_at
 
     def expired(self, now: float) -> bool:
-        """Whether the device ends the connection."""
+        """Return whether the device ends the connection."""
         return now >= self.expires_at
 
     def receive(self, raw: bytes, now: float) -> None:
@@ -114,7 +114,7 @@ class KeepAlive:
         self._raw, self._seconds, self._armed_at = bytes(raw), float(seconds), now
 
     def renew(self, now: float, *, seconds: float = KEEP_ALIVE_GRACE) -> bytes:
-        """The bytes the client writes now, for a keep-alive of `seconds` (infinity: for ever).
+        """Return the bytes the client writes now, for a keep-alive of `seconds` (infinity: for ever).
 
         Raises Unencodable outside 0 to 65.534 s.
         """
@@ -139,7 +139,7 @@ class ShuntService:
         self.keep_alive = KeepAlive(now)
 
     def read(self, uuid: str) -> bytes:
-        """What a read gives; raises UnknownType for a foreign UUID."""
+        """Return the answer to a read; raises UnknownType for a foreign UUID."""
         row = characteristic(uuid)
         return self.keep_alive.raw if row is KEEP_ALIVE else self._raw[row.uuid]
 

@@ -168,7 +168,7 @@ def packets_of_text(lines: Iterable[str]) -> Iterator[list[Packet]]:
     reader = TextReader()
     for item in items(reader, lines):
         if item.advertisement is not None:
-            reader.text.log.advertisement(item.advertisement.address or "", item.advertisement.payload)
+            reader.text.log.add_advertisement(item.advertisement.address or "", item.advertisement.payload)
             yield reader.text.take()
         elif item.packets:
             yield list(item.packets)

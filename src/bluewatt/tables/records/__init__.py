@@ -33,7 +33,7 @@ EXTENDED_TYPE = 0xFF
 
 @cache
 def record_class(record_type: int) -> type[Record] | None:
-    """The class of a record type (0xFFnn for the extended ones), None where nobody has described it."""
+    """Return the class of a record type (0xFFnn for the extended ones); None if nobody has described it."""
     place = _PLACES.get(record_type)
     if place is None:
         return None
@@ -43,5 +43,5 @@ def record_class(record_type: int) -> type[Record] | None:
 
 
 def record_classes() -> list[type[Record]]:
-    """All described records, by record type."""
+    """Return all described records, by record type."""
     return [found for record_type in _PLACES if (found := record_class(record_type)) is not None]

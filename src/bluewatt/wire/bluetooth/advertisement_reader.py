@@ -1,4 +1,4 @@
-"""From the packets of a capture to the advertisements in them, whether a host or a sniffer recorded them."""
+"""The advertisements in the packets of a capture, recorded by a host or by a sniffer."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _MAX_PARTIAL = 256
 
 
 class AdvertisementReader:
-    """Finds the advertisements in packets; what is broken is counted and told, never raised.
+    """The reader of advertisements in packets; damage is counted and reported in `problems`, never raised.
 
-    Advertisements of other companies are passed over unless they name their sender. Other HCI packets are passed over:
+    Advertisements of other companies are skipped unless they name their sender. Other HCI packets are passed over:
     who wants connections reads the same packets beside this class.
     """
 
     def __init__(self) -> None:
         self.problems: list[CaptureError] = []
-        """What was malformed, with its offset in the capture; taken out by the caller."""
+        """Malformed packets, with their offsets in the capture; taken out by the caller."""
         self.bad_crc = 0
-        """Packets skipped because the sniffer found their CRC wrong."""
+        """The number of packets skipped because the sniffer found their CRC wrong."""
         self._addresses = AddressTexts()
         self._partial: dict[tuple[bytes, int], bytes] = {}
 
@@ -52,7 +52,7 @@ class AdvertisementReader:
             if kind == _EVENT:
                 size = len(data)
                 # Nearly all events hold one legacy report, and nearly all of Victron's begin with flags and end with
-                # the manufacturer data: where every length agrees with every other, no function is called.
+                # the manufacturer data: if all lengths agree, no function is called.
                 if 14 <= size < 258 and data[:4] == single[size - 2] and data[12] == size - 14:
                     if (
                         size > 20
@@ -70,7 +70,7 @@ class AdvertisementReader:
         return found
 
     def _single(self, at: float, data: bytes, offset: int, found: list[CapturedAdvertisement]) -> None:
-        """An event with one legacy report whose lengths agree."""
+        """Return the advertisement of an event with one legacy report whose lengths agree."""
         try:
             payload, name = parse_structures(data[13:-1])
         except Malformed as error:
@@ -111,7 +111,7 @@ class AdvertisementReader:
             found.append((at, address, report.address_type, SIGNED[report.rssi], report.event_type, payload, name))
 
     def _assembled(self, report: AdvertisingReport) -> bytes | None:
-        """The whole advertising data, or None while the rest of it is still to come in another report."""
+        """Return the whole advertising data, or None while the rest of it is still to come in another report."""
         stream = (report.address, report.stream)
         data = self._partial.pop(stream, b"") + report.data if self._partial else report.data
         if not report.more:

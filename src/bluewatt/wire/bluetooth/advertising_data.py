@@ -76,4 +76,4 @@ class AddressTexts(dict[bytes, str]):
 
 
 SIGNED: Final[tuple[int | None, ...]] = (*range(127), None, *range(-128, 0))
-"""Received strength by its byte: dBm in two's complement, 127 means not available (Core, volume 4, part E, 7.7.65)."""
+"""Byte → received strength: dBm in two's complement, 127 means not available (Core, volume 4, part E, 7.7.65)."""

@@ -1,8 +1,8 @@
-"""Connections as a sniffer hears them: plain data channels put together again, encrypted ones told as such.
+"""Connections as a sniffer hears them: plain data channels reassembled, encrypted ones reported as such.
 
 A CONNECT_IND names both addresses and the access address under which the data packets follow. Layout: Bluetooth Core,
 volume 6, part B, sections 2.3.3 and 2.4. A packet sent again (same sequence bit) is dropped.
-Encrypted connections are opened where their long-term key is given.
+Encrypted connections are decrypted if their long-term key is given.
 """
 
 from __future__ import annotations
@@ -44,34 +44,34 @@ class _Link:
         self.number = number
         self.sides = (Reassembly(), Reassembly())
         self.sequence: list[bytes | None] = [None, None]
-        """The last packet of each side, to know one that is sent again."""
+        """The last packet of each side, to recognise one that is sent again."""
         self.encrypted = False
         self.request = b""
         self.answer = b""
         self.ciphers: list[LinkCipher] = []
-        """One per key that may be the right one; the first that opens a packet stays alone."""
+        """One per key that may be the right one; the first that decrypts a packet is kept, the others go."""
 
 
 class AirLinks:
-    """Follows the connections of a sniffer's capture, as `HciLinks` follows those of a host's."""
+    """The connections of a sniffer's capture, as `HciLinks` for a host's."""
 
     def __init__(self, long_term_keys: Iterable[bytes] = ()) -> None:
         self.problems: list[CaptureError] = []
         self.opened = 0
-        # Programs print a key either way round.
+        # Programs print a key in either byte order.
         self._keys = [order for key in long_term_keys for order in (key, key[::-1])]
         self.unreadable = 0
-        """Data packets passed over because they were encrypted."""
+        """The number of data packets skipped because they were encrypted."""
         self._links: dict[bytes, _Link] = {}
         self._addresses = AddressTexts()
 
     def read(self, packet: Packet) -> LinkEvent | None:
-        """What a packet means for a connection; None for advertisements, fragments and repetitions."""
+        """Return what a packet means for a connection; None for advertisements, fragments and repetitions."""
         at, kind, _, data, offset, _ = packet
         try:
             heard = unwrap_air(kind, data)
         except Malformed:
-            return None  # told by the reader of advertisements, which sees the same packets
+            return None  # reported by the reader of advertisements, which gets the same packets
         body = heard.packet
         if not heard.crc_valid or len(body) < 6:
             return None
@@ -121,7 +121,7 @@ class AirLinks:
         return Data(at, link.number, side, whole[2] | whole[3] << 8, whole[4:], offset)
 
     def _opened(self, link: _Link, header: int, payload: bytes, side: int) -> bytes | None:
-        """The payload of an encrypted packet, by the key that fits."""
+        """Return the payload of an encrypted packet, decrypted with the key that fits."""
         for cipher in link.ciphers:
             plain = cipher.open(header, payload, from_central=side == NEAR)
             if plain is not None:
@@ -158,7 +158,7 @@ class AirLinks:
 
 
 def _believable(payload: bytes) -> bool:
-    """Whether a packet under an unknown access address looks like one of a connection that began before the capture."""
+    """Return whether a packet of an unknown access address looks like one of a connection older than the capture."""
     if len(payload) < 5:
         return False
     length, channel = int.from_bytes(payload[:2], "little"), int.from_bytes(payload[2:4], "little")
@@ -166,7 +166,7 @@ def _believable(payload: bytes) -> bool:
 
 
 def _side(heard: LinkLayerPacket, kind: int, payload: bytes, link: _Link) -> int:
-    """Who sent a packet, by the sniffer's word, else by what only a client or only a server says."""
+    """Return who sent a packet: as the sniffer says, else by what only a client or only a server sends."""
     if heard.from_central is not None:
         return NEAR if heard.from_central else FAR
     if kind == _CONTINUED:

@@ -1,6 +1,6 @@
 """The attribute protocol, followed from outside: which characteristic was read, written or notified, and with what.
 
-Handles are told apart by the discovery in the capture; a question and its answer are matched here, long reads and
+Handles are identified by the discovery in the capture; a question and its answer are matched here, long reads and
 prepared writes are put together. Layout: Bluetooth Core, volume 3, part F, section 3.4.
 """
 
@@ -22,10 +22,10 @@ WRITE_COMMAND, SIGNED_WRITE = 0x52, 0xD2
 CLIENT_OPCODES: Final = frozenset(
     {0x02, 0x04, 0x06, 0x08, 0x0A, 0x0C, 0x0E, 0x10, 0x12, 0x16, 0x18, 0x1E, 0x20, 0x52, 0xD2}
 )
-"""What only a client sends: requests, commands and the confirmation of an indication."""
+"""Opcodes only a client sends: requests, commands and the confirmation of an indication."""
 
 VALUE_PARTS: Final = {READ_RESPONSE: 1, BLOB_RESPONSE: 1, PREPARE_REQUEST: 5, 0x17: 5}
-"""Opcode of what may carry part of a value only → where the part begins; 0x17 answers a prepared write with itself."""
+"""Opcode of a packet that may carry a part of a value → where the part begins; 0x17 repeats a prepared write."""
 
 _SIGNATURE = 12
 _CHARACTERISTIC = 0x2803
@@ -59,7 +59,7 @@ KINDS: Final = (READ, WRITE, WRITE_WITHOUT_RESPONSE, SIGNED, NOTIFIED, INDICATED
 
 
 def uuid_text(raw: bytes) -> str:
-    """A UUID of 2 or 16 bytes, lowest first, as text."""
+    """Return a UUID of 2 or 16 bytes, lowest first, as text."""
     if len(raw) == 2:
         return _SHORT_UUID.format(int.from_bytes(raw, "little"))
     digits = raw[::-1].hex()
@@ -67,7 +67,7 @@ def uuid_text(raw: bytes) -> str:
 
 
 class Server:
-    """One GATT server of a connection, as its client gets to know it; and the client's open question."""
+    """One GATT server of a connection, as far as its client knows it, and the client's open request."""
 
     def __init__(self, uuids: dict[int, str] | None = None) -> None:
         self.uuids: dict[int, str] = uuids if uuids is not None else {}
@@ -80,7 +80,7 @@ class Server:
         self._prepared: dict[int, bytes] = {}
 
     def receive(self, data: bytes) -> Iterator[Operation]:
-        """Take one ATT packet of this server or of its client; packets too short for their kind are passed over."""
+        """Take one ATT packet of this server or of its client; packets too short for their kind are skipped."""
         opcode = data[0] if data else 0
         if opcode in (NOTIFICATION, INDICATION) and len(data) >= 3:
             kind = NOTIFIED if opcode == NOTIFICATION else INDICATED
@@ -92,7 +92,7 @@ class Server:
                 return
 
     def close(self) -> Iterator[Operation]:
-        """The connection ended: a long read whose last part was as long as a part can be was complete."""
+        """End the connection: a long read whose last part was as long as a part can be was complete."""
         yield from self._finish_read()
 
     def _handle(self, data: bytes) -> int:
@@ -109,7 +109,7 @@ class Server:
         yield Operation(SIGNED, self._handle(data), data[3:-_SIGNATURE], False)
 
     def _ask(self, data: bytes) -> Iterator[Operation]:
-        """Remember a request; a long read that is not gone on with was complete."""
+        """Remember a request; a long read that is not continued was complete."""
         handle = self._handle(data)
         if self._long and not (data[0] == BLOB_REQUEST and handle == self._long[0]):
             yield from self._finish_read()
@@ -128,13 +128,13 @@ class Server:
         elif opcode == BLOB_REQUEST and data[0] == BLOB_RESPONSE:
             before = self._long[1] if self._long and self._long[0] == handle else b""
             if not before and any(rest[:2]):
-                return  # the rest of a value whose beginning was not in the capture, or was told already
+                return  # the rest of a value whose beginning is not in the capture, or was reported already
             self._long = handle, (before + data[1:])[:_LONGEST_VALUE]
         if len(data) < self.mtu:
             yield from self._finish_read()
 
     def _read_by_type(self, data: bytes) -> Iterator[Operation]:
-        """Characteristic declarations, or values asked for by their type."""
+        """Return characteristic declarations, or values requested by their type."""
         size, (_, _, rest) = data[1], self._question
         if size < 2:
             return
@@ -175,7 +175,7 @@ class Server:
         yield Operation(MTU_AGREED, self.mtu, b"", True)
 
     def _several(self, data: bytes) -> Iterator[Operation]:
-        """Several notifications in one packet, each with its handle and length."""
+        """Return several notifications in one packet, each with its handle and length."""
         at = 1
         while at + 4 <= len(data):
             length = data[at + 2] | data[at + 3] << 8
@@ -201,4 +201,4 @@ _READERS: Final[dict[int, Callable[[Server, bytes], Iterator[Operation]]]] = {
     MTU_RESPONSE: Server._mtu_response,
     MULTIPLE_NOTIFICATION: Server._several,
 }
-"""Opcode → what it does; the rest says nothing about values."""
+"""Opcode → its handler; other opcodes carry no values."""

@@ -1,4 +1,4 @@
-"""Connections as a host records them: who is connected, and the packets of each connection put together again.
+"""Connections as a host records them: who is connected, and the reassembled packets of each connection.
 
 An HCI capture shows connections by events (LE Connection Complete and its enhanced forms, Disconnection Complete) and
 their data as ACL packets, of which several may carry one L2CAP packet. Layout: Bluetooth Core, volume 4, part E,
@@ -21,7 +21,7 @@ ATT_CHANNEL: Final = 4
 
 LONGEST_L2CAP: Final = 0xFFFF + 4
 MOST_LINKS: Final = 256
-"""Connections remembered at once; a capture that opens more without closing one is damaged."""
+"""Most connections open at once; a capture that opens more without closing one is damaged."""
 
 _DISCONNECTED, _COMMAND_COMPLETE, _ENCRYPTION_CHANGED, _LE_META = 0x05, 0x0E, 0x08, 0x3E
 _COMPLETE, _ENHANCED, _ENHANCED_2 = 0x01, 0x0A, 0x29
@@ -34,7 +34,7 @@ _EVENT, _ACL, _COMMAND = int(PacketKind.EVENT), int(PacketKind.ACL), int(PacketK
 
 
 class Connected(NamedTuple):
-    """A connection began; `addresses` of the near and the far side, None where the capture does not say."""
+    """The start of a connection; `addresses` of the near and the far side, None if the capture does not say."""
 
     at: float
     link: int
@@ -44,7 +44,7 @@ class Connected(NamedTuple):
 
 
 class Disconnected(NamedTuple):
-    """A connection ended; `reason` is the controller's code."""
+    """The end of a connection; `reason` is the controller's code."""
 
     at: float
     link: int
@@ -53,7 +53,7 @@ class Disconnected(NamedTuple):
 
 
 class Encrypted(NamedTuple):
-    """From here on the packets of a connection are encrypted and cannot be read (captures of a sniffer only)."""
+    """The start of encryption: from here on the packets of a connection cannot be read (captures of a sniffer only)."""
 
     at: float
     link: int
@@ -66,7 +66,7 @@ class Data(NamedTuple):
     at: float
     link: int
     side: int
-    """Who sent it: NEAR or FAR."""
+    """The sender: NEAR or FAR."""
     channel: int
     payload: bytes
     offset: int
@@ -86,7 +86,7 @@ class Reassembly:
 
     @property
     def lost(self) -> int:
-        """Bytes of a packet begun and not completed."""
+        """The number of bytes of a packet begun and not completed."""
         return len(self._buffer)
 
     @property
@@ -95,7 +95,7 @@ class Reassembly:
         return bool(self._buffer)
 
     def begin(self, fragment: bytes) -> bytes | None:
-        """Take a first fragment; the whole packet with its header where that is all of it."""
+        """Take a first fragment. Return the packet with its header if that is all of it."""
         self._buffer = b""
         wanted = 4 + int.from_bytes(fragment[:2], "little") if len(fragment) >= 2 else LONGEST_L2CAP
         if len(fragment) >= wanted:
@@ -104,7 +104,7 @@ class Reassembly:
         return None
 
     def go_on(self, fragment: bytes) -> bytes | None:
-        """Take a further fragment; the whole packet when it is complete, nothing when none was begun."""
+        """Take a further fragment. Return the packet once it is complete, nothing if none was begun."""
         if not self._buffer:
             return None
         whole = self._buffer + fragment
@@ -126,7 +126,7 @@ class _Link:
 
 
 class HciLinks:
-    """Follows the connections of an HCI capture: packets in, at most one event of a connection each out.
+    """The connections of an HCI capture: takes packets, returns at most one event of a connection for each.
 
     A connection that began before the capture is opened by its first ATT packet, its addresses unknown. What is
     damaged is told in `problems`, taken out by the caller; nothing is raised.
@@ -135,13 +135,13 @@ class HciLinks:
     def __init__(self) -> None:
         self.problems: list[CaptureError] = []
         self.opened = 0
-        """Connections seen so far."""
+        """The number of connections so far."""
         self._links: dict[tuple[int, int], _Link] = {}
         self._addresses = AddressTexts()
         self._local: dict[int, str] = {}
 
     def read(self, packet: Packet) -> LinkEvent | None:
-        """What a packet means for a connection; None for a fragment, and for all that concerns none."""
+        """Return what a packet means for a connection; None for a fragment, and for what concerns no connection."""
         kind = packet[1]
         if kind == _ACL:
             return self._data(packet)
@@ -170,7 +170,7 @@ class HciLinks:
         part = link.sides[side]
         if boundary == _CONTINUED:
             if not part.open:
-                self._problem("an ACL fragment goes on with a packet nobody began", offset)
+                self._problem("an ACL fragment continues a packet that was not begun", offset)
             whole = part.go_on(data[4:])
         else:
             if part.open:
@@ -181,7 +181,7 @@ class HciLinks:
         return Data(at, link.number, side, whole[2] | whole[3] << 8, whole[4:], offset)
 
     def _side(self, direction: int | None, boundary: int, link: _Link) -> int:
-        """Who sent a packet; where the capture does not say, the boundary flag does, for all but continuations."""
+        """Return who sent a packet; if the capture does not say, the boundary flag does, except in continuations."""
         if direction is not None:
             return NEAR if direction == TO_CONTROLLER else FAR
         if boundary == _CONTINUED:
@@ -226,5 +226,5 @@ class HciLinks:
 
 
 def is_report(kind: int, data: bytes) -> bool:
-    """Whether a packet is an HCI event with advertising reports: of no interest here, and nearly all of a capture."""
+    """Return whether a packet is an HCI event with advertising reports, which nearly all of a capture is."""
     return kind == _EVENT and data[:1] == b"\x3e" and data[2:3] in (b"\x02", b"\x0d")

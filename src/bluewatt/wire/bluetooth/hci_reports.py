@@ -31,7 +31,7 @@ _LEGACY_EVENT_TYPES = {0x13: 0, 0x15: 1, 0x12: 2, 0x10: 3, 0x1B: 4, 0x1A: 4}
 
 
 class AdvertisingReport(NamedTuple):
-    """One advertising report; `more` says that the data goes on in the next report of the same `stream`."""
+    """One advertising report; `more` says that the data continues in the next report of the same `stream`."""
 
     event_type: int
     address_type: int

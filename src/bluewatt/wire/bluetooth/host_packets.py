@@ -1,4 +1,4 @@
-"""HCI packets as a host would have recorded them: for links of our own, for text logs, and for captures made anew."""
+"""HCI packets as a host would have recorded them: for our own links, for text logs, and for rebuilt captures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _READ_WRITE_NOTIFY = 0x1A
 
 
 def air_order(address: str) -> bytes:
-    """An address as it stands in packets; zeros for what is none (macOS hides them)."""
+    """Return an address in the byte order of packets; zeros for a text that is none (macOS hides addresses)."""
     digits = address.replace(":", "")
     try:
         raw = bytes.fromhex(digits)[::-1]
@@ -31,24 +31,24 @@ def air_order(address: str) -> bytes:
 
 
 def connection_event(handle: int, address: str) -> bytes:
-    """The event that says a connection to `address` began."""
+    """Return the event that says a connection to `address` began."""
     return _CONNECTED + handle.to_bytes(2, "little") + bytes((_CENTRAL, _RANDOM)) + air_order(address) + _PARAMETERS
 
 
 def disconnection_event(handle: int, reason: int = ENDED_BY_US) -> bytes:
-    """The event that says a connection ended."""
+    """Return the event that says a connection ended."""
     return _DISCONNECTED + handle.to_bytes(2, "little") + bytes([reason & 0xFF])
 
 
 def att_packet(handle: int, direction: int, data: bytes) -> bytes:
-    """The ACL packet that carries a packet of the attribute protocol, unfragmented."""
+    """Return the ACL packet that carries a packet of the attribute protocol, unfragmented."""
     packet = len(data).to_bytes(2, "little") + _ATT + data
     boundary = _FIRST_FROM_DEVICE if direction == FROM_CONTROLLER else 0
     return (handle | boundary).to_bytes(2, "little") + len(packet).to_bytes(2, "little") + packet
 
 
 def discovery(handle: int, uuid: str) -> tuple[bytes, bytes]:
-    """The question and the answer by which a client learns the UUID of the characteristic at a value handle."""
+    """Return the question and the answer by which a client learns the UUID of the characteristic at a value handle."""
     declaration, value = (handle - 1).to_bytes(2, "little"), handle.to_bytes(2, "little")
     answer = declaration + bytes([_READ_WRITE_NOTIFY]) + value + bytes.fromhex(uuid.replace("-", ""))[::-1]
     question = bytes([READ_TYPE_REQUEST]) + declaration + b"\xff\xff" + _DECLARATION

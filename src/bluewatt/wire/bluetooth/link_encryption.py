@@ -1,8 +1,8 @@
-"""The encryption of a connection on air, for who has its long-term key (LTK).
+"""The encryption of a connection on air, for those who have its long-term key (LTK).
 
 AES-CCM with a 4-byte tag; the key of a session comes from the long-term key and two numbers that both sides send in
 clear when encryption starts. Layout: Bluetooth Core, volume 6, part B, sections 2.4.2.4 and 2.4.2.5, and part E. A
-sniffer misses packets, so the packet counter is looked for a little ahead; the tag tells which one is right.
+sniffer misses packets, so the packet counter is searched a little ahead; the tag shows which one is right.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from bluewatt.errors import KeyProblem
 from bluewatt.secret import SecretBytes
 
 TAG_SIZE: Final = 4
-"""Bytes of the tag behind every encrypted payload."""
+"""The length of the tag behind every encrypted payload, in bytes."""
 
 LOOK_AHEAD: Final = 256
-"""So many lost packets are survived at once."""
+"""Most packets that may be lost in a row."""
 
 _KEY_SIZE = 16
 _HEADER_MASK = 0xE3
-"""The bits of the header that the tag covers: not those that change when a packet is sent again."""
+"""The bits of the header that the tag covers: all but those that change when a packet is sent again."""
 _FROM_CENTRAL = 0x80
 
 
 def parse_long_term_key(text: str) -> SecretBytes:
-    """The key of 32 hex digits; raises KeyProblem, which does not repeat them."""
+    """Return the key of 32 hex digits; raises KeyProblem, which does not repeat them."""
     digits = "".join(text.split()).replace(":", "").removeprefix("0x")
     with suppress(ValueError):
         if len(raw := bytes.fromhex(digits)) == _KEY_SIZE:
@@ -39,7 +39,7 @@ def parse_long_term_key(text: str) -> SecretBytes:
 
 
 class LinkCipher:
-    """Opens the packets of one session; `request` and `answer` are the parameters both sides sent in clear.
+    """The decryption of one session; `request` and `answer` are the parameters both sides sent in clear.
 
     The request holds 8 bytes of random number, 2 of diversifier, 8 of session key and 4 of start value; the answer 8 of
     session key and 4 of start value.
@@ -53,7 +53,7 @@ class LinkCipher:
         self._counters = {True: 0, False: 0}
 
     def open(self, header: int, payload: bytes, *, from_central: bool) -> bytes | None:
-        """The plain payload of a packet that was not seen before; None where the key does not fit."""
+        """Return the plain payload of a packet that was not seen before; None if the key does not fit."""
         first = self._counters[from_central]
         for counter in range(first, first + LOOK_AHEAD):
             nonce = bytearray(counter.to_bytes(5, "little"))

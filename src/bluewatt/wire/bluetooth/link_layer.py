@@ -43,19 +43,19 @@ class LinkLayerPacket(NamedTuple):
     """A link-layer packet without its pseudo-header."""
 
     crc_valid: bool
-    """False only where the sniffer checked and found it wrong."""
+    """False only if the sniffer checked it and found it wrong."""
     rssi: int
-    """Raw byte in two's complement, 127 where the capture does not say."""
+    """Raw byte in two's complement, 127 if the capture does not say."""
     packet: bytes
     """From the access address to the CRC."""
     from_central: bool | None = None
-    """Who sent a packet of a connection; None where the sniffer does not say."""
+    """The sender of a packet of a connection; None if the sniffer does not say."""
     decrypted: bool = False
-    """Whether the sniffer had the key of the connection and took the encryption off."""
+    """Whether the sniffer had the key of the connection and removed the encryption."""
 
 
 def unwrap_air(kind: int, data: bytes) -> LinkLayerPacket:
-    """Take the pseudo-header off a packet of one of the `AIR` kinds."""
+    """Remove the pseudo-header from a packet of one of the `AIR` kinds."""
     if kind == PacketKind.AIR:
         return LinkLayerPacket(True, _NO_STRENGTH, data)
     return _with_header(data) if kind == PacketKind.AIR_WITH_HEADER else _nordic(data)
@@ -87,7 +87,7 @@ def _nordic(data: bytes) -> LinkLayerPacket:
 
 
 def _without_coding_indicator(packet: bytes, phy: int) -> bytes:
-    """On the coded PHY one byte that tells the coding stands between access address and PDU."""
+    """Remove the byte that, on the coded PHY, names the coding between access address and PDU."""
     return packet[:4] + packet[5:] if phy == _CODED else packet
 
 
@@ -117,7 +117,7 @@ def advertising_report(heard: LinkLayerPacket) -> AdvertisingReport | None:
 
 
 def _extended(body: bytes, address_type: int, rssi: int) -> AdvertisingReport | None:
-    """The common extended payload: header length and mode, then flags that say which fields follow."""
+    """Return the fields of the common extended payload: length and mode, then flags that say which fields follow."""
     if not body or 1 + (body[0] & 0x3F) > len(body):
         raise Malformed("an extended advertising PDU is cut in its header")
     header = body[1 : 1 + (body[0] & 0x3F)]

@@ -1,4 +1,4 @@
-"""One captured Bluetooth packet: when, what kind, which way, its bytes."""
+"""One captured Bluetooth packet: time, kind, direction and bytes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from enum import IntEnum
 Packet = tuple[float, int, int | None, bytes, int, int]
 """`(at, kind, direction, data, offset, adapter)`, a bare tuple because millions of them are made.
 
-`at` POSIX seconds; `kind` a `Kind` as a plain number; `direction` `TO_CONTROLLER`, `FROM_CONTROLLER` or None where the
-capture does not say; `data` without its packet indicator; `offset` of the record in the capture; `adapter` the number
-of the adapter or interface, 0 where there is only one.
+`at` POSIX seconds; `kind` a `PacketKind` as a plain number; `direction` `TO_CONTROLLER`, `FROM_CONTROLLER` or None if
+the capture does not say; `data` without its packet indicator; `offset` of the record in the capture; `adapter` the
+number of the adapter or interface, 0 if there is only one.
 """
 
 TO_CONTROLLER = 0

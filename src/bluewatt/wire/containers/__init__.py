@@ -1,4 +1,4 @@
-"""Capture containers: btsnoop, pcap, pcapng, hcidump, PacketLogger, told apart by how they begin, read as streams.
+"""Capture containers: btsnoop, pcap, pcapng, hcidump, PacketLogger, recognised by how they begin, read as streams.
 
     for packets in read_packets(blocks):
         for at, kind, direction, data, offset, adapter in packets: ...
@@ -40,17 +40,17 @@ __all__ = [
 ]
 
 LONGEST_HEADER = _PCAP_HEADER
-"""So many bytes are needed before `open_container` can always decide."""
+"""The number of bytes with which `open_container` can always decide."""
 
 
 def is_capture(head: bytes) -> bool:
-    """Whether `head`, the first bytes of a file, begins a container read here."""
+    """Return whether `head`, the first bytes of a file, begins a container read here."""
     known = head[:8] == _BTSNOOP_MAGIC or head[:4] in _PCAP_MAGICS or head[:4] == SECTION
     return known or is_hcidump(head) or byte_order(head) is not None
 
 
 def open_container(head: bytes) -> tuple[PacketReader, bytes]:
-    """Recognise a capture by its first bytes; return its reader and the part of `head` to feed to it first."""
+    """Return the reader for a capture with these first bytes, and the part of `head` to feed to it first."""
     if head[:8] == _BTSNOOP_MAGIC:
         _whole(head, _BTSNOOP_HEADER)
         return BtsnoopReader(head[:_BTSNOOP_HEADER]), head[_BTSNOOP_HEADER:]

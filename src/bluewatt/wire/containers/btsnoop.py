@@ -29,7 +29,7 @@ _LINKS = (LinkType.BTSNOOP_H1, LinkType.BTSNOOP_H4, LinkType.BTSNOOP_MONITOR)
 
 
 class BtsnoopReader(PacketReader):
-    """Reads the records after the file header `header` (16 bytes); raises `CaptureError` for a datalink not known."""
+    """The reader of btsnoop records after the file header `header` (16 bytes); `CaptureError` for unknown datalinks."""
 
     anchor_at = 16
 
@@ -82,5 +82,5 @@ class BtsnoopReader(PacketReader):
         return end if end <= len(buffer) else -1
 
     def _anchor(self) -> bytes:
-        # The three high bytes of a time stamp stand still for twelve days.
+        # The three high bytes of a time stamp stay the same for twelve days.
         return self._stamp.to_bytes(8, "big", signed=True)[:3] if self._stamp else b""

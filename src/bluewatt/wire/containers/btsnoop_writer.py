@@ -22,21 +22,21 @@ _UNKNOWN_RSSI = 127
 
 
 def record(at: float, kind: int, direction: int, data: bytes) -> bytes:
-    """One packet (without its packet indicator) as a record."""
+    """Return the record of one packet (without its packet indicator)."""
     flags = direction | (0 if kind == PacketKind.ACL else _COMMAND_OR_EVENT)
     stamp = EPOCH + round(at * 1e6)
     return RECORD.pack(len(data) + 1, len(data) + 1, flags, 0, stamp) + bytes([kind]) + data
 
 
 def manufacturer_data(payload: bytes) -> bytes:
-    """The advertising data around manufacturer data of Victron: flags where there is room, then the structure."""
+    """Return the advertising data around manufacturer data of Victron: flags if there is room, then the structure."""
     content = COMPANY_ID.to_bytes(2, "little") + payload
     structure = bytes([len(content) + 1, MANUFACTURER_DATA]) + content
     return structure if len(structure) + len(_FLAGS) > LONGEST_LEGACY else _FLAGS + structure
 
 
 def name_data(name: str) -> bytes:
-    """The advertising data of a scan response with a name, cut to what one holds."""
+    """Return the advertising data of a scan response with a name, cut to what one holds."""
     raw = name.encode()[: LONGEST_LEGACY - 2].decode("utf-8", "ignore").encode()
     return bytes([len(raw) + 1, COMPLETE_NAME]) + raw
 
@@ -44,7 +44,7 @@ def name_data(name: str) -> bytes:
 def advertising_report_event(
     address: str, data: bytes, *, rssi: int | None = None, event_type: int = 0, address_type: int = 1
 ) -> bytes:
-    """The HCI event a controller makes of one legacy advertisement (without packet indicator)."""
+    """Return the HCI event a controller makes of one legacy advertisement (without packet indicator)."""
     strength = (_UNKNOWN_RSSI if rssi is None else rssi) & 0xFF
     body = bytes([ADVERTISING_REPORT, 1, event_type, address_type]) + air_order(address) + bytes([len(data)]) + data
     return bytes([LE_META, len(body) + 1]) + body + bytes([strength])
@@ -53,7 +53,7 @@ def advertising_report_event(
 def advertisement_records(
     at: float, address: str, payload: bytes | None, name: str | None, rssi: int | None, *, address_type: int = 1
 ) -> bytes:
-    """The records of an advertisement and of the scan response with its name, whichever are there."""
+    """Return the records of an advertisement and of the scan response with its name, whichever are there."""
     events = []
     if payload is not None:
         data = manufacturer_data(payload)

@@ -21,9 +21,9 @@ BEGIN, END = "--- BEGIN:BTSNOOP_LOG_SUMMARY", "--- END:BTSNOOP_LOG_SUMMARY"
 
 LONGEST_TEXT = 64 << 20
 LONGEST_LOG = 64 << 20
-"""Bytes of base64 and of packets believed; a phone keeps a quarter of a megabyte."""
+"""Most bytes of base64 and of packets; a phone keeps a quarter of a megabyte."""
 
-_PIECE = 256  # unpacked at once: what stands before damage is kept, and a bomb is found early
+_PIECE = 256  # unpacked at once: what precedes damage is kept, and endless expansion is noticed early
 _HEADER = struct.Struct("<BQ")
 _RECORDS = {1: struct.Struct("<HIB"), 2: struct.Struct("<HHIB")}
 _PER_SECOND = 1_000_000
@@ -65,7 +65,7 @@ def find_logs(lines: Iterable[str]) -> Iterator[str]:
 
 
 def read_log(text: str) -> tuple[list[Packet], CaptureError | None]:
-    """The packets of one log, and what is wrong where it is damaged or cut; offsets are those of the unpacked log.
+    """Return the packets of one log, and the error if it is damaged or cut; offsets are those of the unpacked log.
 
     Raises `CaptureError` for what is no log at all.
     """
@@ -89,7 +89,7 @@ def _expand(data: bytes) -> tuple[bytes, CaptureError | None]:
         for at in range(0, len(data), _PIECE):
             log += expander.decompress(data[at : at + _PIECE])
             if len(log) > LONGEST_LOG:
-                raise CaptureError("the Bluetooth log of the bug report expands beyond all measure, as a bomb does")
+                raise CaptureError("the Bluetooth log of the bug report expands beyond what any phone writes")
     except zlib.error:
         return bytes(log), CaptureError("the Bluetooth log of the bug report is damaged", offset=len(log))
     cut = CaptureError("the Bluetooth log of the bug report is cut", offset=len(log))
@@ -97,7 +97,7 @@ def _expand(data: bytes) -> tuple[bytes, CaptureError | None]:
 
 
 def _records(log: bytes, layout: struct.Struct) -> tuple[list[tuple[int, int, bytes, int]], CaptureError | None]:
-    """Time since the one before, type, content and offset of every record."""
+    """Yield (time since the record before, type, content, offset) of every record."""
     found: list[tuple[int, int, bytes, int]] = []
     position = 0
     while position + layout.size <= len(log):
@@ -112,7 +112,7 @@ def _records(log: bytes, layout: struct.Struct) -> tuple[list[tuple[int, int, by
 
 
 def _timed(records: list[tuple[int, int, bytes, int]], last: int) -> list[Packet]:
-    """Packets with their times, counted back from the last one."""
+    """Return packets with their times, counted back from the last one."""
     per_second = 1000 if last < _MILLISECONDS_BELOW else _PER_SECOND
     at = last - sum(since for since, _, _, _ in records)
     packets: list[Packet] = []

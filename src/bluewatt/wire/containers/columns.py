@@ -2,7 +2,7 @@
 
 Only finding where the records begin is a loop; everything else is gathered at once through a structured type that lays
 the common shape over the buffer: a record header, then an event with one legacy report of flags and Victron's
-manufacturer data. What has another shape takes the careful way of `AdvertisementReader`, and so does the rest of a
+manufacturer data. What has another shape is read by `AdvertisementReader`, and so does the rest of a
 capture from its first unbelievable header on: the rows are the same as those of the careful way alone.
 """
 
@@ -24,10 +24,10 @@ from bluewatt.wire.containers import LONGEST_HEADER, open_container
 from bluewatt.wire.containers.columns_layout import WIDTH, Indices, RecordShape, find_records, gather, shape_of
 
 BLOCK = 0x100000
-"""A good size of the blocks to feed, in bytes."""
+"""The best size of the blocks to feed, in bytes."""
 
 NO_STRENGTH = 127
-"""`rssi` where the capture does not say."""
+"""The `rssi` of an advertisement whose strength the capture does not say."""
 
 _EVENT = int(PacketKind.EVENT)
 
@@ -88,7 +88,7 @@ def read_columns(
 
 
 class ColumnReader:
-    """Turns the bytes of one capture into columns; opened with its first bytes, `rest` of which is fed first."""
+    """The reader of one capture as columns; made with its first bytes, of which `rest` is fed first."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class ColumnReader:
         kinds: set[int] | None = None,
     ) -> None:
         self.kinds: set[int] = set() if kinds is None else kinds
-        """The kinds of packets there were."""
+        """The kinds of packets found so far."""
         self._reader, self.rest = open_container(head)
         self._advertisements = AdvertisementReader()
         self._on_problem = on_problem
@@ -105,12 +105,12 @@ class ColumnReader:
         self._buffer = b""
 
     def feed(self, block: bytes) -> Columns:
-        """Take the next bytes, return the advertisements they complete."""
+        """Take the next bytes. Return the advertisements they complete."""
         if not self._shape:
             return self._carefully(self._reader.feed(block))
         buffer = self._buffer + block if self._buffer else block
         starts, ends, sound = find_records(buffer, self._shape)
-        # The last record is held back: where a lie follows it, the careful reader begins with it, knowing its time.
+        # The last record is held back: if an implausible header follows, the packet reader starts with it.
         kept = int(starts[-1]) if len(starts) else 0
         columns = self._gather(buffer, starts[:-1], ends[:-1], self._shape)
         self._buffer = buffer[kept:]
@@ -126,7 +126,7 @@ class ColumnReader:
         return concatenate([columns, self._carefully(packets)]), error
 
     def _give_up(self) -> Columns:
-        """Hand the bytes not read yet, and all that follow, to the careful reader."""
+        """Hand the bytes not read yet, and all that follow, to the packet reader."""
         rest, self._buffer, self._shape = self._buffer, b"", None
         return self._carefully(self._reader.feed(rest))
 
@@ -163,11 +163,11 @@ class ColumnReader:
     def _one_by_one(
         self, buffer: bytes, others: Indices, starts: Indices, ends: Indices, shape: RecordShape
     ) -> tuple[Indices, Columns]:
-        """Read the events of other shapes carefully; return which record each advertisement stood in, and them."""
+        """Read the events of other shapes one by one. Return the record number of each advertisement, and them."""
         before = shape.header + shape.wrapping + 1
         bodies = zip(others.tolist(), (starts[others] + before).tolist(), ends[others].tolist(), strict=True)
         base = self._reader.offset - before
-        # The number of the record travels in the place of the time, and so comes back with each advertisement.
+        # The number of the record stands in place of the time, so that it comes back with each advertisement.
         packets = [(number, _EVENT, None, buffer[body:end], base + body, 0) for number, body, end in bodies]
         found = [row for row in self._advertisements.read(packets) if row[5] is not None]
         self._tell()
@@ -179,7 +179,7 @@ class ColumnReader:
 
 
 def _common(rows: NDArray[np.void], sizes: Indices) -> NDArray[np.bool_]:
-    """Which rows have the common shape: every length agrees with every other."""
+    """Return which rows have the common shape: every length agrees with every other."""
     return np.asarray(
         (rows["kind"] == PacketKind.EVENT)
         & (rows["code"] == LE_META)
@@ -197,7 +197,7 @@ def _common(rows: NDArray[np.void], sizes: Indices) -> NDArray[np.bool_]:
 
 
 def _worth_reading(rows: NDArray[np.void], sizes: Indices) -> NDArray[np.bool_]:
-    """Which rows are events that may hold an advertisement, or are broken and have to be told."""
+    """Return which rows are events that may hold an advertisement, or damaged ones that must be reported."""
     event = (rows["kind"] == PacketKind.EVENT) & (sizes >= 0)
     return np.asarray(event & ((rows["code"] == LE_META) | (sizes < 2) | (rows["parameters"] != sizes - 2)))
 
@@ -215,9 +215,9 @@ def _arranged(columns: Columns, order: Indices) -> Columns:
 
 
 def pack(advertisements: Iterable[CapturedAdvertisement]) -> Columns:
-    """Return the columns of advertisements read carefully; those without a payload (names) are left out.
+    """Return the columns of advertisements read one by one; those without a payload (names) are left out.
 
-    CaptureError where a sender has no Bluetooth address.
+    CaptureError if a sender has no Bluetooth address.
     """
     rows = [row for row in advertisements if row[5] is not None]
     if not rows:

@@ -43,7 +43,7 @@ _EVENT_FIELDS: list[tuple[Any, ...]] = [
 
 
 class RecordShape(NamedTuple):
-    """How the records of one capture lie, and what the loop over them needs."""
+    """The layout of the records of one capture, and what the loop over them needs."""
 
     layout: np.dtype[np.void]
     header: int
@@ -59,17 +59,17 @@ class RecordShape(NamedTuple):
     fraction_at: int
     """Where the fraction of the second stands, if there is one."""
     fractions: float
-    """Fractions of a second, 0 where the time stamp is one number."""
+    """Fractions of a second, 0 if the time stamp is one number."""
 
     def seconds(self, rows: NDArray[np.void]) -> NDArray[np.float64]:
-        """The time stamps of rows, POSIX seconds, by the same arithmetic as the careful readers'."""
+        """Return the time stamps of rows, in POSIX seconds, by the arithmetic of the packet readers."""
         if not self.fractions:
             return np.asarray((rows["stamp"] - EPOCH) / 1e6)
         return np.asarray(rows["seconds"] + rows["fraction"] / self.fractions)
 
 
 def shape_of(reader: PacketReader) -> RecordShape | None:
-    """The shape of a capture whose records can be gathered, None for one that takes the careful way."""
+    """Return the shape of a capture whose records can be gathered; None if they must be read one by one."""
     if isinstance(reader, BtsnoopReader) and reader.link == LinkType.BTSNOOP_H4:
         header = [("original", ">u4"), ("length", ">u4"), ("mark", "V8"), ("stamp", ">i8")]
         return RecordShape(np.dtype(header + _EVENT_FIELDS), 24, 0, np.dtype(">u4"), 4, 0, 0, 0.0)
@@ -82,7 +82,7 @@ def shape_of(reader: PacketReader) -> RecordShape | None:
 
 
 def find_records(buffer: bytes, shape: RecordShape) -> tuple[Indices, Indices, bool]:
-    """Return where the whole records begin and end, and False where a header that cannot be true follows them."""
+    """Return where the whole records begin and end, and False if an impossible header follows them."""
     begins, position = _walked(buffer, shape)
     ends = np.append(begins[1:], position)[: len(begins)]
     length = ends - begins - shape.header
@@ -95,10 +95,10 @@ def find_records(buffer: bytes, shape: RecordShape) -> tuple[Indices, Indices, b
 
 
 def _walked(buffer: bytes, shape: RecordShape) -> tuple[Indices, int]:
-    """Return where the headers begin that are there as a whole, and where the one after them would.
+    """Return where the whole headers begin, and where the next one would.
 
     Nearly all captures have short packets only: their lengths are single bytes, which are read three times as fast.
-    Whether they were short is asked afterwards, of all at once.
+    Whether they were short is checked afterwards, for all at once.
     """
     header, low = shape.header, shape.length_at + (shape.word.str[0] == ">") * 3
     starts = [0]
@@ -117,7 +117,7 @@ def _walked(buffer: bytes, shape: RecordShape) -> tuple[Indices, int]:
 
 
 def _walked_carefully(buffer: bytes, shape: RecordShape) -> tuple[Indices, int]:
-    """The same for packets of any length."""
+    """Return the same as `_walked` for packets of any length."""
     starts: list[int] = []
     append, unpack = starts.append, struct.Struct(shape.word.str[0] + "I").unpack_from
     header, length_at = shape.header, shape.length_at

@@ -1,4 +1,4 @@
-"""Where a capture is damaged, the packets around are not trusted as a radio's are: no checksum vouches for them."""
+"""The damaged places of a capture: no checksum protects the packets around them, as one does on a radio."""
 
 from __future__ import annotations
 

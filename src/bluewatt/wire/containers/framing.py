@@ -1,7 +1,7 @@
 """What every capture container delivers: a time, a kind, a direction, the bytes, and where they stood.
 
 A container stores packets under a link type; what the link types wrap around a packet (packet indicators, direction
-words, monitor opcodes) is taken off here, so that the floors above see one form only. Numbers of link types: the
+words, monitor opcodes) is removed here, so that the layers above see one form only. Numbers of link types: the
 tcpdump LINKTYPE registry and the btsnoop datalink codes; packet indicators: Bluetooth Core, volume 4, part A.
 """
 
@@ -46,7 +46,7 @@ MONITOR_OPCODES: dict[int, tuple[PacketKind, int]] = {
     18: (PacketKind.ISOCHRONOUS, TO_CONTROLLER),
     19: (PacketKind.ISOCHRONOUS, FROM_CONTROLLER),
 }
-"""Opcodes of the Linux monitor channel that carry HCI packets; all others are notes about the adapter."""
+"""Opcodes of the Linux monitor channel that carry HCI packets; all others are notices about the adapter."""
 
 PACKET_LENGTHS = {
     PacketKind.COMMAND: (3, 2, 1),
@@ -65,7 +65,7 @@ Framed = tuple[int, int | None, bytes, int]
 
 
 def unwrap(link: int, direction: int | None, data: bytes) -> Framed:
-    """Take the wrapping of a pcap or pcapng link type off a packet; raise `Malformed` where it is cut."""
+    """Remove the wrapping of a pcap or pcapng link type from a packet; raise `Malformed` if it is cut."""
     if link in (LinkType.H4, LinkType.H4_WITH_DIRECTION):
         return _unwrap_h4(link, direction, data)
     if link == LinkType.MONITOR:
@@ -88,7 +88,7 @@ def _unwrap_h4(link: int, direction: int | None, data: bytes) -> Framed:
 
 
 def unwrap_btsnoop(link: int, flags: int, data: bytes) -> Framed:
-    """Take the wrapping of a btsnoop record off; its `flags` word says direction and kind, or adapter and opcode."""
+    """Remove the wrapping of a btsnoop record; its `flags` word says direction and kind, or adapter and opcode."""
     if link == LinkType.BTSNOOP_MONITOR:
         kind, way = MONITOR_OPCODES.get(flags & 0xFFFF, (PacketKind.NOTE, None))
         return kind, way, data, flags >> 16
@@ -103,7 +103,7 @@ def unwrap_btsnoop(link: int, flags: int, data: bytes) -> Framed:
 
 
 def packet_length(packet: bytes) -> int | None:
-    """Return how long a packet with its indicator says it is; None where it does not reach so far."""
+    """Return how long a packet with its indicator says it is; None if it does not reach that far."""
     layout = PACKET_LENGTHS.get(PacketKind(packet[0])) if packet[:1] and packet[0] in PACKET_LENGTHS else None
     if layout is None or len(packet) <= layout[0]:
         return None

@@ -19,11 +19,11 @@ RECORD = struct.Struct("<HBBII")
 
 _MICROSECONDS = 1_000_000
 _KINDS = frozenset((*PACKET_LENGTHS, 0xFF))
-"""Packet indicators; 0xFF is what makers of controllers use for their own."""
+"""Packet indicators; makers of controllers use 0xFF for their own."""
 
 
 def is_hcidump(head: bytes) -> bool:
-    """Whether `head` begins with a record whose packet is as long as its header says."""
+    """Return whether `head` begins with a record whose packet is as long as its header says."""
     if not _believable(head, 0):
         return False
     length: int = RECORD.unpack_from(head)[0]
@@ -31,7 +31,7 @@ def is_hcidump(head: bytes) -> bool:
 
 
 def _believable(buffer: bytes, position: int) -> bool:
-    """Whether a record header and the indicator behind it make sense."""
+    """Return whether a record header and the indicator behind it are plausible."""
     if position + RECORD.size >= len(buffer):
         return False
     length, direction, _, _, fraction = RECORD.unpack_from(buffer, position)
@@ -39,7 +39,7 @@ def _believable(buffer: bytes, position: int) -> bool:
 
 
 class HcidumpReader(PacketReader):
-    """Reads the records of an hcidump file from its very first byte."""
+    """The reader of an hcidump file, from its very first byte."""
 
     anchor_at = 6
 
@@ -70,5 +70,5 @@ class HcidumpReader(PacketReader):
         return end if end <= len(buffer) else -1
 
     def _anchor(self) -> bytes:
-        # The upper half of the seconds stands still for eighteen hours.
+        # The upper half of the seconds stays the same for eighteen hours.
         return (self._seconds >> 16).to_bytes(2, "little") if self._seconds else b""

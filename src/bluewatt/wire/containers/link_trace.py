@@ -1,4 +1,4 @@
-"""The traffic of a link of ours as HCI packets, so that a capture of it reads like one made by the system.
+"""The traffic of one of our own links as HCI packets, so that a capture of it reads like one made by the system.
 
 A program sees characteristics, not packets: the packets written here carry the same values under the same handles; the
 discovery is written as one question and answer per characteristic, with the UUIDs the system found.
@@ -25,7 +25,7 @@ _WRITE_RESPONSE = 0x13
 
 
 class LinkTrace:
-    """Writes one connection at a time; `write` takes records, `now` gives POSIX seconds."""
+    """The writer of one connection at a time; `write` takes records, `now` gives POSIX seconds."""
 
     def __init__(self, write: Callable[[bytes], object], now: Callable[[], float]) -> None:
         self._write = write
@@ -34,7 +34,7 @@ class LinkTrace:
         self._open = False
 
     def connected(self, address: str, uuids: Mapping[int, str], mtu: int) -> None:
-        """A connection to a device with these characteristics (value handle → UUID) began."""
+        """Add the start of a connection to a device with these characteristics (value handle → UUID)."""
         self._handle += 1
         self._open = True
         self._event(connection_event(self._handle, address))
@@ -46,23 +46,23 @@ class LinkTrace:
             self._att(FROM_CONTROLLER, answer)
 
     def wrote(self, handle: int, data: bytes, *, response: bool) -> None:
-        """A value was written, with or without an answer."""
+        """Add a write, with or without an answer."""
         opcode = WRITE_REQUEST if response else WRITE_COMMAND
         self._att(TO_CONTROLLER, bytes([opcode]) + handle.to_bytes(2, "little") + data)
         if response:
             self._att(FROM_CONTROLLER, bytes([_WRITE_RESPONSE]))
 
     def read(self, handle: int, data: bytes) -> None:
-        """A value was read."""
+        """Add a read."""
         self._att(TO_CONTROLLER, bytes([READ_REQUEST]) + handle.to_bytes(2, "little"))
         self._att(FROM_CONTROLLER, bytes([READ_RESPONSE]) + data)
 
     def notified(self, handle: int, data: bytes) -> None:
-        """The device notified a value."""
+        """Add a notification."""
         self._att(FROM_CONTROLLER, bytes([NOTIFICATION]) + handle.to_bytes(2, "little") + data)
 
     def disconnected(self) -> None:
-        """The connection ended; once is enough."""
+        """Add the end of the connection; a second call does nothing."""
         if self._open:
             self._open = False
             self._event(disconnection_event(self._handle))

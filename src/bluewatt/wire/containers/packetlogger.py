@@ -35,7 +35,7 @@ _FIRST_TYPES = _TYPES.keys() | _NOTES | {0x0A, 0x0B, 0x0C}
 
 
 def byte_order(head: bytes) -> str | None:
-    """The byte order of the records when `head` begins a PacketLogger file, else None."""
+    """Return the byte order of the records if `head` begins a PacketLogger file, else None."""
     for order in "><":
         if len(head) >= RECORD_HEADER:
             length, seconds, fraction, kind = struct.unpack_from(order + "IIIB", head)
@@ -45,7 +45,7 @@ def byte_order(head: bytes) -> str | None:
 
 
 def is_first_packet_whole(head: bytes, order: str) -> bool:
-    """Whether the packet of the first record is as long as its own header says: files of hcidump look alike."""
+    """Return whether the first packet is as long as its own header says; files of hcidump look similar."""
     length: int = struct.unpack_from(order + "I", head)[0]
     code = head[RECORD_HEADER - 1]
     kind = _TYPES[code][0] if code in _TYPES else PacketKind.NOTE
@@ -57,7 +57,7 @@ def _believable(length: int, fraction: int) -> bool:
 
 
 class PacketLoggerReader(PacketReader):
-    """Reads the records of a PacketLogger file from its very first byte, in the byte order given."""
+    """The reader of a PacketLogger file, from its very first byte, in the byte order given."""
 
     def __init__(self, order: str) -> None:
         super().__init__(0)
@@ -90,5 +90,5 @@ class PacketLoggerReader(PacketReader):
         return end if _believable(length, fraction) and end <= len(buffer) else -1
 
     def _anchor(self) -> bytes:
-        # The upper half of the seconds stands still for eighteen hours.
+        # The upper half of the seconds stays the same for eighteen hours.
         return (self._seconds >> 16).to_bytes(2, "big" if self._order == ">" else "little") if self._seconds else b""

@@ -1,6 +1,6 @@
 """pcap, as tcpdump writes it: 24 bytes of file header, then per packet 16 bytes of header and the packet.
 
-Either byte order, with microseconds or nanoseconds, told by the first four bytes. Record header: seconds, fraction,
+Either byte order, with microseconds or nanoseconds, as the first four bytes say. Record header: seconds, fraction,
 included length, original length (32 bits each).
 """
 
@@ -29,12 +29,12 @@ LINKS = (LinkType.H4, LinkType.H4_WITH_DIRECTION, LinkType.MONITOR, *AIR_KINDS)
 
 
 class PcapReader(PacketReader):
-    """Reads the records after the file header `header` (24 bytes); raises `CaptureError` for a link type not known."""
+    """The reader of pcap records after the file header `header` (24 bytes); `CaptureError` for an unknown link type."""
 
     def __init__(self, header: bytes) -> None:
         super().__init__(FILE_HEADER)
         self.order, self.fractions = MAGICS[header[:4]]
-        # The upper bits of the word tell the length of a frame check sequence, not the link.
+        # The upper bits of the word hold the length of a frame check sequence, not the link.
         self.link = struct.unpack_from(self.order + "I", header, 20)[0] & 0xFFFF
         self._record = struct.Struct(self.order + "IIII")
         self._seconds = 0
@@ -82,5 +82,5 @@ class PcapReader(PacketReader):
         return end if end <= len(buffer) else -1
 
     def _anchor(self) -> bytes:
-        # The upper half of the seconds stands still for eighteen hours.
+        # The upper half of the seconds stays the same for eighteen hours.
         return struct.pack(self.order + "H", self._seconds >> 16) if self._seconds else b""

@@ -1,7 +1,7 @@
 """pcapng: blocks of type, length, body, length again; sections with their own byte order, interfaces with their links.
 
 Block types read: section header, interface description, enhanced packet, simple packet, and the old packet block;
-others are passed over. Layout: the pcapng specification (IETF draft-ietf-opsawg-pcapng).
+others are skipped. Layout: the pcapng specification (IETF draft-ietf-opsawg-pcapng).
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class _Interface(NamedTuple):
 
 
 class PcapngReader(PacketReader):
-    """Reads the blocks of a pcapng capture from its very first byte.
+    """The reader of a pcapng capture, from its very first byte.
 
-    An interface of a link type not known is told once as a problem and its packets are passed over; where no
+    An interface of a link type not known is reported once as a problem and its packets are skipped; where no
     interface at all is readable `finish` says so.
     """
 
@@ -51,7 +51,7 @@ class PcapngReader(PacketReader):
         self._at = 0.0
 
     def finish(self) -> tuple[list[Packet], CaptureError | None]:
-        """As every reader's; an error also when all interfaces were of unknown link types."""
+        """Return as `PacketReader.finish`; an error, too, if all interfaces were of unknown link types."""
         packets, error = super().finish()
         return packets, error or (None if self._readable else self._unknown)
 
@@ -178,7 +178,7 @@ class PcapngReader(PacketReader):
 
 
 def _ticks(resolution: bytes) -> int:
-    """Time stamp units per second from the if_tsresol option: a power of ten, or of two when the top bit is set."""
+    """Return time stamp units per second from option if_tsresol: a power of ten, or of two if the top bit is set."""
     if not resolution:
         return 1_000_000
     exponent = resolution[0] & 0x7F

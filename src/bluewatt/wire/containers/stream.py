@@ -51,7 +51,7 @@ class PacketReader(ABC):
         return packets
 
     def finish(self) -> tuple[list[Packet], CaptureError | None]:
-        """Say that no more bytes come; return the last packets and, for a capture cut or lost at its end, the error.
+        """End the input. Return the last packets and, for a capture cut or damaged at its end, the error.
 
         What remains may be a lying length in a file too short to hold it: then there are packets behind the lie.
         """
@@ -99,8 +99,8 @@ class PacketReader(ABC):
 
     @abstractmethod
     def _end(self, buffer: bytes, position: int) -> int:
-        """Where the record at `position` ends, -1 where its header is not believable or reaches past the buffer."""
+        """Return where the record at `position` ends; -1 if its header is implausible or reaches past the buffer."""
 
     @abstractmethod
     def _anchor(self) -> bytes:
-        """Bytes a good header holds at `anchor_at`, b"" where nothing is known yet."""
+        """Return the bytes a good header holds at `anchor_at`; b"" if nothing is known yet."""

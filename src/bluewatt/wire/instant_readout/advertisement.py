@@ -69,23 +69,23 @@ class Advertisement(msgspec.Struct, frozen=True, gc=False):
 
 
 def strip_company(data: bytes) -> bytes:
-    """The manufacturer data without the company identifier that some stacks leave in front."""
+    """Return the manufacturer data without the company identifier that some stacks leave in front."""
     return data[2:] if data[:2] == _COMPANY and data[2:3] == bytes([PRODUCT_ADVERTISEMENT]) else data
 
 
 def is_vesmart(data: bytes) -> bool:
-    """Whether the data is a VE.Smart networking broadcast (told by its first byte)."""
+    """Return whether the data is a VE.Smart networking broadcast, by its first byte."""
     return data[:1] in (bytes([VESMART_COUNTER]), bytes([VESMART_DATA]))
 
 
 def refuses_connections(data: bytes) -> bool:
-    """Whether manufacturer data is a product advertisement of a device that says it takes no connection now."""
+    """Return whether manufacturer data is a product advertisement of a device that says it takes no connection now."""
     data = strip_company(data)
     return len(data) >= PRODUCT_LENGTH and data[0] == PRODUCT_ADVERTISEMENT and bool(data[1] & NOT_CONNECTABLE)
 
 
 def parse_advertisement(data: bytes) -> Advertisement:
-    """The container of a product advertisement, nothing opened.
+    """Return the container of a product advertisement, its record still encrypted.
 
     An advertisement that ends after the product id, or whose header has nothing behind it, has no record. UnknownType
     for anything that is not a product advertisement (VE.Smart networking, named as such), Malformed for a product
@@ -121,12 +121,12 @@ def _parse_short(data: bytes) -> Advertisement:
 
 
 def _is_idle_dongle(record_type: int, nonce: int, key_check: int, body: bytes) -> bool:
-    """A dongle with an unsupported device was seen sending type 0, nonce 0, key 0 and one byte over and over."""
+    """Return a dongle with an unsupported device was seen sending type 0, nonce 0, key 0 and one byte over and over."""
     return not (record_type or nonce or key_check) and len(set(body)) == 1
 
 
 def decode_advertisement(data: bytes, key: bytes | str | ShortKey | None = None) -> Record:
-    """The record of an advertisement; `key` is 16 bytes or 32 hex digits, not needed for unsealed records.
+    """Return the record of an advertisement; `key` is 16 bytes or 32 hex digits, not needed for unsealed records.
 
     Of a key whose first digit the app hid, 31 digits will do: the advertisement tells it.
 
@@ -152,7 +152,7 @@ def decode_advertisement(data: bytes, key: bytes | str | ShortKey | None = None)
 
 
 def mismatch(key: bytes, key_check: int) -> str:
-    """The sentence about a key that cannot be the device's."""
+    """Return the sentence about a key that cannot be the device's."""
     return f"the key begins with {key[0]:02x}, the device's with {key_check:02x}: an old or another device's key"
 
 
@@ -164,20 +164,20 @@ def _decode_unusual(data: bytes, key: bytes | str | ShortKey | None) -> Record:
 
 
 def open_bits(advertisement: Advertisement, key: Key | None) -> int:
-    """The bits of a record as one little-endian integer, opened with `key` (None for an unsealed one); not checked."""
+    """Return the bits of a record as one little-endian integer, opened with `key` (None: not encrypted), unchecked."""
     if key is None:
         return int.from_bytes(advertisement.body, "little")
     return _opened_bits(advertisement.body, key, advertisement.nonce)
 
 
 def _opened_bits(body: bytes, key: bytes, nonce: int) -> int:
-    """The bits of a sealed record of any length: all that was sent, and nothing that was not."""
+    """Return the bits of a sealed record of any length: all that was sent, and nothing that was not."""
     stream = key_stream(key, nonce, len(body))[: len(body)]
     return int.from_bytes(body, "little") ^ int.from_bytes(stream, "little")
 
 
 def open_at_once(data: bytes, key: Key) -> tuple[int, int] | None:
-    """(nonce, bits of the record) of sealed data with a whole header.
+    """Return (nonce, bits of the record) of encrypted data with a whole header.
 
     None where the key does not fit or where the header is none; what `parse_advertisement` and `open_bits` say in two
     steps, for streams of advertisements that are all alike.
@@ -192,7 +192,7 @@ def open_at_once(data: bytes, key: Key) -> tuple[int, int] | None:
 
 
 def open_advertisement(advertisement: Advertisement, key: bytes | str | ShortKey | None) -> Record:
-    """The record of a parsed advertisement; errors as in `decode_advertisement`, Malformed where there is no record."""
+    """Return the record of a parsed advertisement; errors as in `decode_advertisement`, Malformed without one."""
     if advertisement.record_type is None:
         raise Malformed("the advertisement carries no record")
     cls = record_class(advertisement.record_type)
@@ -209,7 +209,7 @@ def open_advertisement(advertisement: Advertisement, key: bytes | str | ShortKey
 def build_advertisement(
     record: Record, *, product_id: int, key: bytes | str | None = None, nonce: int = 0, identifier: int | None = None
 ) -> bytes:
-    """The manufacturer data of a record as a device would send it; sealed with `key`, but for the extended types.
+    """Return the manufacturer data of a record as a device sends it; encrypted with `key`, except the extended types.
 
     `identifier` is the undocumented second byte; by default what devices with this record were seen to send.
     Unencodable without a key for a sealed record, or for numbers that do not fit.

@@ -81,13 +81,13 @@ class Batch(NamedTuple):
     """The decoded records by class; classes that did not occur are left out."""
 
     def undecoded(self) -> dict[Status, Indices]:
-        """Which advertisements gave no record, by reason."""
+        """Return which advertisements gave no record, by reason."""
         reasons = {status: np.flatnonzero(self.status == status) for status in Status if status is not Status.DECODED}
         return {status: indices for status, indices in reasons.items() if len(indices)}
 
 
 def payload_matrix(payloads: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The arrays `decode_batch` takes, of manufacturer data given one by one: (bytes, zero padded; lengths)."""
+    """Return manufacturer data given one by one as the arrays of `decode_batch`: (bytes, zero padded; lengths)."""
     width = max(WIDTH + len(_COMPANY), *map(len, payloads), 0)
     cut = np.array(payloads, dtype=f"S{width}") if len(payloads) else np.empty(0, f"S{width}")
     lengths = np.fromiter(map(len, payloads), np.int64, len(payloads))
@@ -100,7 +100,7 @@ def decode_batch(
     keys: Sequence[bytes | str] = (),
     key_index: Numbers | None = None,
 ) -> Batch:
-    """The records of many advertisements, opened and decoded.
+    """Return the records of many advertisements, opened and decoded.
 
     `payloads` has a row of bytes per advertisement (manufacturer data after the company identifier, zero padded, at
     least 24 columns), `lengths` tells how many of them count. `key_index` says which of `keys` each advertisement has,
@@ -128,7 +128,7 @@ def decode_batch(
     present = 8 * (np.asarray(lengths, np.int64) - HEADER_LENGTH)
 
     def whole(row: Row, rows: Indices) -> Column:
-        """The column of a layout nobody has published."""
+        """Return the column of a layout nobody has published."""
         used = np.where(kind[rows] >> 8 == EXTENDED_TYPE, NO_KEY, owners[rows]).tolist()
         by = [None if number == NO_KEY else made[number] for number in used]
         return Column(row, *open_raw(payloads[rows, HEADER_LENGTH:], present[rows] // 8, nonces[rows], by))
@@ -138,7 +138,7 @@ def decode_batch(
 
 
 def _without_company(payloads: NDArray[np.uint8], lengths: Numbers) -> tuple[NDArray[np.uint8], Numbers]:
-    """Every payload without the company identifier that some stacks leave in front; contiguous, wide enough."""
+    """Return every payload without the company identifier that some stacks leave in front; contiguous, wide enough."""
     short = WIDTH - payloads.shape[1]
     payloads = np.ascontiguousarray(np.pad(payloads, ((0, 0), (0, short))) if short > 0 else payloads)
     suspect = np.flatnonzero((payloads[:, 0] == _COMPANY[0]) & (lengths > len(_COMPANY)))
@@ -154,7 +154,7 @@ def _without_company(payloads: NDArray[np.uint8], lengths: Numbers) -> tuple[NDA
 
 
 def _header_type(width: int) -> np.dtype[Any]:
-    """The header as the table has it, and the record behind it as two words."""
+    """Return the header as the table has it, and the record behind it as two words."""
     rows = AdvertHeader.rows
     return np.dtype(
         {
@@ -167,7 +167,7 @@ def _header_type(width: int) -> np.dtype[Any]:
 
 
 def _sort_out(header: Numbers, payloads: NDArray[np.uint8], lengths: Numbers) -> tuple[NDArray[np.uint8], Numbers]:
-    """(status by the container alone, record type) of each advertisement; keys are looked at later."""
+    """Return (status by the container alone, record type) of each advertisement; keys are checked later."""
     kind = header["kind"].astype(np.uint16)
     extended = np.flatnonzero(kind == EXTENDED_TYPE)
     kind[extended] = EXTENDED_TYPE << 8 | header["key_check"][extended].astype(np.uint16)
@@ -181,14 +181,14 @@ def _sort_out(header: Numbers, payloads: NDArray[np.uint8], lengths: Numbers) ->
 
 
 def _known_types() -> NDArray[np.uint8]:
-    """Status by record type."""
+    """Return status by record type."""
     known = np.full(1 << 16, Status.UNKNOWN_TYPE, np.uint8)
     known[[cls.record_type for cls in record_classes() if cls.record_type is not None]] = Status.DECODED
     return known
 
 
 def _idle_dongles(header: Numbers, payloads: NDArray[np.uint8], lengths: Numbers) -> Indices:
-    """Dongles with an unsupported device: type 0, nonce 0, key 0 and one byte over and over."""
+    """Return which are dongles with an unsupported device: type 0, nonce 0, key 0 and one byte repeated."""
     found = np.flatnonzero((header["kind"] == 0) & (header["nonce"] == 0) & (header["key_check"] == 0))
     body = payloads[found, HEADER_LENGTH:]
     inside = np.arange(body.shape[1]) < (np.asarray(lengths)[found, None].astype(np.int64) - HEADER_LENGTH)
@@ -197,14 +197,14 @@ def _idle_dongles(header: Numbers, payloads: NDArray[np.uint8], lengths: Numbers
 
 
 def _owners(keys: Sequence[Key], key_index: Numbers | None, count: int) -> NDArray[np.int64]:
-    """Which key each advertisement has."""
+    """Return which key each advertisement has."""
     if key_index is None:
         return np.full(count, 0 if keys else NO_KEY, np.int64)
     return np.asarray(key_index, np.int64)
 
 
 def _check_keys(keys: Sequence[Key], owner: Numbers, key_check: Numbers) -> NDArray[np.uint8]:
-    """The status of sealed records by the first byte of their keys."""
+    """Return the status of sealed records by the first byte of their keys."""
     first = np.array([key[0] for key in keys], np.uint8)[owner]
     status = np.where(first == key_check, Status.DECODED, Status.KEY_MISMATCH).astype(np.uint8)
     status[owner == NO_KEY] = Status.KEY_MISSING

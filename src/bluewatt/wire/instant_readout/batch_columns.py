@@ -35,7 +35,7 @@ class Column(NamedTuple):
 
 
 def columns_of(cls: type[Record], words: Words, present: NDArray[np.int64]) -> dict[str, Column]:
-    """The columns of records of one class: `words` are their bits, `present` how many of them were sent."""
+    """Return the columns of records of one class: `words` are their bits, `present` how many of them were sent."""
     count = len(present)
     rows = [row for row in cls.rows if not row.hidden]
     columns = {row.name: _empty(row, count) for row in rows}
@@ -55,14 +55,14 @@ def columns_of(cls: type[Record], words: Words, present: NDArray[np.int64]) -> d
 
 
 def _filled(cls: type[Record], words: Words, bits: NDArray[np.int64]) -> tuple[Words, NDArray[np.int64] | None]:
-    """Records with the bits that were not sent as ones, and how many were sent; None where all were."""
+    """Return records with the bits that were not sent as ones, and how many were sent; None if all were."""
     if bits.min() >= cls.bits:
         return words, None
     return (words[0] | _ones_from(bits), words[1] | _ones_from(bits - WORD)), bits
 
 
 def _ones_from(bits: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Words of ones from a bit on: all of them from below bit 1, none from bit 64."""
+    """Return words of ones from a bit on: all ones from bit 0, none from bit 64."""
     ones = np.uint64(0xFFFFFFFFFFFFFFFF) << np.clip(bits, 0, WORD - 1).astype(np.uint64)
     return np.where(bits < WORD, ones, np.uint64(0))
 
@@ -73,7 +73,7 @@ def _empty(row: Row, count: int) -> Column:
 
 
 def value_type(row: Row) -> np.dtype[Any]:
-    """The type of a row's values in a column."""
+    """Return the type of a row's values in a column."""
     if row.scale.divisor != 1:
         return np.dtype(np.float64)
     if row.pieces:
@@ -84,7 +84,7 @@ def value_type(row: Row) -> np.dtype[Any]:
 
 
 def _field(words: Words, row: Row, element: int = 0) -> Numbers:
-    """The raw numbers of a row: shifted up so that what is above falls off, and down with or without the sign."""
+    """Return the raw numbers of a row: shifted left to drop the bits above, then right with or without the sign."""
     start = row.start + row.bits * element
     end = start + row.bits
     if start // WORD == (end - 1) // WORD:

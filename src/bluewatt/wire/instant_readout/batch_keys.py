@@ -17,7 +17,7 @@ _KEY_CHECK_AT = next(row.start // 8 for row in AdvertHeader.rows if row.name == 
 
 
 def key_indices(addresses: NDArray[np.uint64], keys: Mapping[int, bytes | str]) -> tuple[list[Key], NDArray[np.int16]]:
-    """The keys, and which of them each address has (`NO_KEY` for none); `decode_batch` takes both.
+    """Return the keys, and which of them each address has (`NO_KEY` for none); `decode_batch` takes both.
 
     AA:BB:CC:DD:EE:FF is the number 0xAABBCCDDEEFF. KeyProblem for a key that is none; at most 32767 keys.
     """
@@ -33,7 +33,7 @@ def key_indices(addresses: NDArray[np.uint64], keys: Mapping[int, bytes | str]) 
 def add_loose_keys(
     keys: list[Key], index: NDArray[np.int16], loose: Sequence[bytes | str], payloads: NDArray[np.uint8]
 ) -> tuple[list[Key], NDArray[np.int16]]:
-    """What `key_indices` gave, with keys whose device is not known: each serves advertisements without a key that
+    """Add keys whose device is not known to those of `key_indices`: each is for advertisements without a key that
     carry its first byte; of two with the same first byte the first serves."""
     by_check = np.full(1 << 8, NO_KEY, np.int16)
     for number, key in reversed(list(enumerate(map(Key.of, loose), len(keys)))):

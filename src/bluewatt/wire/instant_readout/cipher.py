@@ -28,7 +28,7 @@ class Key(SecretBytes):
 
     @classmethod
     def of(cls, key: bytes | str) -> Key:
-        """A key from 16 bytes or from 32 hex digits as people paste them: any case, spaces, colons, dashes, 0x.
+        """Return a key from 16 bytes or from 32 hex digits as people paste them: any case, spaces, colons, dashes, 0x.
 
         KeyProblem, with what is wrong and without the key, for anything else.
         """
@@ -63,7 +63,7 @@ class ShortKey:
     __slots__ = ("_digits",)
 
     def __init__(self, digits: str) -> None:
-        """`digits`: the last 31, in lower case, nothing between them."""
+        """Make a key of its last 31 hex digits, in lower case without separators."""
         self._digits = digits
 
     def complete(self, key_check: int) -> Key:
@@ -102,7 +102,7 @@ def key_for(key: bytes | str | ShortKey, key_check: int) -> Key:
 
 
 def _digits(text: str) -> str:
-    """The hex digits of a key as people paste it; KeyProblem for other characters."""
+    """Return the hex digits of a key as people paste it; KeyProblem for other characters."""
     digits = text.translate(_SEPARATORS).lower().removeprefix("0x")
     strange = sorted({digit for digit in digits if digit not in "0123456789abcdef"})
     if strange:
@@ -131,7 +131,7 @@ def _encryptor(key: bytes) -> CipherContext:
 
 
 def key_stream(key: bytes, nonce: int, length: int = BLOCK) -> bytes:
-    """At least `length` bytes of key stream for a nonce (0 … 65535), in whole blocks."""
+    """Return at least `length` bytes of key stream for a nonce (0 … 65535), in whole blocks."""
     first = nonce.to_bytes(2, "little") + _PADDING
     if length <= BLOCK:
         return _encryptor(key).update(first)
@@ -142,19 +142,19 @@ def key_stream(key: bytes, nonce: int, length: int = BLOCK) -> bytes:
 
 @lru_cache(maxsize=KEYS_KEPT)
 def _page(key: bytes, number: int) -> tuple[int, ...]:
-    """The key streams of the nonces from `number` times PAGE on, each one block as a little-endian integer."""
+    """Return the key streams of the nonces from `number` times PAGE on, each one block as a little-endian integer."""
     nonces = range(number * PAGE, (number + 1) * PAGE)
     streams = key_streams(key, b"".join(nonce.to_bytes(2, "little") for nonce in nonces))
     return tuple(int.from_bytes(streams[at : at + BLOCK], "little") for at in range(0, len(streams), BLOCK))
 
 
 def next_stream(key: bytes, nonce: int) -> int:
-    """The first block of `key_stream` as a little-endian integer, for a device that counts its nonces up."""
+    """Return the first block of `key_stream` as a little-endian integer, for a device that counts its nonces up."""
     return _page(key, nonce // PAGE)[nonce % PAGE]
 
 
 def key_streams(key: bytes, nonces: bytes) -> bytes:
-    """A block of key stream for each of many nonces (two bytes each, low byte first), through the cipher at once."""
+    """Return a block of key stream for each of many nonces (two bytes each, low byte first), encrypted in one call."""
     counters = bytearray(len(nonces) // 2 * BLOCK)
     counters[0::BLOCK] = nonces[0::2]
     counters[1::BLOCK] = nonces[1::2]

@@ -11,7 +11,7 @@ from bluewatt.wire.row_compiler import decoder, raw_bits
 
 
 def decode_record(record_type: int, plaintext: bytes) -> Record:
-    """The record in `plaintext` (already opened).
+    """Return the record in `plaintext` (already decrypted).
 
     A short record yields the fields it holds, the others None; a long one is read as far as the layout goes. Nothing
     raises on a value. UnknownType where nobody has described `record_type` (0xFFnn for the extended types), TypeError
@@ -33,12 +33,12 @@ def refuse_text(data: object) -> None:
 
 
 def decode_as(cls: type[Record], plaintext: bytes) -> Record:
-    """The record of a known class in `plaintext`."""
+    """Return the record of a known class in `plaintext`."""
     return decode_bits(cls, int.from_bytes(plaintext, "little"), len(plaintext))
 
 
 def decode_bits(cls: type[Record], bits: int, length: int) -> Record:
-    """The record of a known class in `length` bytes given as one little-endian integer."""
+    """Return the record of a known class in `length` bytes given as one little-endian integer."""
     present = 8 * length
     if present >= cls.bits > 0:
         return decoder(cls)(bits)
@@ -50,7 +50,7 @@ def decode_bits(cls: type[Record], bits: int, length: int) -> Record:
 
 
 def encode_record(record: Record) -> bytes:
-    """A record as bytes of canonical length, spare bits ones, masks without a value zeros.
+    """Return a record as bytes of canonical length; spare bits are ones, masks without a value zeros.
 
     Unencodable for a value a row cannot hold.
     """

@@ -41,12 +41,12 @@ class Version(int):
     __repr__ = __str__
 
     def as_json(self) -> str:
-        """The value of a JSON reading: the text people know, such as "3.21"."""
+        """Return the value for JSON: the text people know, such as "3.21"."""
         return str(self)
 
     @classmethod
     def parse(cls, text: str) -> Version:
-        """The version of a text such as "3.21" or "3.21-beta-05", in the new form; Unencodable for other texts."""
+        """Return the version in a text such as "3.21" or "3.21-beta-05", in the new form; else Unencodable."""
         found = _VERSION.fullmatch(text)
         parts = bytes.fromhex("".join(part.zfill(2) for part in found.groups(default="ff"))) if found else b"\0"
         if not parts[0]:
@@ -55,7 +55,7 @@ class Version(int):
 
 
 def decode_compound(name: str, data: bytes) -> dict[str, Any]:
-    """The fields of a payload by the layout `name`; Malformed when it ends inside or before a needed field."""
+    """Return the fields of a payload by the layout `name`; Malformed if it ends inside or before a required field."""
     layout = BY_LENGTH.get((name, len(data))) or LAYOUTS[name]
     word, total, position = int.from_bytes(data, "little"), 8 * len(data), 0
     values: dict[str, Any] = {}
@@ -75,7 +75,7 @@ def decode_compound(name: str, data: bytes) -> dict[str, Any]:
 
 
 def _elements_left(field: CompoundField, bits: int) -> int | None:
-    """How many elements of a field `bits` bits hold; None when the field is not there."""
+    """Return how many elements of a field `bits` bits hold; None if the field is absent."""
     if field.bits == TO_THE_END:
         return 1 if bits else None
     count = min(field.count, bits // field.bits)
@@ -91,7 +91,7 @@ def _read(field: CompoundField, word: int, count: int, data: bytes) -> Any:
 
 
 def _element(field: CompoundField, raw: int) -> Any:
-    """The value of one element; a group of all ones, like a number, is not there."""
+    """Return the value of one element; a group of all ones, like a number, is absent."""
     if field.big_endian:
         raw = _swapped(field, raw)
     if field.absent and raw == field.blank:
@@ -114,7 +114,7 @@ def _read_text(field: CompoundField, raw: int) -> str:
 
 
 def text_of(data: bytes) -> str:
-    """The text of a field: up to the first zero, without padding of ones, printable."""
+    """Return the text of a field: up to the first zero, without padding of ones, printable."""
     return printable(data.partition(b"\0")[0].rstrip(b"\xff").decode("utf-8", "replace"))
 
 
@@ -141,7 +141,7 @@ _READERS: dict[str, Callable[[CompoundField, int], Any]] = {
 
 
 def encode_compound(name: str, values: Mapping[str, Any]) -> bytes:
-    """The payload of these fields by the layout `name`; Unencodable when a value does not fit.
+    """Return the payload of these fields by the layout `name`; Unencodable when a value does not fit.
 
     A missing field is written as "not available", a missing field at the end of an old form is left out.
     """
@@ -161,7 +161,7 @@ def encode_compound(name: str, values: Mapping[str, Any]) -> bytes:
 
 
 def _layout_of(name: str, values: Mapping[str, Any]) -> CompoundLayout:
-    """The layout for one length if the fields are exactly its fields, else the general one."""
+    """Return the layout for one length if the fields are exactly its fields, else the general one."""
     for (candidate, _), layout in BY_LENGTH.items():
         if candidate == name and layout.keys == values.keys():
             return layout
@@ -176,7 +176,7 @@ def _present(layout: CompoundLayout, values: Mapping[str, Any]) -> tuple[Compoun
 
 
 def _write(field: CompoundField, values: Mapping[str, Any]) -> tuple[int, int]:
-    """The raw bits of a field and how many they are."""
+    """Return the raw bits of a field and how many they are."""
     if field.name not in values:
         return (1 << field.bits * field.count) - 1 if not field.signed else field.blank, field.bits * field.count
     value = values[field.name]

@@ -1,4 +1,4 @@
-"""Single numbers, named numbers and masks on their way to raw bits: what registers and compound registers share."""
+"""Single numbers, named numbers and masks as raw bits, for registers and compound registers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bluewatt.schema import Code, Flags, Name, Scale, TwoBitFields
 
 
 def signed_value(raw: int, bits: int) -> int:
-    """A raw pattern of `bits` bits read as two's complement."""
+    """Return a raw pattern of `bits` bits read as two's complement."""
     return raw - (1 << bits) if raw >> (bits - 1) else raw
 
 
 def raw_pattern(number: int, bits: int, *, signed: bool, what: str) -> int:
-    """The unsigned pattern of a number in `bits` bits; Unencodable when it does not fit."""
+    """Return the unsigned pattern of a number in `bits` bits; Unencodable when it does not fit."""
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
     if not low <= number <= high:
         raise Unencodable(f"{what}: {number} does not fit, {low} to {high} is possible")
@@ -23,7 +23,7 @@ def raw_pattern(number: int, bits: int, *, signed: bool, what: str) -> int:
 
 
 def scaled_number(value: Any, scale: Scale, what: str) -> int:
-    """The raw count of a physical value; Unencodable for what is no finite number."""
+    """Return the raw count of a physical value; Unencodable for what is no finite number."""
     if not isinstance(value, int | float):
         raise Unencodable(f"{what}: {value!r} is not a number")
     if isinstance(value, int) and scale.factor == scale.divisor == 1:
@@ -35,7 +35,7 @@ def scaled_number(value: Any, scale: Scale, what: str) -> int:
 
 
 def code_number(value: Any, named: type[Code], what: str) -> int:
-    """The number of a named value, given as a number or by its key."""
+    """Return the number of a named value, given as a number or by its key."""
     if isinstance(value, int):
         return int(value)
     return _number_of_key(value, named.names, what)
@@ -50,7 +50,7 @@ def _number_of_key(key: Any, names: Mapping[int, Name], what: str) -> int:
 
 
 def flags_number(value: Any, named: type[Flags], what: str) -> int:
-    """The mask of a set of bits, given as a number or as a list of keys ("bit9" for an unnamed bit)."""
+    """Return the mask of a set of bits, given as a number or as a list of keys ("bit9" for an unnamed bit)."""
     if isinstance(value, int):
         return int(value)
     return sum({1 << _bit(key, named.names, what) for key in _listed(value, what)})
@@ -62,7 +62,7 @@ def _bit(key: Any, names: Mapping[int, Name], what: str) -> int:
 
 
 def groups_number(value: Any, named: type[TwoBitFields], what: str) -> int:
-    """The word of a set of two-bit groups, given as a number or as "name=state" of the groups in use."""
+    """Return the word of a set of two-bit groups, given as a number or as "name=state" of the groups in use."""
     if isinstance(value, int):
         return int(value)
     word = 0
@@ -83,6 +83,6 @@ def _listed(value: Any, what: str) -> Iterable[Any]:
 
 
 def _numbered(key: Any, prefix: str) -> int | None:
-    """The number in "bit9" or "group3"; None for every other key. A word has 64 bits at most."""
+    """Return the number in "bit9" or "group3"; None for every other key. A word has 64 bits at most."""
     digits = key.removeprefix(prefix) if isinstance(key, str) and key.startswith(prefix) else ""
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 2 else None

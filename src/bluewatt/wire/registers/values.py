@@ -18,32 +18,32 @@ from bluewatt.wire.registers.compounds import decode_compound, encode_compound, 
 from bluewatt.wire.registers.scalars import code_number, flags_number, groups_number, raw_pattern, scaled_number
 
 DecodedValue = Any
-"""None, int, float, str, bytes, Code, Flags, Groups, Version, or a dict of these for a compound register."""
+"""None, int, float, str, bytes, Code, Flags, TwoBitFields, Version, or a dict of these for a compound register."""
 
 WIDTHS: Final = frozenset({1, 2, 4, 8})
 """Bytes an integer may have on the wire."""
 
 
 def decode_value(register: Register, data: bytes) -> DecodedValue:
-    """The value of a register's payload, in the unit of its row; None for "not available".
+    """Return the value of a register's payload, in the unit of its row; None for "not available".
 
-    Temperatures are in °C, named numbers are `Code`, masks `Flags`, two-bit groups `Groups`, texts str, records dicts,
-    and what has no number in it bytes. Malformed for a length the type cannot have.
+    Temperatures are in °C, named numbers are `Code`, masks `Flags`, two-bit groups `TwoBitFields`, texts str, records
+    dicts, and what has no number in it bytes. Malformed for a length the type cannot have.
     """
     return _READERS[register.type](register, data)
 
 
 def encode_value(register: Register, value: DecodedValue, *, width: int | None = None) -> bytes:
-    """The payload of a value; Unencodable when the register cannot hold it.
+    """Return the payload of a value; Unencodable when the register cannot hold it.
 
     Named numbers may be given by their key, masks as a list of keys. A device wants the length it uses itself:
-    `width` is the length in bytes where that differs from the row (texts are padded with zeros to it).
+    `width` is the length in bytes if that differs from the row (texts are padded with zeros to it).
     """
     return _WRITERS[register.type](register, value, width)
 
 
 def decode_samples(register: Register, data: bytes) -> list[DecodedValue]:
-    """The stored samples of a trend of this register, in the order sent: newest first (register 0xEC5B)."""
+    """Return the stored samples of a trend of this register, in the order sent: newest first (register 0xEC5B)."""
     size = register.size
     if not size or len(data) % size:
         raise Malformed(f"{_label(register)}: {len(data)} bytes are no samples of {register.type}")
@@ -51,7 +51,7 @@ def decode_samples(register: Register, data: bytes) -> list[DecodedValue]:
 
 
 def plain(value: DecodedValue) -> Any:
-    """A value for JSON: keys in place of named numbers, hex digits in place of bytes."""
+    """Return a value for JSON: keys in place of named numbers, hex digits in place of bytes."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -69,7 +69,7 @@ def _label(register: Register) -> str:
 
 
 def _number(register: Register, data: bytes) -> int | None:
-    """The raw number of an integer payload of any width; None for "not available"."""
+    """Return the raw number of an integer payload of any width; None for "not available"."""
     size = len(data)
     if size not in WIDTHS:
         raise Malformed(f"{_label(register)}: {size} bytes are no {register.type}")
@@ -81,7 +81,7 @@ def _number(register: Register, data: bytes) -> int | None:
 
 
 def _blank(size: int, *, signed: bool) -> int:
-    """The pattern of "not available" at a width: all ones, or the largest positive number."""
+    """Return the pattern of "not available" at a width: all ones, or the largest positive number."""
     return (1 << 8 * size - signed) - 1
 
 
@@ -145,7 +145,7 @@ _READERS: dict[str, Callable[[Register, bytes], DecodedValue]] = {
 
 
 def _packed(register: Register, number: int | None, width: int | None) -> bytes:
-    """An integer payload of the row's width or of `width` bytes."""
+    """Return an integer payload of the row's width or of `width` bytes."""
     size = width or register.size or 0
     if size not in WIDTHS:
         raise Unencodable(f"{_label(register)}: an integer cannot have {size} bytes")

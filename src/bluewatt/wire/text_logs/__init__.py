@@ -1,1 +1,1 @@
-"""Connections in the text that people save: a module per family of forms, `text_log` reads a whole text."""
+"""Connections in the text that people save: a module per family of formats; `text_log` reads a whole text."""

@@ -1,7 +1,7 @@
-"""Messages as bare hex digits, a chunk a line: of which nothing is known but the bytes, unless the characteristic is.
+"""Messages as bare hex digits, a chunk a line: of which only the bytes are known, and sometimes the characteristic.
 
 A chunk that ends inside a message waits for the next ones; what goes on with it is put behind it, as a client's bulk
-writes are. All of this is guessed, and said to be.
+writes are. All of this is guessed, and reported as guessed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ MIDDLE = "where messages begin in a chunk: it begins inside of one"
 
 
 class BareMessages:
-    """Takes chunk after chunk; what it cannot make sense of, it leaves."""
+    """The reader of bare chunks; it ignores what it cannot make sense of."""
 
     def __init__(self, characteristic: str = "") -> None:
         self._characteristic = characteristic
-        """The UUID of the characteristic they are of, where the user knows it."""
+        """The UUID of their characteristic, if the user knows it."""
         self._chunks: list[bytes] = []
 
     @property
@@ -30,14 +30,14 @@ class BareMessages:
         return bool(self._chunks)
 
     def goes_on(self, data: bytes) -> bool:
-        """Whether bytes go on with the message that was begun."""
+        """Return whether bytes continue the message that was begun."""
         whole = b"".join((*self._chunks, data))
         return self.waiting and len(self._chunks) < _MOST_CHUNKS and (is_whole(whole) or ends_inside(whole))
 
     def read(self, data: bytes, log: HostLog) -> bool:
-        """Take a chunk; whether it is one of a message."""
+        """Take a chunk. Return whether it is one of a message."""
         if self._characteristic:
-            self._told(data, log)
+            self._add_value(data, log)
             return True
         if self.goes_on(data):
             self._chunks.append(data)
@@ -57,7 +57,7 @@ class BareMessages:
         return True
 
     def finish(self, log: HostLog) -> None:
-        """Nothing more comes: a message without its end is told as what it is."""
+        """Add a message without its end as what it is; no more lines come."""
         chunks, self._chunks = self._chunks, []
         kind = kind_of(chunks[0]) if chunks else ""
         for number, chunk in enumerate(chunks, 1):
@@ -75,17 +75,17 @@ class BareMessages:
             self.finish(log)
         return True
 
-    def _told(self, data: bytes, log: HostLog) -> None:
-        """Bytes of a characteristic that the user names."""
+    def _add_value(self, data: bytes, log: HostLog) -> None:
+        """Add the bytes of a characteristic that the user names."""
         uuid = self._characteristic
         places = {one.value[:8]: one for one in DataCharacteristic}
         place = places.get(uuid[:8])
         kind = NOTIFIED if place is None else kind_of(data, control=place is DataCharacteristic.CONTROL)
         log.guesses[SENDER] += 1
-        log.told(kind, data, uuid=uuid)
+        log.add_value(kind, data, uuid=uuid)
 
 
 def _guessed(data: bytes, characteristic: DataCharacteristic, kind: str, log: HostLog) -> None:
     log.guesses[PLACE] += 1
     log.guesses[SENDER] += 1
-    log.told(kind, data, uuid=characteristic.uuid_in(DATA_SERVICE))
+    log.add_value(kind, data, uuid=characteristic.uuid_in(DATA_SERVICE))

@@ -18,7 +18,7 @@ from bluewatt.wire.text_logs.host_log import HostLog, Mark
 from bluewatt.wire.text_logs.words import ADDRESS, UUID, dumped_bytes, full_uuid, hex_bytes
 
 _PATH = r"(\S*/char[0-9a-f]{4}(?:/desc[0-9a-f]{4})?)"
-"""Of a characteristic or descriptor; people leave its beginning out."""
+"""The path of a characteristic or descriptor, whose beginning people leave out."""
 _CHANGED = re.compile(rf"\[CHG\] Attribute {_PATH} Value:\s*(.*)$")
 _NOTIFYING = re.compile(rf"\[CHG\] Attribute {_PATH} Notifying: (yes|no)")
 _ASKING = re.compile(rf"Attempting to (read|write) {_PATH}")
@@ -38,7 +38,7 @@ _BYTE: Final = 0xFF
 
 
 class BluetoothctlLog:
-    """Reads what a session of bluetoothctl left on the screen."""
+    """The reader of what a session of bluetoothctl printed."""
 
     name = "bluetoothctl"
 
@@ -53,7 +53,7 @@ class BluetoothctlLog:
         self._selected = ""
         self._described = ""
         self._uuids: dict[tuple[str, int], str] = {}
-        """By address, empty where the text did not tell it, and value handle."""
+        """UUIDs by address (empty if the text does not name it) and value handle."""
 
     @property
     def waiting(self) -> bool:
@@ -61,7 +61,7 @@ class BluetoothctlLog:
         return bool(self._open)
 
     def read(self, line: str, log: HostLog) -> bool:
-        """Take a line; whether it is one of these."""
+        """Take a line. Return whether it has this form."""
         if self._open and (part := dumped_bytes(line)) is not None:
             self._value += part
             return True
@@ -74,10 +74,10 @@ class BluetoothctlLog:
             self._open, self._mark = found[1], log.mark
             self._value += hex_bytes(found[2]) or b""
             return True
-        return self._said(line, log)
+        return self._read_state(line, log)
 
     def finish(self, log: HostLog) -> None:
-        """The value that was being printed is whole."""
+        """Add the value that was being printed; it is complete."""
         path, value = self._open, bytes(self._value)
         if not path:
             return
@@ -88,37 +88,37 @@ class BluetoothctlLog:
             self._asked = ""
             half = len(value) // 2
             value = value[:half] if value[:half] == value[half:] else value
-        with log.marked(self._mark):
+        with log.at_mark(self._mark):
             if not value:
-                log.problem("a value without a whole line of its hex dump")
+                log.add_problem("a value without a complete line of its hex dump")
             elif handle := _value_handle(path):
                 kind = READ if asked else NOTIFIED
-                log.told(kind, value, handle=handle, uuid=self._uuid(path), link=_address(path))
+                log.add_value(kind, value, handle=handle, uuid=self._uuid(path), link=_address(path))
 
-    def _said(self, line: str, log: HostLog) -> bool:
+    def _read_state(self, line: str, log: HostLog) -> bool:
         if found := _ASKING.search(line):
             self._asking(found[1], found[2], log)
         elif found := _NOTIFYING.search(line):
             if handle := _value_handle(found[1]):
                 uuid = self._uuid(found[1])
-                log.switched(on=found[2] == "yes", handle=handle, uuid=uuid, link=_address(found[1]))
+                log.switch_notifications(on=found[2] == "yes", handle=handle, uuid=uuid, link=_address(found[1]))
         elif found := _STATE.search(line):
             address = found[1].upper()
-            log.connected(address) if found[2] == "yes" else log.disconnected(address)
+            log.add_connection(address) if found[2] == "yes" else log.end_connection(address)
         elif found := _MTU.search(line):
-            log.mtu(int((found[1] or found[2])[:5]))
+            log.agree_mtu(int((found[1] or found[2])[:5]))
         else:
             return self._typed_or_listed(line)
         return True
 
     def _typed_or_listed(self, line: str) -> bool:
-        """What was typed at the prompt, and the lines of a list of attributes."""
+        """Read what was typed at the prompt, or a line of a list of attributes."""
         prompt = _PROMPT.search(line)
         if prompt and self._selected:
             self._name("", int(prompt[2], 16) + 1, self._selected)
             self._selected = ""
         if _COMMAND.search(line):
-            self._asked = ""  # what was asked before got no answer
+            self._asked = ""  # the request before got no answer
         if found := _TYPED.search(line):
             self._typed = found[1]
         elif found := _SELECTED.search(line):
@@ -142,7 +142,7 @@ class BluetoothctlLog:
             self._uuids[address, handle] = uuid
 
     def _uuid(self, path: str) -> str:
-        """The UUID of the characteristic at a path, where the text told it; empty for a descriptor."""
+        """Return the UUID of the characteristic at a path if the text has it; empty for a descriptor."""
         handle = _value_handle(path)
         return self._uuids.get((_address(path), handle)) or self._uuids.get(("", handle), "")
 
@@ -154,13 +154,13 @@ class BluetoothctlLog:
         data = _numbers(typed) if typed is not None else None
         handle = _value_handle(path)
         if data is None:
-            log.problem(f"a write to {path} of which the text does not show the bytes")
+            log.add_problem(f"a write to {path} of which the text does not show the bytes")
         elif handle:
-            log.told(WRITE_WITHOUT_RESPONSE, data, handle=handle, uuid=self._uuid(path), link=_address(path))
+            log.add_value(WRITE_WITHOUT_RESPONSE, data, handle=handle, uuid=self._uuid(path), link=_address(path))
 
 
 def _value_handle(path: str) -> int:
-    """The handle of the value at a path; that of a descriptor is its own; 0 for another path."""
+    """Return the handle of the value at a path; that of a descriptor is its own; 0 for another path."""
     found = _HANDLE.search(path)
     if not found:
         return 0
@@ -173,7 +173,7 @@ def _address(path: str) -> str:
 
 
 def _numbers(typed: str) -> bytes | None:
-    """The bytes of `write`: in quotation marks, or the first word; None where one is no byte."""
+    """Return the bytes of `write`: in quotation marks, or the first word; None where one is no byte."""
     quoted = re.match(r"""["']([^"']*)["']""", typed)
     words = quoted[1].split() if quoted else typed.split()[:1]
     try:

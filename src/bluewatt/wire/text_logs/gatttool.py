@@ -32,7 +32,7 @@ _MTU = re.compile(r"\bMTU was exchanged successfully: (\d{1,5})\b")
 
 
 class GatttoolLog:
-    """Reads what gatttool left on the screen."""
+    """The reader of what gatttool printed."""
 
     name = "gatttool"
 
@@ -42,49 +42,49 @@ class GatttoolLog:
 
     @property
     def waiting(self) -> bool:
-        """Never: each line stands alone."""
+        """Always False: each line is complete."""
         return False
 
     def read(self, line: str, log: HostLog) -> bool:
-        """Take a line; whether it is one of these."""
+        """Take a line. Return whether it has this form."""
         return self._answered(line, log) or self._typed(line, log) or self._connection(line, log)
 
     def finish(self, log: HostLog) -> None:
-        """Nothing waits."""
+        """Do nothing: no line is incomplete."""
 
     def _answered(self, line: str, log: HostLog) -> bool:
         if found := _NOTIFIED.search(line):
-            _tell(log, NOTIFIED if found[1] == "Notification" else INDICATED, found[2], found[3])
+            _add_value(log, NOTIFIED if found[1] == "Notification" else INDICATED, found[2], found[3])
         elif found := _LISTED.search(line):
-            log.named(int(found[1], 16), full_uuid(found[2]))
+            log.name_characteristic(int(found[1], 16), full_uuid(found[2]))
         elif found := _BY_UUID.search(line):
-            _tell(log, READ, found[1], found[2])
+            _add_value(log, READ, found[1], found[2])
         elif found := _ANSWER.search(line):
             asked, self._asked = self._asked, None
             if asked is None:
-                log.problem("a value that was read, of which the text does not show the handle")
+                log.add_problem("a value that was read, of which the text does not show the handle")
             else:
-                _tell(log, READ, f"{asked:x}", found[1])
+                _add_value(log, READ, f"{asked:x}", found[1])
         return found is not None
 
     def _typed(self, line: str, log: HostLog) -> bool:
         if found := _TYPED_WRITE.search(line):
-            _tell(log, WRITE if found[1] == "req" else WRITE_WITHOUT_RESPONSE, found[2], found[3])
+            _add_value(log, WRITE if found[1] == "req" else WRITE_WITHOUT_RESPONSE, found[2], found[3])
         elif found := _CALLED_WRITE.search(line):
             handle, value = _CALLED_HANDLE.search(line), _CALLED_VALUE.search(line)
             self._called(line, log)
             if handle and value:
-                _tell(log, WRITE if found[1] else WRITE_WITHOUT_RESPONSE, handle[1], value[1])
+                _add_value(log, WRITE if found[1] else WRITE_WITHOUT_RESPONSE, handle[1], value[1])
         elif found := _ASKED.search(line):
             self._called(line, log)
             self._asked = int(found[1] or found[2], 16)
         return found is not None
 
     def _called(self, line: str, log: HostLog) -> None:
-        """Each call of the program is a connection of its own."""
+        """Add a connection: each call of the program is one."""
         device = _CALLED_DEVICE.search(line)
         if device and re.fullmatch(ADDRESS, device[1]):
-            log.connected(device[1].upper())
+            log.add_connection(device[1].upper())
 
     def _connection(self, line: str, log: HostLog) -> bool:
         prompt = _PROMPT.search(line)
@@ -92,20 +92,20 @@ class GatttoolLog:
         if found := _CONNECTING.search(line):
             self._address = found[1].upper()
         elif _CONNECTED.search(line) and self._address:
-            log.connected(self._address)
+            log.add_connection(self._address)
         elif _DISCONNECTED.search(line):
-            log.disconnected()
+            log.end_connection()
         elif found := _MTU.search(line):
-            log.mtu(int(found[1]))
+            log.agree_mtu(int(found[1]))
         else:
             return prompt is not None
         return True
 
 
-def _tell(log: HostLog, kind: str, handle: str, value: str) -> None:
+def _add_value(log: HostLog, kind: str, handle: str, value: str) -> None:
     data = hex_bytes(value)
     number = re.fullmatch(_NUMBER, handle)
     if data is None or not number:
-        log.problem("a value whose hex digits do not pair")
+        log.add_problem("a value with an odd number of hex digits")
     else:
-        log.told(kind, data, handle=int(number[1], 16))
+        log.add_value(kind, data, handle=int(number[1], 16))

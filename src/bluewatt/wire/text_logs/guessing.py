@@ -1,4 +1,4 @@
-"""What is guessed where a text does not say it: who sent bytes, and on which characteristic of the data service.
+"""Guesses at what a text does not say: who sent bytes, and on which characteristic of the data service.
 
 Each opcode is used by one side only (protocol page victronconnect-gatt, section 5); the control characteristic has
 opcodes of its own, which no message begins with (section 4.2).
@@ -25,11 +25,11 @@ _OF_CLIENT: Final = frozenset(
 _LONGEST_CONTROL, _HEADER_SIZE = 3, 7
 _CONTROL_OPCODES: Final = frozenset(ControlOpcode)
 _CONSUMED: Final = b"\xf9\x01"
-"""What devices grant, message by message; clients grant more at once."""
+"""The grant of a device, one message; clients grant more at once."""
 
 
 def kind_of(data: bytes, *, control: bool = False) -> str:
-    """How bytes travelled: written by the client, notified by the device, or read from it."""
+    """Return how bytes travelled: written by the client, notified by the device, or read from it."""
     if control and len(data) == _HEADER_SIZE and data[0] not in _CONTROL_OPCODES:
         return READ
     first = data[0] if data else 0
@@ -40,18 +40,18 @@ def kind_of(data: bytes, *, control: bool = False) -> str:
 
 
 def is_control(data: bytes) -> bool:
-    """Whether bytes are a frame of the control characteristic."""
+    """Return whether bytes are a frame of the control characteristic."""
     return 1 <= len(data) <= _LONGEST_CONTROL and data[0] in _CONTROL_OPCODES
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether bytes are one or more messages, none of an unknown kind, and nothing else."""
+    """Return whether bytes are one or more messages, none of an unknown kind, and nothing else."""
     messages, fault = read_messages(data)
     return bool(messages) and fault is None and not any(isinstance(message, Unknown) for message in messages)
 
 
 def first_message(data: bytes) -> int | None:
-    """Where messages begin, one of them whole, in bytes that begin inside of one; None where none do."""
+    """Return where messages begin in bytes that start inside one; None unless one of them is whole."""
     opcodes = set(Opcode)
     for at in range(1, len(data) - 1):
         rest = data[at:]

@@ -1,7 +1,7 @@
-"""What a text tells of connections, as the packets their host would have recorded; every form of text writes into it.
+"""The connections of a text as the packets their host would have recorded; every format writes into it.
 
 A text shows values, not packets: each becomes the packet that would have carried it, so that a text is read, explained
-and made safe to share as a capture is. What a text leaves out is counted in `guesses`, by what was taken for it.
+and made safe to share as a capture is. What a text leaves out is counted in `guesses`, by what was assumed.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from bluewatt.wire.bluetooth.packets import FROM_CONTROLLER, TO_CONTROLLER, Pack
 from bluewatt.wire.containers.btsnoop_writer import advertising_report_event
 
 LONGEST_VALUE: Final = 512
-"""Bytes an attribute can hold (Bluetooth Core, volume 3, part F, section 3.2.9)."""
+"""Most bytes an attribute can hold (Bluetooth Core, volume 3, part F, section 3.2.9)."""
 
 Mark = tuple[float, int]
-"""When a line was written, and where in the text it stands."""
+"""The time of a line in POSIX seconds, and its offset in the text."""
 
 _FIRST_HANDLE, _LAST_HANDLE = 0x40, 0x0EFF
 _INVENTED, _STEP = 0xF001, 3
 _TOP = 0xFFFF
 _WRITE_RESPONSE = 0x13
-_SWITCHED: Final = {True: b"\x01\x00", False: b"\x00\x00"}
+_NOTIFICATIONS: Final = {True: b"\x01\x00", False: b"\x00\x00"}
 _LONGEST_STRUCTURE = 0xFF - 3
 _OPCODES: Final = {
     WRITE: WRITE_REQUEST, WRITE_WITHOUT_RESPONSE: WRITE_COMMAND, NOTIFIED: NOTIFICATION, INDICATED: INDICATION,
@@ -66,76 +66,76 @@ class _Link:
         self.uuids: dict[int, str] = {}
         self.handles: dict[str, int] = {}
         self.invented = _INVENTED
-        self.spoken = False
-        """Whether anything was said yet."""
+        self.has_packets = False
+        """Whether the text has shown anything of it yet."""
 
     def invent(self) -> int:
-        """A value handle for a characteristic of which the text has the UUID only."""
+        """Return an invented value handle for a characteristic of which the text has the UUID only."""
         self.invented, handle = min(self.invented + _STEP, _TOP), self.invented
         return handle
 
 
 class HostLog:
-    """Collects packets; `mark` is set by whoever reads the lines, `packets` and `problems` are taken out there."""
+    """The packets of a text; the reader of its lines sets `mark` and takes out `packets` and `problems`."""
 
     def __init__(self) -> None:
         self.mark: Mark = (0.0, 0)
         self.packets: list[Packet] = []
         self.problems: list[CaptureError] = []
         self.guesses: Counter[str] = Counter()
-        """What the text does not say and was guessed, by the sentence that says so."""
+        """How often something was guessed, by the sentence that says what."""
         self.time_guess: str | None = None
-        """What a form that reads its own times had to guess of them; None where none does."""
+        """The guess about times, by a format that reads its own; None if none does."""
         self._links: dict[str, _Link] = {}
         self._opened = 0
 
     @contextmanager
-    def marked(self, mark: Mark) -> Iterator[None]:
-        """Everything told inside happened then and there."""
+    def at_mark(self, mark: Mark) -> Iterator[None]:
+        """Set time and offset of everything that is added inside the `with` block."""
         self.mark, now = mark, self.mark
         try:
             yield
         finally:
             self.mark = now
 
-    def problem(self, what: str) -> None:
-        """A line that should hold bytes and does not."""
+    def add_problem(self, what: str) -> None:
+        """Report a line that should hold bytes and does not."""
         self.problems.append(CaptureError(what, offset=self.mark[1]))
 
-    def connected(self, address: str = "", link: str = "") -> None:
-        """A connection began; the text may call it by another name than the address of the device."""
+    def add_connection(self, address: str = "", link: str = "") -> None:
+        """Add the start of a connection; the text may name it otherwise than by the address of the device."""
         key = link or address
         if key in self._links:
-            if not self._links[key].spoken and not link:
-                return  # said twice, as some tools do
-            self.disconnected(key)
+            if not self._links[key].has_packets and not link:
+                return  # reported twice, as some tools do
+            self.end_connection(key)
         opened = self._open(key)
         self._event(connection_event(opened.handle, address))
 
-    def disconnected(self, link: str = "", reason: int = 0) -> None:
-        """A connection ended: `link`, else the last one, for a reason where the text tells one.
+    def end_connection(self, link: str = "", reason: int = 0) -> None:
+        """Add the end of a connection: `link`, else the last one, with the reason if the text has one.
 
-        Nothing where none is open.
+        Does nothing if none is open.
         """
         key = link or next(reversed(self._links), "")
         ended = self._links.pop(key, None)
         if ended:
             self._event(disconnection_event(ended.handle, reason))
 
-    def named(self, handle: int, uuid: str, link: str = "") -> None:
-        """The characteristic at a value handle has this UUID."""
+    def name_characteristic(self, handle: int, uuid: str, link: str = "") -> None:
+        """Add the UUID of the characteristic at a value handle."""
         self._name(self._link(link), handle, uuid)
 
-    def mtu(self, mtu: int) -> None:
-        """Both sides agreed on the size of packets."""
+    def agree_mtu(self, mtu: int) -> None:
+        """Add the packet size both sides agreed on, in bytes."""
         size = min(max(mtu, SMALLEST_MTU), _TOP).to_bytes(2, "little")
-        self.attribute(bytes([MTU_REQUEST]) + size)
-        self.attribute(bytes([MTU_RESPONSE]) + size)
+        self.add_att_packet(bytes([MTU_REQUEST]) + size)
+        self.add_att_packet(bytes([MTU_RESPONSE]) + size)
 
-    def told(self, what: str, data: bytes, *, handle: int | None = None, uuid: str = "", link: str = "") -> None:
-        """A value was written, read or notified: `what` is a word of `bluewatt.wire.bluetooth.att.KINDS`."""
+    def add_value(self, what: str, data: bytes, *, handle: int | None = None, uuid: str = "", link: str = "") -> None:
+        """Add a value written, read or notified: `what` is a word of `bluewatt.wire.bluetooth.att.KINDS`."""
         if len(data) > LONGEST_VALUE:
-            self.problem(f"a value of {len(data)} bytes: no characteristic holds more than {LONGEST_VALUE}")
+            self.add_problem(f"a value of {len(data)} bytes: no characteristic holds more than {LONGEST_VALUE}")
             return
         here = self._link(link)
         place = self._place(here, handle, uuid)
@@ -147,25 +147,25 @@ class HostLog:
         if what == WRITE:
             self._att(here, bytes([_WRITE_RESPONSE]), answer=True)
 
-    def switched(self, *, on: bool, handle: int | None = None, uuid: str = "", link: str = "") -> None:
-        """Notifications of a characteristic were switched on or off, by its descriptor."""
+    def switch_notifications(self, *, on: bool, handle: int | None = None, uuid: str = "", link: str = "") -> None:
+        """Add a write to the descriptor that switches notifications of a characteristic on or off."""
         here = self._link(link)
         place = min(self._place(here, handle, uuid) + 1, _TOP)
-        self._att(here, bytes([WRITE_REQUEST]) + place.to_bytes(2, "little") + _SWITCHED[on])
+        self._att(here, bytes([WRITE_REQUEST]) + place.to_bytes(2, "little") + _NOTIFICATIONS[on])
         self._att(here, bytes([_WRITE_RESPONSE]), answer=True)
 
-    def attribute(self, data: bytes, link: str = "", *, answer: bool | None = None) -> None:
-        """A packet of the attribute protocol as it was; `answer` where the text says that the device sent it."""
+    def add_att_packet(self, data: bytes, link: str = "", *, answer: bool | None = None) -> None:
+        """Add a packet of the attribute protocol unchanged; `answer` if the text says that the device sent it."""
         if data and len(data) <= LONGEST_VALUE + _STEP * 2:
             self._att(self._link(link), data, answer=answer)
 
-    def packet(self, kind: int, direction: int, data: bytes) -> None:
-        """A packet of the host as it was."""
+    def add_packet(self, kind: int, direction: int, data: bytes) -> None:
+        """Add a packet of the host unchanged."""
         at, offset = self.mark
         self.packets.append((at, kind, direction, data, offset, 0))
 
-    def advertisement(self, address: str, payload: bytes) -> None:
-        """Manufacturer data of Victron that was heard."""
+    def add_advertisement(self, address: str, payload: bytes) -> None:
+        """Add an advertisement with manufacturer data of Victron."""
         content = COMPANY_ID.to_bytes(2, "little") + payload[:_LONGEST_STRUCTURE]
         data = bytes([len(content) + 1, MANUFACTURER_DATA]) + content
         if len(data) <= _LONGEST_STRUCTURE:
@@ -178,7 +178,7 @@ class HostLog:
         return link
 
     def _link(self, key: str) -> _Link:
-        """The connection called `key`; where nothing is called so, it began before the text did."""
+        """Return the connection named `key`; if there is none, it began before the text did."""
         found = self._links.get(key) if key else next(reversed(self._links.values()), None)
         if found is None:
             found = self._open(key)
@@ -188,7 +188,7 @@ class HostLog:
         return found
 
     def _place(self, link: _Link, handle: int | None, uuid: str) -> int:
-        """The value handle of a characteristic told by handle, UUID or both."""
+        """Return the value handle of a characteristic given by handle, UUID or both."""
         if uuid:
             place = handle if handle is not None else link.handles.get(uuid) or link.invent()
             self._name(link, place, uuid)
@@ -207,7 +207,7 @@ class HostLog:
         self._att(link, answer, answer=True)
 
     def _read(self, link: _Link, at: bytes, data: bytes, uuid: str) -> None:
-        """A value that was read whole; a long one is asked for by its type, for an answer to that never has a part."""
+        """Add a value that was read whole; a long one as a read by type, whose answer never has parts."""
         if len(data) < SMALLEST_MTU - 1 or not uuid or len(data) > _LONGEST_STRUCTURE:
             self._att(link, bytes([READ_REQUEST]) + at)
             self._att(link, bytes([READ_RESPONSE]) + data, answer=True)
@@ -216,10 +216,10 @@ class HostLog:
         self._att(link, bytes([READ_TYPE_RESPONSE, len(data) + 2]) + at + data, answer=True)
 
     def _att(self, link: _Link, data: bytes, *, answer: bool | None = None) -> None:
-        link.spoken = True
+        link.has_packets = True
         from_device = answer if answer is not None else data[0] not in CLIENT_OPCODES or data[0] == ERROR
         direction = FROM_CONTROLLER if from_device else TO_CONTROLLER
-        self.packet(PacketKind.ACL, direction, att_packet(link.handle, direction, data))
+        self.add_packet(PacketKind.ACL, direction, att_packet(link.handle, direction, data))
 
     def _event(self, event: bytes) -> None:
-        self.packet(PacketKind.EVENT, FROM_CONTROLLER, event)
+        self.add_packet(PacketKind.EVENT, FROM_CONTROLLER, event)

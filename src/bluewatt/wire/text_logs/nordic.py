@@ -16,7 +16,7 @@ from bluewatt.wire.text_logs.host_log import HostLog
 from bluewatt.wire.text_logs.words import ADDRESS, full_uuid, hex_bytes
 
 _ID = r"([0-9A-Fa-f-]{4,36})(?:…|\.{2,3})?"
-"""A UUID, of which people leave the end out."""
+"""A UUID, whose end people leave out."""
 _VALUE = r"(?:0x|\(0x\)\s*)([0-9A-Za-z-]*)"
 _RECEIVED = re.compile(rf"\b(Notification|Indication|Read Response) received from {_ID},? value: {_VALUE}")
 _WRITTEN = re.compile(rf"\bData written to {_ID},? value: {_VALUE}")
@@ -29,7 +29,7 @@ _CONNECTED = re.compile(rf"\bConnected to ({ADDRESS})")
 _DISCONNECTED = re.compile(r"(?:^|[\s\]])Disconnected(?: from .*)?$|new state: DISCONNECTED \(0\)")
 _MTU = re.compile(r"\bMTU (?:changed to|set to|updated to):? (\d{2,3})\b|\bMTU: (\d{2,3})\b")
 _ECHO = re.compile(r'\bgatt\.\w+\(|^\W*A\s.*" (?:received|sent)\W*$')
-"""What tells again what another line tells: the call before it, and the value in words after it."""
+"""Lines that repeat another line: the call before it, and the value in words after it."""
 
 _UPDATED = re.compile(rf"\bUpdated Value of Characteristic {_ID} to {_VALUE}", re.I)
 _WRITE_CALL = re.compile(rf"\bwriteValue\({_VALUE}, for: {_ID}, type: \.(withResponse|withoutResponse)")
@@ -39,7 +39,7 @@ _KINDS = {"Notification": NOTIFIED, "Indication": INDICATED, "Read Response": RE
 
 
 class NordicLog:
-    """Reads the lines of such a log."""
+    """The reader of such a log."""
 
     name = "nRF Connect, nRF Logger"
 
@@ -49,15 +49,15 @@ class NordicLog:
 
     @property
     def waiting(self) -> bool:
-        """Never: each line stands alone."""
+        """Always False: each line is complete."""
         return False
 
     def read(self, line: str, log: HostLog) -> bool:
-        """Take a line; whether it is one of these."""
+        """Take a line. Return whether it has this form."""
         return self._value(line, log) or self._connection(line, log) or self._announced(line)
 
     def finish(self, log: HostLog) -> None:
-        """Nothing waits."""
+        """Do nothing: no line is incomplete."""
 
     def _value(self, line: str, log: HostLog) -> bool:
         if found := _RECEIVED.search(line):
@@ -76,21 +76,21 @@ class NordicLog:
     def _descriptor(self, descriptor: str, value: str, log: HostLog) -> None:
         data = hex_bytes(value)
         if data and self._switching and full_uuid(descriptor).startswith(_CLIENT_CONFIGURATION):
-            log.switched(on=any(data), uuid=self._switching)
+            log.switch_notifications(on=any(data), uuid=self._switching)
 
     def _connection(self, line: str, log: HostLog) -> bool:
         if found := _CONNECTED.search(line):
-            log.connected(found[1].upper())
+            log.add_connection(found[1].upper())
         elif _DISCONNECTED.search(line):
-            log.disconnected()
+            log.end_connection()
         elif found := _MTU.search(line):
-            log.mtu(int(found[1] or found[2]))
+            log.agree_mtu(int(found[1] or found[2]))
         else:
             return False
         return True
 
     def _announced(self, line: str) -> bool:
-        """A line that says what comes, or repeats it."""
+        """Read a line that announces bytes, or repeats them."""
         if found := _SWITCHING.search(line):
             self._switching = full_uuid(found[1]) or self._switching
         elif found := _WRITING.search(line):
@@ -103,6 +103,6 @@ class NordicLog:
 def _tell(log: HostLog, kind: str, uuid: str, value: str) -> None:
     data, known = hex_bytes(value), full_uuid(uuid)
     if data is None or not known:
-        log.problem("a value whose hex digits do not pair" if known else f"a UUID that is none: {uuid}")
+        log.add_problem("a value with an odd number of hex digits" if known else f"not a UUID: {uuid}")
     else:
-        log.told(kind, data, uuid=known)
+        log.add_value(kind, data, uuid=known)

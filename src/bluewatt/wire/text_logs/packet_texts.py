@@ -5,7 +5,7 @@
             Handle: 0x0024                                                        handle 0x0024
               Data: 080319ed8d422f05                                              value 0x08 0x03 0x19 …
 
-Both name the opcode by its number, so one reader serves them: it builds the packet anew from its fields. What hcidump
+Both name the opcode by its number, so one reader serves them: it rebuilds the packet from its fields. What hcidump
 leaves undecoded it dumps (`-X`), and with `-R` it dumps everything: `> 02 40 20 …`, which is the packet itself.
 """
 
@@ -65,7 +65,7 @@ _MOST_LINES = 200
 
 
 class PacketText:
-    """Reads the output of btmon, of hcidump, and of hcidump -R."""
+    """The reader of the output of btmon, of hcidump, and of hcidump -R."""
 
     name = "btmon, hcidump"
 
@@ -82,12 +82,12 @@ class PacketText:
         return self._head is not None or self._raw is not None
 
     def read(self, line: str, log: HostLog) -> bool:
-        """Take a line; whether it is one of these."""
+        """Take a line. Return whether it has this form."""
         if raw := _RAW.match(line):
             self._begin(log, line)
             data = hex_bytes(raw[2])
             if data is None:
-                log.problem("a packet whose hex digits do not pair")
+                log.add_problem("a packet with an odd number of hex digits")
             else:
                 self._raw = (TO_CONTROLLER if raw[1] == "<" else FROM_CONTROLLER), bytearray(data)
             return True
@@ -101,13 +101,13 @@ class PacketText:
         return self._inside(line, log)
 
     def finish(self, log: HostLog) -> None:
-        """The last packet is whole."""
+        """Add the last packet; it is complete."""
         head, lines, raw = self._head, self._lines, self._raw
         self._head, self._lines, self._raw = None, [], None
-        with log.marked(self._mark):
+        with log.at_mark(self._mark):
             if raw:
                 direction, data = raw
-                log.packet(data[0], direction, bytes(data[1:]))
+                log.add_packet(data[0], direction, bytes(data[1:]))
             elif head and head[2]:
                 _event(lines, log)
             elif head:
@@ -118,7 +118,7 @@ class PacketText:
         self._mark = self._time(line, log), log.mark[1]
 
     def _time(self, line: str, log: HostLog) -> float:
-        """The time at the end of a head, as btmon writes it, or at its beginning, as hcidump does."""
+        """Return the time at the end of a head, as btmon writes it, or at its beginning, as hcidump does."""
         found = _STAMP.search(line.rstrip())
         if not found:
             return log.mark[0]
@@ -130,7 +130,7 @@ class PacketText:
         return at
 
     def _inside(self, line: str, log: HostLog) -> bool:
-        """A line of a packet, which begins with a blank; of events only those about connections are ours."""
+        """Read a line inside a packet, which begins with a blank; only events of connections matter."""
         head = self._head
         if head is None or line[:1] not in (" ", "\t"):
             return False
@@ -143,15 +143,15 @@ class PacketText:
 
 
 def _event(lines: list[str], log: HostLog) -> None:
-    """A connection that began or ended; attempts that failed are passed over."""
+    """Add the start or end of a connection; failed attempts are ignored."""
     text = "\n".join(lines)
     link, status, reason = _LINK.search(text), _STATUS.search(text), _REASON.search(text)
     if not link or (status and int(status[1], 16)):
         return
     if peer := _PEER.search(text):
-        log.connected(peer[1].upper(), _key(link[1]))
+        log.add_connection(peer[1].upper(), _key(link[1]))
     elif reason:
-        log.disconnected(_key(link[1]), int(reason[1], 16))
+        log.end_connection(_key(link[1]), int(reason[1], 16))
 
 
 def _key(number: str) -> str:
@@ -159,12 +159,12 @@ def _key(number: str) -> str:
 
 
 def _packet(head: re.Match[str], lines: list[str], log: HostLog) -> None:
-    """Build an attribute packet anew from what is printed of it."""
+    """Rebuild an attribute packet from what is printed of it."""
     if not lines or not head[3]:
         return
     link = _key(head[3])
     if _L2CAP.match(lines[0]):
-        log.attribute(_dumped(lines), link, answer=head[1] == ">")
+        log.add_att_packet(_dumped(lines), link, answer=head[1] == ">")
         return
     opcode = _OPCODE.match(lines[0])
     if not opcode:
@@ -172,15 +172,15 @@ def _packet(head: re.Match[str], lines: list[str], log: HostLog) -> None:
     text = "\n".join(lines)
     data, length = _build(int(opcode[1], 16), lines[1:], text), _DATA_LENGTH.search(head[4])
     if data is None or (data and length and len(data) + _L2CAP_HEAD < int(length[1])):
-        log.problem(f"a packet whose bytes are not whole in the text: {lines[0].strip()}")
+        log.add_problem(f"a packet whose bytes are incomplete in the text: {lines[0].strip()}")
         return
     if (named := _TYPE.search(text)) and (place := _HANDLE.search(text)):
-        log.named(int(place[1], 16), full_uuid(named[1]), link)
-    log.attribute(data, link, answer=head[1] == ">")
+        log.name_characteristic(int(place[1], 16), full_uuid(named[1]), link)
+    log.add_att_packet(data, link, answer=head[1] == ">")
 
 
 def _build(opcode: int, lines: list[str], text: str) -> bytes | None:
-    """The packet of an opcode from its fields; empty for one that says nothing of values, None where fields lack."""
+    """Return the packet of an opcode from its fields; empty if it carries no values, None if fields are missing."""
     if opcode in _WITH_HANDLE:
         handle, data = _number(_HANDLE, text), _data(lines)
         return None if handle is None or data is None else bytes([opcode]) + handle + data
@@ -207,7 +207,7 @@ def _number(pattern: re.Pattern[str], text: str) -> bytes | None:
 
 
 def _data(lines: list[str]) -> bytes | None:
-    """The value of a packet: on a line of its own, dumped over several, or empty; None where it is damaged."""
+    """Return the value of a packet: on its own line, dumped over several, or empty; None if it is damaged."""
     for line in lines:
         if found := _DATA.search(line):
             return hex_bytes(found[1].strip())
@@ -220,7 +220,7 @@ def _dumped(lines: list[str]) -> bytes:
 
 
 def _error(lines: list[str]) -> bytes | None:
-    """What was refused, by its opcode, at which handle, and why."""
+    """Return the packet of an error: the opcode refused, at which handle, and why."""
     text = "\n".join(lines)
     request, handle, code = _NUMBER.search(text), _number(_HANDLE, text), _CODE.search(text)
     if not request or handle is None or not code:
@@ -238,7 +238,7 @@ def _type_request(lines: list[str]) -> bytes:
 
 
 def _type_response(lines: list[str]) -> bytes:
-    """A list of handles with values, all of one length."""
+    """Return the packet of a list of handles with values, all of one length."""
     entries: list[bytes] = []
     handle: bytes | None = None
     for line in lines:

@@ -5,8 +5,8 @@
     char 306b0003-… value updated: 080319ed8d422f05
     ("0024", "0300"),                                   (COMMAND_UUID, "0300"),
 
-A program says it in its own words: who sent bytes is told by words such as "write" and "received", else guessed from
-the bytes. Only characteristics of Victron are looked at where a UUID is told; a handle is believed where it is called
+Each program has its own words: the sender of bytes follows from words such as "write" and "received", else from the
+bytes. If a UUID is given, only characteristics of Victron count; a number is taken for a handle only if it is called
 one. bleak and BlueZ count a characteristic by its declaration, which stands before its value.
 """
 
@@ -22,11 +22,11 @@ from bluewatt.wire.text_logs.host_log import HostLog
 from bluewatt.wire.text_logs.words import (
     ADDRESS,
     UUID,
+    bytes_in_text,
     has_odd_digits,
     hex_bytes,
     is_ours,
     literal_bytes,
-    told_bytes,
 )
 
 _UUID = re.compile(rf"\b{UUID}\b")
@@ -49,7 +49,7 @@ _NOISE = re.compile(
     r"|\(Handle: \d+\)|\bhandle\W{0,3}(?:0x)?[0-9a-f]+\b",
     re.IGNORECASE,
 )
-"""What looks like bytes and is none."""
+"""Text that looks like bytes and is not."""
 _ADVERTISING = re.compile(r"manufacturer|advertis|AdvertisementData|service_?data", re.IGNORECASE)
 _DISCONNECTED = re.compile(r"\b(?:Disconnected(?: from)?|Device disconnected)\b", re.IGNORECASE)
 _CONNECTED = re.compile(
@@ -68,13 +68,13 @@ _KINDS: Final = (
         re.compile(r"\bwrit|\bwrote|\bsen[dt]|\btx\b|[->=]>|request|command|WriteValue", re.IGNORECASE),
     ),
 )
-"""The words that tell who sent bytes and how, the more telling ones first."""
+"""The words that show who sent bytes and how, the clearest first."""
 _LITERAL_BEGINS = re.compile(r"""\bb['"]""")
 _LEAST_SURE = 2
 
 
 class ProgramLog:
-    """Reads logs and lists of programs."""
+    """The reader of logs and lists of programs."""
 
     name = "programs (bleak and others)"
 
@@ -83,20 +83,20 @@ class ProgramLog:
 
     @property
     def waiting(self) -> bool:
-        """Never: each line stands alone."""
+        """Always False: each line is complete."""
         return False
 
     def read(self, line: str, log: HostLog) -> bool:
-        """Take a line; whether it is one of these."""
+        """Take a line. Return whether it has this form."""
         if _ADVERTISING.search(line):
             return False
         return self._listed(line, log) or self._logged(line, log) or _connection(line, log)
 
     def finish(self, log: HostLog) -> None:
-        """Nothing waits."""
+        """Do nothing: no line is incomplete."""
 
     def _listed(self, line: str, log: HostLog) -> bool:
-        """Pairs of a place and hex digits, as programs keep what they are going to write."""
+        """Read pairs of a place and hex digits, as programs list what they are going to write."""
         for name, uuid in _CONSTANT.findall(line):
             if len(self._constants) < 256 and is_ours(uuid.lower()):
                 self._constants[name] = uuid.lower()
@@ -110,36 +110,36 @@ class ProgramLog:
         for handle, uuid, digits in pairs:
             data = hex_bytes(digits)
             if data is None:
-                log.problem("a value whose hex digits do not pair")
+                log.add_problem("a value with an odd number of hex digits")
             else:
-                log.told(WRITE_WITHOUT_RESPONSE, data, handle=handle or None, uuid=uuid)
+                log.add_value(WRITE_WITHOUT_RESPONSE, data, handle=handle or None, uuid=uuid)
         return bool(pairs)
 
     def _logged(self, line: str, log: HostLog) -> bool:
-        """A line that names a characteristic and shows its bytes, or just names it."""
+        """Read a line that names a characteristic, with or without its bytes."""
         uuid = next((found.lower() for found in _UUID.findall(line) if is_ours(found.lower())), "")
         handle, end = _place(line)
         if not uuid and handle is None:
             return False
         text = _NOISE.sub(" | ", line[end:])
         literals = literal_bytes(line[end:])
-        data = max(literals, key=len) if literals else told_bytes(text)
+        data = max(literals, key=len) if literals else bytes_in_text(text)
         words = _NOISE.sub(" ", line)
         kind = next((kind for kind, pattern in _KINDS if pattern.search(words)), "")
         if data is None or (len(data) < _LEAST_SURE and not (literals or uuid or kind)):
             if has_odd_digits(text) or _LITERAL_BEGINS.search(line[end:]):
-                log.problem("a value whose digits are not whole")
+                log.add_problem("a value with an odd number of hex digits")
                 return True
             return bool(uuid)
         if not kind:
             kind = kind_of(data, control=uuid.startswith(DataCharacteristic.CONTROL.value[:8]))
             log.guesses[SENDER] += 1
-        log.told(kind, data, handle=handle, uuid=uuid, link=_device(line))
+        log.add_value(kind, data, handle=handle, uuid=uuid, link=_device(line))
         return True
 
 
 def _place(line: str) -> tuple[int | None, int]:
-    """The value handle that a line tells, and where the telling of a handle or UUID ends, for the bytes come after."""
+    """Return the value handle a line names, and where the handle or UUID ends in it: the bytes come after."""
     ends = [found.end() for found in _UUID.finditer(line) if is_ours(found[0].lower())][:1]
     handle: int | None = None
     if found := _CHARACTER.search(line):
@@ -155,7 +155,7 @@ def _place(line: str) -> tuple[int | None, int]:
 
 
 def _device(line: str) -> str:
-    """The address of the device that a line names, by BlueZ's path or as it is."""
+    """Return the address of the device that a line names, as a path of BlueZ or as an address."""
     path, plain = _DEVICE.search(line), _ADDRESS.search(line)
     if path:
         return path[1].replace("_", ":").upper()
@@ -164,10 +164,10 @@ def _device(line: str) -> str:
 
 def _connection(line: str, log: HostLog) -> bool:
     if found := _CONNECTED.search(line):
-        log.connected((found[1] or found[2]).upper())
+        log.add_connection((found[1] or found[2]).upper())
         return True
     if _DISCONNECTED.search(line) and not line.lstrip().startswith(("#", "//")):
         address = _ADDRESS.search(line)
-        log.disconnected(address[0].upper() if address else "")
+        log.end_connection(address[0].upper() if address else "")
         return True
     return False

@@ -22,45 +22,45 @@ from bluewatt.wire.text_logs.tshark import TsharkFields, TsharkJson
 from bluewatt.wire.text_logs.words import plain_line
 
 LONGEST_LINE = 8192
-"""Characters of a line: a value of 512 bytes takes 2,560 at most, as Python writes it; JSON may be packed further."""
+"""Most characters of a line: a value of 512 bytes takes 2,560 at most, as Python writes it; JSON may be denser."""
 
 
 class TextForm(Protocol):
-    """What is written by one tool, or by several that write alike."""
+    """A format of one tool, or of several that write alike."""
 
     name: str
-    """The tools, for people."""
+    """The names of the tools, for people."""
 
     @property
     def waiting(self) -> bool:
-        """Whether something was begun that the next line may go on with: then this form is asked first."""
+        """Whether something was begun that the next line may continue: then this format is tried first."""
 
     def read(self, line: str, log: HostLog) -> bool:
-        """Take a line without its end and colours; whether it is of this form."""
+        """Take a line without its end and colours. Return whether it has this form."""
 
     def finish(self, log: HostLog) -> None:
-        """The lines of this form end here, at least for now: what was begun is whole."""
+        """End the lines of this form, at least for now: what was begun is complete."""
 
 
 FORMS: tuple[Callable[[], TextForm], ...] = (
     NordicLog, BluetoothctlLog, GatttoolLog, PacketText, TsharkJson, TsharkFields, ProgramLog,
 )  # fmt: skip
-"""The forms read, those known by the plainest marks first: each line is its first taker's."""
+"""The formats, the most recognisable first: each line belongs to the first that takes it."""
 
 
 class TextLog:
-    """Reads a text line by line; packets and problems are taken out of `log`."""
+    """The reader of a text, line by line; packets and problems are taken out of `log`."""
 
     def __init__(self) -> None:
         self.log = HostLog()
         self.times = Times()
         self.offset: int | None = 0
-        """Where in the text the next line begins; None where lines were passed over, so that nobody knows."""
+        """The offset of the next line in the text; None if it is unknown, because lines were skipped."""
         self._forms = tuple(form() for form in FORMS)
         self._last: TextForm | None = None
 
     def begin(self, line: str) -> str:
-        """Note when and where a line was written; the line as it is read."""
+        """Note time and offset of a line. Return the line as it is read."""
         plain = plain_line(line)
         self.log.mark = self.times.read(plain), self.offset or 0
         if self.offset is not None:
@@ -68,7 +68,7 @@ class TextLog:
         return plain
 
     def read(self, plain: str) -> bool:
-        """Take a line that was begun; whether it belongs to a form."""
+        """Take a line that was begun. Return whether it belongs to a form."""
         last, self._last = self._last, None
         if len(plain) > LONGEST_LINE:
             return self._read_long(plain)
@@ -84,16 +84,16 @@ class TextLog:
         return False
 
     def _read_long(self, plain: str) -> bool:
-        """A line that only packed JSON has."""
+        """Read a line so long that only packed JSON has it."""
         packed = next(form for form in self._forms if isinstance(form, TsharkJson))
         return packed.read(plain, self.log)
 
     def finish(self) -> None:
-        """The text ended."""
+        """End the text."""
         for form in self._forms:
             form.finish(self.log)
 
     def take(self) -> list[Packet]:
-        """The packets found since the last time."""
+        """Return the packets found since the last call."""
         packets, self.log.packets = self.log.packets, []
         return packets

@@ -1,4 +1,4 @@
-"""When a line of a log was written, in the ways logs say it; what a text leaves out is that of 1 January 1970, UTC."""
+"""The time of a line of a log, in the ways logs write it; what a text leaves out is that of 1 January 1970, UTC."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ NO_ZONE: Final = "the time zone: the times of the text are shown as if they were
 
 
 class Times:
-    """Reads the times of a text, line by line."""
+    """The reader of the times of a text, line by line."""
 
     def __init__(self) -> None:
         self.at = 0.0
-        """Of the last line that told one, POSIX seconds."""
+        """The last time in the text, in POSIX seconds."""
         self.guess = NO_TIME
-        """What had to be guessed; empty for nothing."""
+        """The guess that was made; empty if none was needed."""
         self._midnight: float | None = None
         self._passed = 0.0
-        """Seconds of the days that passed since."""
+        """Seconds of the days that passed since the first."""
         self._last_clock = 0.0
 
     def read(self, line: str) -> float:
-        """The time of a line, which is that of the line before where it tells none."""
+        """Return the time of a line; that of the line before if it has none."""
         head = line[:_SEARCHED]
         epoch = _EPOCH.match(head)
         if epoch:
@@ -47,7 +47,7 @@ class Times:
         return self.at
 
     def _dated(self, found: re.Match[str]) -> bool:
-        """Take a date, and the time behind it where one is; whether one was."""
+        """Take a date, and the time behind it if there is one. Return whether there was a date."""
         year, month, day, hour, minute, second, fraction, zone = found.groups()
         try:
             self._midnight = datetime(int(year), int(month), int(day), tzinfo=UTC).timestamp()
@@ -69,13 +69,13 @@ class Times:
     def _set(self, hour: int, minute: int, second: int, fraction: str | None) -> None:
         clock = hour * 3600.0 + minute * 60.0 + second + float(f"0.{fraction or 0}")
         if self._last_clock - clock > _HALF_A_DAY:
-            self._passed += _DAY  # it became the next day
+            self._passed += _DAY  # midnight has passed
         self._last_clock = clock
         self.at = (self._midnight or 0.0) + self._passed + clock
 
 
 def iso_seconds(text: str) -> float | None:
-    """POSIX seconds of a time written as a number or by ISO 8601; None for anything else."""
+    """Return POSIX seconds of a time written as a number or by ISO 8601; None for anything else."""
     try:
         number = float(text)
     except ValueError:

@@ -53,11 +53,11 @@ _NAMES: Final = {
     "bthci_acl.dst.bd_addr": _DESTINATION, "bluetooth.dst": _DESTINATION, "_ws.col.Destination": _DESTINATION,
     "btatt.client_rx_mtu": _MTU, "btatt.server_rx_mtu": _MTU, "bthci_acl.connect_in": _CONNECTION,
 }  # fmt: skip
-"""Names of Wireshark's fields → what they are here."""
+"""Name of a field in Wireshark → its name here."""
 
 _TOKEN = re.compile(r'"([\w.]+)"\s*:\s*(?:\[\s*)?"([^"]*)"')
 _BEGINS: Final = frozenset({"_index", "frame.encap_type"})
-"""What stands first in a packet."""
+"""The first field of a packet."""
 _LOOKS_JSON = re.compile(r'^\s*[\[\]{}"]')
 _SHAPES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     (_TIME, re.compile(r"\d{1,10}\.\d{3,9}")),
@@ -72,7 +72,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _WRITTEN_TIME = re.compile(r"([A-Z][a-z]{2}) {1,2}(\d{1,2}), (\d{4}) (\d\d:\d\d:\d\d)(\.\d+)?(.*)")
 _QUESTIONS: Final = {READ_RESPONSE: READ_REQUEST, BLOB_RESPONSE: BLOB_REQUEST}
 _SOMEWHERE = b"\x01\x00"
-"""The offset of a part of a long value: the text need not tell it, parts come in their order."""
+"""The offset of a part of a long value: the text need not have it, as parts come in order."""
 NEW_CONNECTION: Final = "where a connection begins: where a client asks for the size of packets"
 _ONE_YEAR = 365 * 86400.0
 _MOST_DEVICES = 256
@@ -82,7 +82,7 @@ Fields = dict[str, str]
 
 
 class TsharkFields:
-    """Reads lines of columns."""
+    """The reader of lines of columns."""
 
     name = "tshark -T fields"
 
@@ -93,11 +93,11 @@ class TsharkFields:
 
     @property
     def waiting(self) -> bool:
-        """Never: each line stands alone."""
+        """Always False: each line is complete."""
         return False
 
     def read(self, line: str, log: HostLog) -> bool:
-        """Take a line; whether it is one of these."""
+        """Take a line. Return whether it has this form."""
         if "btatt." in line and not line.lstrip().startswith('"btatt'):
             return self._head(line)
         cells = self._cells(line)
@@ -106,11 +106,11 @@ class TsharkFields:
         fields = self._by_column(cells) if self._columns else _by_shape(cells)
         if _OPCODE not in fields or not fields.keys() & {_HANDLE, _VALUE, _TIME, _EPOCH, _RELATIVE}:
             return False
-        _tell(fields, self._connections, log)
+        _add_packet(fields, self._connections, log)
         return True
 
     def finish(self, log: HostLog) -> None:
-        """Nothing waits."""
+        """Do nothing: no line is incomplete."""
 
     def _head(self, line: str) -> bool:
         for separator in ("\t", ",", ";", "|"):
@@ -135,7 +135,7 @@ class TsharkFields:
 
 
 class TsharkJson:
-    """Reads the packets of a JSON array, as they are printed or packed into fewer lines."""
+    """The reader of the packets of a JSON array, as printed or packed into fewer lines."""
 
     name = "tshark -T json"
 
@@ -151,7 +151,7 @@ class TsharkJson:
         return self._inside
 
     def read(self, line: str, log: HostLog) -> bool:
-        """Take a line; whether it is one of these."""
+        """Take a line. Return whether it has this form."""
         known = False
         for name, value in _TOKEN.findall(line):
             if name in _BEGINS:
@@ -166,11 +166,11 @@ class TsharkJson:
         return known or (self._inside and bool(_LOOKS_JSON.match(line)))
 
     def finish(self, log: HostLog) -> None:
-        """The packet being read is whole."""
+        """Add the packet being read; it is complete."""
         fields, self._fields, self._inside = self._fields, {}, False
         if _OPCODE in fields:
-            with log.marked(self._mark):
-                _tell(fields, self._connections, log)
+            with log.at_mark(self._mark):
+                _add_packet(fields, self._connections, log)
 
 
 def _by_shape(cells: list[str]) -> Fields:
@@ -189,13 +189,13 @@ def _by_shape(cells: list[str]) -> Fields:
 
 
 class _Connections:
-    """Where connections begin: each packet tells the number of the frame it began in, or its client asks for an MTU."""
+    """The start of connections: each packet has the number of the frame it began in, or its client requests an MTU."""
 
     def __init__(self) -> None:
         self._frames: dict[str, str] = {}
 
     def check(self, fields: Fields, link: str, opcode: int, log: HostLog) -> None:
-        """Tell of a new connection."""
+        """Add the start of a new connection."""
         frame = fields.get(_CONNECTION, "")
         if frame and self._frames.get(link) != frame:
             if len(self._frames) >= _MOST_DEVICES:
@@ -205,43 +205,43 @@ class _Connections:
             return
         else:
             log.guesses[NEW_CONNECTION] += 1
-        log.connected(link)
+        log.add_connection(link)
 
 
-def _tell(fields: Fields, connections: _Connections, log: HostLog) -> None:
-    """One packet of the attribute protocol."""
+def _add_packet(fields: Fields, connections: _Connections, log: HostLog) -> None:
+    """Add one packet of the attribute protocol."""
     told = (_seconds(fields.get(name, "")) for name in (_EPOCH, _TIME, _RELATIVE))
     at = next((seconds for seconds in told if seconds is not None), None)
     if at is not None:
         log.time_guess = NO_ORIGIN if at < _ONE_YEAR else ""
-    with log.marked((log.mark[0] if at is None else at, log.mark[1])):
+    with log.at_mark((log.mark[0] if at is None else at, log.mark[1])):
         opcode, handle = _hex_number(fields.get(_OPCODE, "")), _hex_number(fields.get(_HANDLE, ""))
         data, mtu = hex_bytes(fields.get(_VALUE, "")), fields.get(_MTU, "")
         link = _device(fields, from_client=opcode in CLIENT_OPCODES)
         connections.check(fields, link, opcode, log)
         if data is None:
-            log.problem("a value whose hex digits do not pair")
+            log.add_problem("a value with an odd number of hex digits")
         elif opcode in _KINDS and _VALUE not in fields:
-            log.problem("a packet whose value is not in the text")
+            log.add_problem("a packet whose value is not in the text")
         elif opcode in (MTU_REQUEST, MTU_RESPONSE) and mtu.isdecimal():
-            log.attribute(bytes([opcode]) + min(int(mtu[:6]), 0xFFFF).to_bytes(2, "little"), link)
+            log.add_att_packet(bytes([opcode]) + min(int(mtu[:6]), 0xFFFF).to_bytes(2, "little"), link)
         elif opcode in _KINDS and handle > 0:
-            log.told(_KINDS[opcode], data, handle=handle, uuid=_uuid(fields), link=link)
+            log.add_value(_KINDS[opcode], data, handle=handle, uuid=_uuid(fields), link=link)
         elif opcode in _QUESTIONS and handle > 0:
             question = bytes([_QUESTIONS[opcode]]) + handle.to_bytes(2, "little")
-            log.attribute(question + _SOMEWHERE if opcode == BLOB_RESPONSE else question, link)
-            log.attribute(bytes([opcode]) + data, link)
+            log.add_att_packet(question + _SOMEWHERE if opcode == BLOB_RESPONSE else question, link)
+            log.add_att_packet(bytes([opcode]) + data, link)
 
 
 def _uuid(fields: Fields) -> str:
-    """The UUID of the characteristic, where it is told; of 16 bits, only those of characteristics are."""
+    """Return the UUID of the characteristic if there is one; of 16-bit UUIDs only those of characteristics."""
     uuid = full_uuid(fields.get(_UUID, ""))
     short = uuid.startswith("0000") and uuid[8:] == DEVICE_NAME[8:]
     return "" if short and not uuid.startswith("00002a") else uuid
 
 
 def _device(fields: Fields, *, from_client: bool) -> str:
-    """The address of the device: the receiver of what a client sends, else the sender; empty where not told."""
+    """Return the address of the device: the receiver of what a client sends, else the sender; empty if unknown."""
     order: tuple[str, str] = (_DESTINATION, _SOURCE) if from_client else (_SOURCE, _DESTINATION)
     told = [found[0].upper() for name in order if (found := re.search(ADDRESS, fields.get(name, "")))]
     return next((address for address in told if address != _NOWHERE), "")

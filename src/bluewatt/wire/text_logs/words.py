@@ -1,4 +1,4 @@
-"""What stands in the lines of logs, whoever wrote them: bytes, addresses, UUIDs, handles."""
+"""The parts of a log line, in any format: bytes, addresses, UUIDs, handles."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _OURS: Final = tuple(_SERVICES)
 
 
 def plain_line(line: str) -> str:
-    """A line without colours, marks of the line editor and what a carriage return hid."""
+    """Return a line without colours, marks of the line editor and what a carriage return hid."""
     line = _ESCAPES.sub("", line.rstrip("\r\n"))
     return line.rpartition("\r")[2]
 
 
 def full_uuid(text: str) -> str:
-    """A UUID of 4, 8 or 32 digits in its long form, in small letters; empty for what is none.
+    """Return a UUID of 4, 8 or 32 digits in its long form, in lower case; empty for other text.
 
     Eight digits are the first group of a characteristic of Victron, whose services share the other groups.
     """
@@ -49,12 +49,12 @@ def full_uuid(text: str) -> str:
 
 
 def is_ours(uuid: str) -> bool:
-    """Whether a UUID is that of a characteristic of Victron, or of the name of a device."""
+    """Return whether a UUID is that of a characteristic of Victron, or of the name of a device."""
     return uuid.startswith(_OURS) or uuid == DEVICE_NAME
 
 
 def hex_bytes(text: str) -> bytes | None:
-    """Bytes of hex digits with any separators, each byte with or without 0x; None where digits do not pair."""
+    """Return bytes of hex digits with any separators, each byte with or without 0x; None if a digit is left over."""
     digits = re.sub(r"0x|[\s:,.\-]", "", text, flags=re.IGNORECASE)
     try:
         return bytes.fromhex(digits)
@@ -63,18 +63,18 @@ def hex_bytes(text: str) -> bytes | None:
 
 
 def dumped_bytes(line: str) -> bytes | None:
-    """The bytes of one line of a hex dump, with or without its place and its letters; None for another line."""
+    """Return the bytes of one line of a hex dump, with or without offset and letters; None for another line."""
     found = _DUMPED.match(line)
     return bytes.fromhex(found[1]) if found else None
 
 
 def literal_bytes(text: str) -> list[bytes]:
-    """All bytes written as Python writes them; a literal that no Python writes is passed over."""
+    """Return all bytes written as Python literals; an invalid literal is ignored."""
     return [data for literal in _LITERAL.findall(text) if (data := _unescaped(literal[2:-1])) is not None]
 
 
 def _unescaped(body: str) -> bytes | None:
-    """The bytes between the quotation marks, None where an escape is none."""
+    """Return the bytes between the quotation marks; None for an invalid escape."""
     if not body.isascii() or _BAD_ESCAPE.search(body):
         return None
     return _ESCAPE.sub(_unescape, body).encode("latin-1")
@@ -84,8 +84,8 @@ def _unescape(found: re.Match[str]) -> str:
     return chr(int(found[1], 16)) if found[1] else _ESCAPED[found[2]]
 
 
-def told_bytes(text: str) -> bytes | None:
-    """The bytes a part of a line tells: as Python writes them, else the longest run of hex digits; None without any."""
+def bytes_in_text(text: str) -> bytes | None:
+    """Return the bytes in a part of a line: a Python literal, else the longest run of hex digits; None without any."""
     literals = literal_bytes(text)
     if literals:
         return max(literals, key=len)
@@ -95,5 +95,5 @@ def told_bytes(text: str) -> bytes | None:
 
 
 def has_odd_digits(text: str) -> bool:
-    """Whether a run of hex digits stands in the text of which one got lost."""
+    """Return whether the text has a run of hex digits from which one is missing."""
     return bool(_ODD.search(text))

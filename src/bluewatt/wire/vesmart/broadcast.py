@@ -1,4 +1,4 @@
-"""VE.Smart networking broadcasts: chargers and sensors tell each other register values in encrypted advertisements.
+"""VE.Smart networking broadcasts: chargers and sensors share register values in encrypted advertisements.
 
 A payload here is the manufacturer data after the company identifier, as a Frame carries it. Source: protocol page
 vesmart-networking. The layout rests on a single public implementation and no captured packet has been published, so the
@@ -50,13 +50,13 @@ class StructLayout:
         self.size = self._struct.size
 
     def unpack(self, data: bytes, start: int = 0) -> dict[str, Any]:
-        """The fields at `start`; raises Malformed when the bytes end before them."""
+        """Return the fields at `start`; raises Malformed when the bytes end before them."""
         if len(data) < start + self.size:
             raise Malformed(f"{len(data)} bytes, at least {start + self.size} expected")
         return dict(zip(self._names, self._struct.unpack_from(data, start), strict=True))
 
     def pack(self, fields: Mapping[str, Any]) -> bytes:
-        """The bytes of the named fields; raises Unencodable for a number that is too large."""
+        """Return the bytes of the named fields; raises Unencodable for a number that is too large."""
         try:
             return self._struct.pack(*(fields[name] for name in self._names))
         except struct.error as error:
@@ -72,7 +72,7 @@ _REGISTER_VALUE: Final = StructLayout(REGISTER_VALUE)
 
 @dataclass(frozen=True)
 class Network:
-    """A VE.Smart network we belong to: two bytes of identifier, a key that never shows, a name for people."""
+    """A VE.Smart network we belong to: two bytes of identifier, a key that is never printed, a name for people."""
 
     network_id: bytes
     key: Key
@@ -80,7 +80,7 @@ class Network:
 
     @classmethod
     def of(cls, network_id: bytes | str, key: bytes | str, name: str = "") -> Network:
-        """A network from 2 and 16 bytes, or from 4 and 32 hex digits; raises KeyProblem for anything else."""
+        """Return a network from 2 and 16 bytes, or from 4 and 32 hex digits; raises KeyProblem for anything else."""
         try:
             identifier = bytes.fromhex(network_id) if isinstance(network_id, str) else network_id
         except ValueError:
@@ -101,7 +101,7 @@ class Network:
 
 
 def serial_text(number: int, *, date: str = "????") -> str:
-    """The printed form of a serial number, such as "HQ????MAEI4".
+    """Return the printed form of a serial number, such as "HQ????MAEI4".
 
     The year and week (`date`) of a printed serial are not in the number (section 5, confirmed by captured pairs).
     """
@@ -115,7 +115,7 @@ def serial_text(number: int, *, date: str = "????") -> str:
 
 
 def serial_number(text: str) -> int:
-    """The 32-bit number of a printed serial such as "HQ2104VESU7"; raises Unencodable when it has none."""
+    """Return the 32-bit number of a printed serial such as "HQ2104VESU7"; raises Unencodable when it has none."""
     printed = text.upper()
     prefix, suffix = printed[:2], printed[-SERIAL_SUFFIX_LENGTH:]
     known = printed.isascii() and prefix.isalpha() and suffix.isalnum()
@@ -129,7 +129,7 @@ def serial_number(text: str) -> int:
 
 
 class Broadcast(msgspec.Struct, frozen=True):
-    """One broadcast as it is on air, still sealed."""
+    """One broadcast as it is on air, still encrypted."""
 
     record_type: int
     group: int
@@ -173,7 +173,7 @@ class BroadcastContent(msgspec.Struct, frozen=True):
 
 
 def parse_broadcast(payload: bytes) -> Broadcast:
-    """The parts of a broadcast, nothing authenticated yet.
+    """Return the parts of a broadcast, not yet authenticated.
 
     Raises UnknownType for another record type, Malformed for a wrong length. What follows an overflow
     record is ignored.
@@ -193,13 +193,13 @@ def parse_broadcast(payload: bytes) -> Broadcast:
 
 
 def build_broadcast(broadcast: Broadcast) -> bytes:
-    """The payload of a broadcast, the inverse of `parse_broadcast`; raises Unencodable for a number out of range."""
+    """Return the payload of a broadcast, the inverse of `parse_broadcast`; Unencodable if a number is too large."""
     layout = _HEADER if broadcast.overflow is None else _OVERFLOW_HEADER
     return layout.pack(msgspec.structs.asdict(broadcast)) + broadcast.ciphertext + broadcast.tag
 
 
 def unseal(broadcast: Broadcast, network: Network, overflow: int) -> bytes:
-    """The authenticated plaintext of a broadcast; empty for an overflow record.
+    """Return the authenticated plaintext of a broadcast; empty for an overflow record.
 
     `overflow` is the counter of the record itself, or for a data record the last one heard from its sender.
     Raises KeyMissing when the broadcast is of another network, KeyMismatch when the tag does not verify: a network with
@@ -216,9 +216,9 @@ def unseal(broadcast: Broadcast, network: Network, overflow: int) -> bytes:
 
 
 def seal(network: Network, *, serial: int, sequence: int, overflow: int, plaintext: bytes = b"") -> Broadcast:
-    """A broadcast of a network: a data record around `plaintext`, an overflow record where there is none.
+    """Return a broadcast of a network: a data record around `plaintext`, or an overflow record without one.
 
-    The caller never seals twice with the same serial and counter: the safety of the key depends on it.
+    The caller must never seal twice with the same serial and counter: the safety of the key depends on it.
     """
     bare = Broadcast(
         record_type=VESMART_DATA if plaintext else VESMART_COUNTER,
@@ -238,7 +238,7 @@ def _nonce(broadcast: Broadcast, network: Network, overflow: int) -> bytes:
 
 
 def parse_content(plaintext: bytes) -> BroadcastContent:
-    """The register values of a plaintext; raises Malformed when it is empty.
+    """Return the register values of a plaintext; raises Malformed when it is empty.
 
     A value that runs past the end is left in `rest`, as is everything in an unknown kind of content.
     """
@@ -257,7 +257,7 @@ def parse_content(plaintext: bytes) -> BroadcastContent:
 
 
 def build_content(content: BroadcastContent, *, longest: int = LONGEST_LEGACY_CONTENT) -> bytes:
-    """The plaintext of some content, the inverse of `parse_content`.
+    """Return the plaintext of some content, the inverse of `parse_content`.
 
     Raises Unencodable past `longest` bytes: by default what a legacy advertisement holds.
     """

@@ -38,11 +38,11 @@ REMEMBERED_COUNTERS = 64
 """Message counters remembered per sender: two adapters or a relay deliver 2, 3, 2, 3."""
 
 MOST_WAITING = 64
-"""Senders whose last broadcast is kept while their overflow counter is unknown; a noisy neighbourhood costs no more."""
+"""Senders whose last broadcast is kept while their overflow counter is unknown; busy surroundings cost no more."""
 
 
 class OverflowHeard(msgspec.Struct, frozen=True):
-    """A sender authenticated the high part of its message counter: from here on its data can be read."""
+    """The authenticated high part of a sender's message counter: from here on its data can be read."""
 
     network_id: bytes
     serial: int
@@ -64,12 +64,12 @@ NetworkEvent = OverflowHeard | ContentHeard
 
 
 class Counts(msgspec.Struct):
-    """What became of the broadcasts a receiver was given."""
+    """Counts of what became of the broadcasts a receiver was given."""
 
     delivered: int = 0
     duplicates: int = 0
     replayed: int = 0
-    """Overflow records older than one already authenticated."""
+    """The number of overflow records older than one already authenticated."""
     pending: int = 0
     foreign: int = 0
     authentication_failures: int = 0
@@ -78,14 +78,14 @@ class Counts(msgspec.Struct):
 
 
 class _Sender:
-    """What is remembered of one sender in one network."""
+    """The memory of one sender in one network."""
 
     def __init__(self) -> None:
         self.overflow: int | None = None
         self._counters: dict[tuple[int, int, int], None] = {}
 
     def repeats(self, broadcast: Broadcast, overflow: int) -> bool:
-        """Whether an authenticated broadcast of this type and counter was among the last ones; remembers this one."""
+        """Return whether an authenticated broadcast of this type and counter was among the last; remember this one."""
         counter = broadcast.record_type, overflow, broadcast.sequence
         if counter in self._counters:
             return True
@@ -95,7 +95,7 @@ class _Sender:
         return False
 
     def is_older(self, overflow: int) -> bool:
-        """Whether an overflow counter is behind the one authenticated last: counters only ever grow."""
+        """Return whether an overflow counter is below the one authenticated last: counters only grow."""
         return self.overflow is not None and overflow < self.overflow
 
 
@@ -163,7 +163,7 @@ class NetworkReceiver:
         return event, *self._released(broadcast)
 
     def _released(self, overflow_record: Broadcast) -> tuple[NetworkEvent, ...]:
-        """What waited for this overflow record, if it opens now; if not, it was sealed with another counter."""
+        """Return what waited for this overflow record if it opens now; if not, it was sealed with another counter."""
         waiting = self._waiting.pop((overflow_record.group, overflow_record.serial), None)
         if waiting is None:
             return ()
@@ -200,7 +200,7 @@ class NetworkReceiver:
 
 
 def _open(broadcast: Broadcast, candidates: list[tuple[Network, int]]) -> tuple[Network, int, bytes]:
-    """The first network and counter whose tag verifies, and the plaintext; raises KeyMismatch when none does."""
+    """Return the first network and counter whose tag verifies, and the plaintext; raises KeyMismatch when none does."""
     for network, overflow in candidates[:-1]:
         try:
             return network, overflow, unseal(broadcast, network, overflow)
@@ -248,7 +248,7 @@ class NetworkSender:
         return min(self._announce_at, self._data_at) if self._values else self._announce_at
 
     def due(self, now: float) -> bytes | None:
-        """The payload to advertise now, if one is due: an overflow record before any data that needs it.
+        """Return the payload to advertise now, if one is due: an overflow record before any data that needs it.
 
         Raises Unencodable when the 48-bit counter is used up: the network needs a new key.
         """
@@ -270,7 +270,7 @@ class NetworkSender:
         return build_broadcast(sealed)
 
     def _next_content(self) -> bytes:
-        """As many values as fit, taken from the front of the round and put to its end."""
+        """Return as many values as fit, and move them from the front of the round to its end."""
         values: tuple[BroadcastValue, ...] = ()
         plaintext = b""
         for value in map(BroadcastValue._make, tuple(self._values.items())):

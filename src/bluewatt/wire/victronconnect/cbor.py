@@ -1,9 +1,9 @@
 """The part of CBOR (RFC 8949) that VictronConnect's messages are made of, read and written to the byte.
 
-cbor2 reads single items well, but it tells neither where an array was definite or indefinite (so captured bytes could
-not be built back) nor stays within the grammar: tags in hostile bytes become dates, patterns and big numbers. Measured
-on one Value of four items: cbor2 1.7 µs for the items, this reader 0.8 µs with the message made of them. So the
-few item kinds of the grammar are read here, and cbor2 is asked only for path values, which may hold anything.
+cbor2 reads single items well, but it does not report whether an array was definite or indefinite (so captured bytes
+could not be built back), nor does it stay within the grammar: tags in hostile bytes become dates, patterns and big
+numbers. Measured on one value message of four items: cbor2 1.7 µs for the items, this reader 0.8 µs with the message.
+So the few item kinds of the grammar are read here; cbor2 reads only path values, which may hold anything.
 
 Readers take the bytes and an offset and return the item and the offset behind it. They raise `Malformed`, and
 `IndexError` where the bytes end inside an item head; the caller turns that into `Malformed` once per message.
@@ -22,11 +22,11 @@ UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
 """The major types of RFC 8949, section 3.1."""
 
 BREAK = 0xFF
-"""Ends an item of indefinite length."""
+"""The byte that ends an item of indefinite length."""
 
 _INDEFINITE: Final = 31
 _DEEPEST = 16
-"""Nesting beyond this is nobody's message; it bounds the recursion on hostile bytes."""
+"""The deepest nesting: no message has more, and it bounds the recursion on hostile bytes."""
 
 _MAP_PAIR = 2
 
@@ -38,7 +38,7 @@ class CutShort(Malformed):
 
 
 def read_head(data: bytes, at: int) -> tuple[int, int | None, int]:
-    """Major type, argument (None for an indefinite length) and the offset behind the head."""
+    """Return major type, argument (None for an indefinite length) and the offset behind the head."""
     first = data[at]
     major, info = first >> 5, first & 0x1F
     at += 1
@@ -55,7 +55,7 @@ def read_head(data: bytes, at: int) -> tuple[int, int | None, int]:
 
 
 def read_uint(data: bytes, at: int) -> tuple[int, int]:
-    """An unsigned integer of any width."""
+    """Return an unsigned integer of any width."""
     first = data[at]
     if first < 0x18:
         return first, at + 1
@@ -70,7 +70,7 @@ def read_uint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def read_int(data: bytes, at: int) -> tuple[int, int]:
-    """An integer, negative ones included."""
+    """Return an integer, negative ones included."""
     major, number, end = read_head(data, at)
     if major > NEGATIVE or number is None:
         raise Malformed(f"a number was expected where {data[at]:02x} stands")
@@ -88,7 +88,7 @@ def _read_string(data: bytes, at: int, wanted: int) -> tuple[bytes, int]:
 
 
 def read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
-    """A byte string of definite length."""
+    """Return a byte string of definite length."""
     first = data[at]
     if not 0x40 <= first < 0x58:
         return _read_string(data, at, BYTES)
@@ -99,7 +99,7 @@ def read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
 
 
 def read_text(data: bytes, at: int) -> tuple[str, int]:
-    """A text string of definite length."""
+    """Return a text string of definite length."""
     raw, end = _read_string(data, at, TEXT)
     try:
         return raw.decode(), end
@@ -110,7 +110,7 @@ def read_text(data: bytes, at: int) -> tuple[str, int]:
 def read_array(
     data: bytes, at: int, read_item: Callable[[bytes, int], tuple[_Item, int]]
 ) -> tuple[list[_Item], bool, int]:
-    """The items of an array, whether it was of indefinite length, and the offset behind it."""
+    """Return the items of an array, whether it was of indefinite length, and the offset behind it."""
     major, count, at = read_head(data, at)
     if major != ARRAY:
         raise Malformed("an array was expected")
@@ -122,12 +122,12 @@ def read_array(
 
 
 def is_array(data: bytes, at: int) -> bool:
-    """Whether an array starts at the offset."""
+    """Return whether an array starts at the offset."""
     return at < len(data) and data[at] >> 5 == ARRAY
 
 
 def read_raw(data: bytes, at: int) -> tuple[bytes, int]:
-    """Any one item, as its own bytes."""
+    """Return any one item, as its own bytes."""
     end = _skip(data, at, _DEEPEST)
     return data[at:end], end
 
@@ -153,7 +153,7 @@ def _skip(data: bytes, at: int, depth: int) -> int:
 
 
 def write_head(major: int, number: int) -> bytes:
-    """The head of an item with the shortest possible argument."""
+    """Return the head of an item with the shortest possible argument."""
     top = major << 5
     if 0 <= number < 24:
         return bytes((top | number,))
@@ -168,34 +168,34 @@ def write_head(major: int, number: int) -> bytes:
 
 
 def write_uint(number: int) -> bytes:
-    """An unsigned integer, shortest form."""
+    """Return an unsigned integer, shortest form."""
     return write_head(UNSIGNED, number)
 
 
 def write_int(number: int) -> bytes:
-    """An integer, negative ones included, shortest form."""
+    """Return an integer, negative ones included, shortest form."""
     return write_head(NEGATIVE, -1 - number) if number < 0 else write_head(UNSIGNED, number)
 
 
 def write_bytes(value: bytes) -> bytes:
-    """A byte string."""
+    """Return a byte string."""
     return write_head(BYTES, len(value)) + value
 
 
 def write_text(value: str) -> bytes:
-    """A text string."""
+    """Return a text string."""
     raw = value.encode()
     return write_head(TEXT, len(raw)) + raw
 
 
 def write_array(items: list[bytes], *, indefinite: bool) -> bytes:
-    """An array of items that are already written."""
+    """Return an array of items that are already written."""
     body = b"".join(items)
     return b"\x9f" + body + b"\xff" if indefinite else write_head(ARRAY, len(items)) + body
 
 
 def decode_any(raw: bytes) -> object:
-    """What one item of any kind means (cbor2); raises `Malformed`."""
+    """Return what one item of any kind means (cbor2); raises `Malformed`."""
     try:
         return cbor2.loads(raw)
     except Exception as error:  # cbor2 runs the decoders of tags, which raise what they like

@@ -1,4 +1,4 @@
-"""The client's side of a session: opening, keep-alive, array dialect, patience.
+"""The client's side of a session: opening, keep-alive, array dialect, time limits.
 
 Protocol page victronconnect-gatt, section 7. Devices differ and nobody has seen them all, so every wait ends: a device
 that never grants a slot is paced by its answers, one that ignores an array dialect is asked in the other, one that does
@@ -35,7 +35,7 @@ from bluewatt.wire.victronconnect.reassembly import ProtocolError
 from bluewatt.wire.victronconnect.session import Session
 
 OWN_LIMITS: Final = Limits(0x80, 0xFF)
-"""What VictronConnect announces: 128 slots, messages up to 255 bytes (section 4.2)."""
+"""The limits VictronConnect announces: 128 slots, messages up to 255 bytes (section 4.2)."""
 
 KEEP_ALIVE = 10.0
 """Seconds VictronConnect asks for; it repeats the request three times in that time."""
@@ -57,7 +57,7 @@ _PATH_CALLS = (GetPathList, GetPathValues, SetPathValues, Unknown)
 
 
 class _Question(NamedTuple):
-    """A request on its way, since when, and in which array dialect it was put."""
+    """A request under way, its time, and the array dialect it was sent in."""
 
     message: Message
     at: float
@@ -65,7 +65,7 @@ class _Question(NamedTuple):
 
 
 class ClientSide:
-    """Drives a device. The numbers of waiting are seconds; `indefinite` is the array dialect to begin with."""
+    """The client of a session. All waits are in seconds; `indefinite` is the array dialect to begin with."""
 
     role = Role.CLIENT
     slots = OWN_LIMITS.slots
@@ -92,7 +92,7 @@ class ClientSide:
 
     def _forget(self) -> None:
         self.dialect_proven = False
-        """Whether the device answered something asked in this dialect."""
+        """Whether the device answered a request in this dialect."""
         self._retried: set[Message] = set()
         self._grants: bool | None = None
         self._slot_deadline: float | None = None
@@ -120,7 +120,7 @@ class ClientSide:
         return self._keep_alive_due is not None
 
     def opened(self, session: Session, now: float) -> None:
-        """Say what we can take, grant messages, begin to wait for the first slot."""
+        """Send our limits, grant messages, begin to wait for the first slot."""
         self._forget()
         self.indefinite = self._preferred
         if self._announce is not None:
@@ -130,20 +130,21 @@ class ClientSide:
         self._keep_alive_due = None if self._keep_alive is None else now
 
     def admit(self, session: Session, message: Message) -> Sequence[Message]:
-        """Split a long list of registers to what the device takes; raises `Unencodable` where that does not help."""
+        """Split a long list of registers to what the device takes; raises `Unencodable` if that does not help."""
         return list(_split(message, session.max_message, self.build))
 
     def build(self, message: Message) -> bytes:
-        """The bytes of a record in the dialect of the device."""
+        """Return the bytes of a record in the dialect of the device."""
         if self.indefinite and isinstance(message, _WITH_ARRAY):
             message = msgspec.structs.replace(message, indefinite=True)
         return build_message(message)
 
     def group(self, message: Message) -> object:
-        """Path calls and the keep-alive travel alone. While no dialect is proven, so do writes, and reads keep apart.
+        """Return the group of a record.
 
-        A device that does not understand an array drops the whole message, so nothing else may be in it that is not
-        asked again. The keep-alive must be one chunk: in two, with others, a lost chunk costs the connection.
+        Path calls and the keep-alive travel alone; so do writes, and reads keep apart, while no dialect is proven. A
+        device that does not understand an array drops the whole message, so it may hold nothing that is not sent again.
+        The keep-alive must be one chunk: in two, with others, a lost chunk costs the connection.
         """
         if isinstance(message, _PATH_CALLS) or _is_keep_alive(message):
             return object()
@@ -152,7 +153,7 @@ class ClientSide:
         return GetValues if isinstance(message, GetValues) or _keys(message) else object()
 
     def prepare(self, session: Session, now: float) -> None:
-        """A due keep-alive goes in front of what waits, and one that had to wait does not put off the next."""
+        """Put a due keep-alive in front of what waits; one that had to wait does not delay the next."""
         if self._keep_alive is None or self._keep_alive_due is None or now < self._keep_alive_due or not session.credit:
             return
         period = self._keep_alive / _REPEATS
@@ -172,7 +173,7 @@ class ClientSide:
             self._await_slot(now, self._slot_timeout)
 
     def heard(self, session: Session, messages: Sequence[Message], now: float) -> Sequence[Event]:
-        """Strike off what was answered; learn dialect, keep-alive, and free the slot of a device that never grants."""
+        """Remove what was answered; learn dialect and keep-alive; free the slot of a device that never grants."""
         self._heard_at = now
         if self._asked:
             for message in messages:
@@ -183,10 +184,10 @@ class ClientSide:
         return ()
 
     def damaged(self, session: Session, error: ProtocolError, now: float) -> None:
-        """Nothing of it counts; what was asked stays asked."""
+        """Do nothing: the requests stay open."""
 
     def controlled(self, session: Session, frame: ControlFrame, now: float) -> Sequence[Event]:
-        """A grant ends the wait for a slot; a failure may mean the wrong dialect."""
+        """End the wait for a slot at a grant; a failure may mean the wrong dialect."""
         if isinstance(frame, Grant):
             if not session.credit:  # a grant of nothing
                 return ()
@@ -201,13 +202,13 @@ class ClientSide:
         return ()
 
     def deadline(self) -> float | None:
-        """The next of: slot overdue, answer overdue, keep-alive due (which waits for a slot too)."""
+        """Return the next of: slot overdue, answer overdue, keep-alive due (which waits for a slot, too)."""
         due = self._keep_alive_due if self._slot_deadline is None else None
         times = [time for time in (self._slot_deadline, self._overdue_at(), due) if time is not None]
         return min(times, default=None)
 
     def on_time(self, session: Session, now: float) -> Sequence[Event]:
-        """Give up waiting where the time is over."""
+        """Give up waits whose time is over."""
         events: list[Event] = []
         if self._slot_deadline is not None and now >= self._slot_deadline:
             events += self._give_up_slot(session, now)
@@ -247,7 +248,7 @@ class ClientSide:
         self._retried.difference_update(messages)
         if self.dialect_proven:
             return events
-        # Two questions put in one dialect may run out one after the other: the second must not turn back.
+        # Two requests in one dialect may time out one after the other: the second must not switch back.
         stale = all(asked.indefinite != self.indefinite for asked in overdue.values())
         return [*events, *self._switch(session, again, turn=not stale)]
 
@@ -258,7 +259,7 @@ class ClientSide:
             session.grant(self.top_up)
 
     def _switch(self, session: Session, again: Sequence[Message], *, turn: bool = True) -> Sequence[Event]:
-        # While nothing proved a dialect the two take turns, and each question is put once in each.
+        # While no dialect is proven the two take turns, and each request is sent once in each.
         self._retried.update(again)
         self._asked = {key: asked for key, asked in self._asked.items() if asked.message not in again}
         for message in reversed(again):
@@ -298,7 +299,7 @@ def _is_keep_alive(message: Message) -> bool:
 def _keys(message: Message) -> Sequence[RegisterAddress]:
     if isinstance(message, GetValues):
         return [(message.instance, register) for register in message.registers]
-    # Ordinary settings may be accepted without a word (section 9); the keep-alive is always answered.
+    # Ordinary settings may be accepted without an answer (section 9); the keep-alive is always answered.
     return [_KEEP_ALIVE_KEY] if _is_keep_alive(message) else ()
 
 

@@ -21,38 +21,38 @@ _HEADER_WITHOUT_CHUNK = struct.Struct("<BHBB")
 
 
 class Header(msgspec.Struct, frozen=True, gc=False):
-    """What the device says of itself when the control characteristic is read (section 4.1)."""
+    """The description a device gives of itself when the control characteristic is read (section 4.1)."""
 
     flags: int = 0
-    """A bit was reported to mean that the path calls are there (single source)."""
+    """Flags; one was reported to mean that the path calls exist (single source)."""
     protocol_version: int = 1
     slots: int = 1
-    """How many messages the device takes before the client must wait."""
+    """The number of messages the device takes before the client must wait."""
     max_message: int = 80
-    """Bytes in the longest message the device takes."""
+    """The length of the longest message the device takes, in bytes."""
     chunk_size: int = SMALLEST_CHUNK
-    """Bytes in one write or notification."""
+    """The length of one write or notification, in bytes."""
 
 
 class Limits(msgspec.Struct, frozen=True, gc=False):
-    """What the client can receive: slots, and bytes in one message (None in the short form some clients send)."""
+    """The limits of the client: slots, and bytes in one message (None in the short form some clients send)."""
 
     slots: int
     max_message: int | None = None
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):
-    """The other side may send so many more messages."""
+    """Permission for the other side to send that many more messages."""
 
     messages: int
 
 
 class Drop(msgspec.Struct, frozen=True, gc=False):
-    """Forget the message received so far in part (single source)."""
+    """The order to forget the message received in part so far (single source)."""
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False):
-    """The device could not use what it received; only code 3 was seen."""
+    """The report that the device could not use what it received; only code 3 was seen."""
 
     code: int
 
@@ -68,7 +68,7 @@ ControlFrame = Limits | Grant | Drop | Failure | UnknownControl
 
 
 def parse_header(data: bytes) -> Header:
-    """The header read from the control characteristic.
+    """Return the header read from the control characteristic.
 
     Raises `Malformed` below five bytes; an unpaired link was seen to read an empty value (section 3).
     """
@@ -81,7 +81,7 @@ def parse_header(data: bytes) -> Header:
 
 
 def build_header(header: Header) -> bytes:
-    """The bytes a device answers the read with; raises `Unencodable`."""
+    """Return the bytes a device answers the read with; raises `Unencodable`."""
     try:
         return _HEADER.pack(*msgspec.structs.astuple(header))
     except struct.error as error:
@@ -89,7 +89,7 @@ def build_header(header: Header) -> bytes:
 
 
 def parse_control(data: bytes) -> ControlFrame:
-    """Any frame; what nobody has described is kept as bytes, so nothing is raised."""
+    """Return any frame; what nobody has described is kept as bytes, so nothing is raised."""
     opcode, size = data[0] if data else None, len(data)
     if opcode == ControlOpcode.GRANT and size > 1:
         return Grant(data[1])
@@ -103,7 +103,7 @@ def parse_control(data: bytes) -> ControlFrame:
 
 
 def build_control(frame: ControlFrame) -> bytes:
-    """The bytes of a frame; raises `Unencodable`."""
+    """Return the bytes of a frame; raises `Unencodable`."""
     try:
         return _build(frame)
     except (ValueError, OverflowError) as error:

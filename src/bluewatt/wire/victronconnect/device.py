@@ -54,33 +54,33 @@ class Withheld(msgspec.Struct, frozen=True, gc=False):
 
 
 class Registers(Protocol):
-    """What the device knows and does: the register store behind an emulated device."""
+    """The register store behind an emulated device."""
 
     def devices(self) -> Sequence[tuple[int, int]]:
-        """Instances with their kinds, in the order to list them."""
+        """Return instances with their kinds, in the order to list them."""
         ...
 
     def get(self, instance: int, register: int) -> bytes | int | Withheld:
-        """Content of a register, little endian, or the code to refuse with (`ResultCode`)."""
+        """Return the content of a register, little endian, or the code of the refusal (`ResultCode`)."""
         ...
 
     def set(self, instance: int, register: int, value: bytes) -> bytes | int:
-        """Write a register: its content afterwards, or the code to refuse with."""
+        """Write a register. Return its content afterwards, or the code of the refusal."""
         ...
 
 
 class Personality(msgspec.Struct, frozen=True):
-    """How a generation of firmware behaves."""
+    """The behaviour of a generation of firmware."""
 
     header: Header
     keep_alive: float | None = 10.0
     """Seconds until a client that never wrote the keep-alive is disconnected; None: it is never disconnected."""
     knows_keep_alive: bool = True
-    """Whether the keep-alive register is there; a device without a deadline only repeats what is written to it."""
+    """Whether the keep-alive register exists; a device without a deadline only repeats what is written to it."""
     dialects: frozenset[bool] = frozenset({False, True})
     """Array dialects understood: False definite, True indefinite."""
     silent: bool = False
-    """Whether the dialect not understood is ignored without a word, instead of answered with a failure."""
+    """Whether the dialect not understood is ignored silently, not answered with a failure."""
     alternate_opcodes: bool = False
     """Whether 0x25 and 0x26 are taken as 0x05 and 0x06."""
     packed: frozenset[int] = frozenset({1})
@@ -104,7 +104,7 @@ INVERTER: Final = Personality(NEW.header, keep_alive=None)
 
 
 class DeviceSide:
-    """Answers requests, pushes values of subscribed instances, and tells when the client's keep-alive is overdue."""
+    """The device of a session: answers requests, pushes subscribed values, reports an overdue keep-alive."""
 
     role = Role.DEVICE
     top_up = 1
@@ -137,34 +137,34 @@ class DeviceSide:
 
     @property
     def header(self) -> Header:
-        """What a read of the control characteristic is answered with."""
+        """The answer to a read of the control characteristic."""
         return self.personality.header
 
     def opened(self, session: Session, now: float) -> None:
-        """A client connected; nothing is granted until it says what it can take."""
+        """Begin a connection; nothing is granted until the client sends its limits."""
         self.subscriptions.clear()
         self._greeted = False
         self._keep_alive = _content(self.personality.keep_alive)
         self._arm(now)
 
     def admit(self, session: Session, message: Message) -> Sequence[Message]:
-        """A changed value is for those who subscribed to its instance; anything else goes out."""
+        """Return a changed value only if its instance is subscribed to; anything else always."""
         wanted = not isinstance(message, ValueMessage) or message.instance in self.subscriptions
         return (message,) if wanted else ()
 
     def build(self, message: Message) -> bytes:
-        """The bytes of a record."""
+        """Return the bytes of a record."""
         return build_message(message)
 
     def group(self, message: Message) -> object:
-        """What is pushed travels alone."""
+        """Return no group: what is pushed travels alone."""
         return object()
 
     def prepare(self, session: Session, now: float) -> None:
-        """Nothing is put in front."""
+        """Do nothing: nothing is put in front."""
 
     def sent(self, session: Session, messages: Sequence[Message], now: float) -> None:
-        """Nothing is awaited."""
+        """Do nothing: a device awaits no answer."""
 
     def heard(self, session: Session, messages: Sequence[Message], now: float) -> Sequence[Event]:
         """Answer each request in order."""
@@ -187,25 +187,25 @@ class DeviceSide:
         session.control(Failure(UNSUPPORTED_REQUEST))
 
     def controlled(self, session: Session, frame: ControlFrame, now: float) -> Sequence[Event]:
-        """The first grant of a connection is answered with ours (section 4.2)."""
+        """Answer the first grant of a connection with ours (section 4.2)."""
         if isinstance(frame, Grant) and not self._greeted:
             self._greeted = True
             session.grant(self.slots)
         return ()
 
     def deadline(self) -> float | None:
-        """When the client must have written its keep-alive."""
+        """Return when the client must have written its keep-alive."""
         return self._expires
 
     def on_time(self, session: Session, now: float) -> Sequence[Event]:
-        """The keep-alive may be overdue."""
+        """Handle an overdue keep-alive."""
         if self._expires is None or now < self._expires:
             return ()
         self._expires = None
         return (Expired(),)
 
     def _together(self, message: Message) -> object:
-        """What the answers to a request have in common with those they may share a message with."""
+        """Return the group of the answers to a request: those of one group may share a message."""
         instance = getattr(message, "instance", None)
         return instance if instance in self.personality.packed and not isinstance(message, Subscribe) else object()
 
@@ -271,7 +271,7 @@ class DeviceSide:
 
 
 def _content(keep_alive: float | None) -> bytes:
-    """The keep-alive register before anything was written to it; all ones for no deadline (inferred)."""
+    """Return the keep-alive register before anything was written to it; all ones for no deadline (inferred)."""
     return _FOREVER if keep_alive is None else round(keep_alive * 1000).to_bytes(_KEEP_ALIVE_SIZE, "little")
 
 

@@ -18,7 +18,7 @@ _LARGEST_PASSKEY = 999_999
 
 
 class DeviceInformation(msgspec.Struct, frozen=True, gc=False):
-    """What 97580002 holds; only the firmware version is confirmed by an app's display, the other names are inferred."""
+    """The content of 97580002; an app's display confirms only the firmware version, the other names are inferred."""
 
     bootloader_version: int
     """u24 version over a release byte 0xFF: 0x000116FF is 1.16."""
@@ -44,7 +44,7 @@ def parse_device_information(data: bytes) -> DeviceInformation:
 
 
 def build_device_information(information: DeviceInformation) -> bytes:
-    """The bytes of 97580002; raises `Unencodable`."""
+    """Return the bytes of 97580002; raises `Unencodable`."""
     *numbers, tail = msgspec.structs.astuple(information)
     try:
         return _FIXED.pack(*numbers) + bytes(tail)
@@ -53,14 +53,14 @@ def build_device_information(information: DeviceInformation) -> bytes:
 
 
 def puk_answer(nonce: bytes) -> bytes:
-    """What to write to 97580006 after reading its nonce of eight bytes: its CRC-32, little endian (single source)."""
+    """Return what to write to 97580006 after reading its nonce of 8 bytes: its CRC-32, little endian (one source)."""
     if len(nonce) != _NONCE_SIZE:
         raise Malformed(f"a nonce of {len(nonce)} bytes, {_NONCE_SIZE} are needed")
     return zlib.crc32(nonce).to_bytes(4, "little")
 
 
 def pin_answer(nonce: bytes, passkey: int) -> bytes:
-    """What to write to 97580003 after a fresh nonce: the nonce and the passkey (section 10, step 3; single source)."""
+    """Return what to write to 97580003 after a fresh nonce: it and the passkey (section 10, step 3; single source)."""
     if not 0 <= passkey <= _LARGEST_PASSKEY:
         raise Unencodable("a passkey has six digits")
     if len(nonce) != _NONCE_SIZE:

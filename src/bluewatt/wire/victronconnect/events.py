@@ -1,4 +1,4 @@
-"""What a session tells its owner besides the messages and control frames that arrived."""
+"""The events a session reports to its owner besides the messages and control frames that arrived."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bluewatt.wire.victronconnect.reassembly import ProtocolError
 
 
 class Role(enum.Enum):
-    """Which side of the connection; the values are the words of `"direction"` in readings."""
+    """A side of the connection; the values are the words of `"direction"` in readings."""
 
     CLIENT = "client"
     DEVICE = "device"
 
 
 class Stalled(msgspec.Struct, frozen=True, gc=False):
-    """The device gave no slot in time; the session goes on without.
+    """The lack of a slot: the device granted none in time; the session continues without.
 
     Example: a charger that never grants, or a lost notification.
     """
@@ -28,20 +28,20 @@ class Stalled(msgspec.Struct, frozen=True, gc=False):
 
 
 class Unanswered(msgspec.Struct, frozen=True):
-    """Registers asked for and not answered in time, in any array dialect; pairs of instance and register."""
+    """Registers requested and not answered in time, in any array dialect; pairs of instance and register."""
 
     registers: tuple[tuple[int, int], ...]
 
 
 class DialectChanged(msgspec.Struct, frozen=True, gc=False):
-    """The device ignored or refused one array dialect; from here on the other is tried."""
+    """A change of array dialect: the device ignored or refused one, and the other is tried from here on."""
 
     indefinite: bool
 
 
 class Expired(msgspec.Struct, frozen=True, gc=False):
-    """The client's keep-alive did not come in time: the device disconnects now."""
+    """The lack of a keep-alive: it did not come in time, and the device disconnects now."""
 
 
 Event = Message | ControlFrame | ProtocolError | Stalled | Unanswered | DialectChanged | Expired
-"""All that `Session.receive` and `Session.on_time` return."""
+"""Any event that `Session.receive` and `Session.on_time` return."""

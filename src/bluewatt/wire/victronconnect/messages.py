@@ -33,7 +33,7 @@ from bluewatt.wire.victronconnect.parameters import (
 )
 
 RegisterAddress = tuple[int, int]
-"""Instance and register: where a value stands in a device, and all there is to match an answer by."""
+"""Instance and register: where a value stands in a device, and all that identifies an answer."""
 
 
 class KnownMessage(msgspec.Struct, frozen=True):

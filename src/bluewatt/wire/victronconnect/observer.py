@@ -1,4 +1,4 @@
-"""Watching a connection from outside: the receiving halves of both sides, and nothing is ever sent."""
+"""A connection observed from outside: the receiving halves of both sides; nothing is ever sent."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _OTHER = {Role.CLIENT: Role.DEVICE, Role.DEVICE: Role.CLIENT}
 
 
 class Observer:
-    """Follows one connection of a capture; `reset` at each new connection and at each disconnection."""
+    """The observer of one connection of a capture; `reset` at each new connection and at each disconnection."""
 
     def __init__(self) -> None:
         self._inboxes = {role: Inbox() for role in Role}
         self.credit = dict.fromkeys(Role, 0)
-        """Messages each side may still send, as far as the grants seen tell; negative where one sent without."""
+        """The number of messages each side may still send by the grants seen; negative if one sent without."""
 
     def reset(self) -> dict[Role, bytes]:
         """Forget the connection; the bytes of messages that were never completed, by sender."""
@@ -29,11 +29,11 @@ class Observer:
         return leftover
 
     def pending(self, sender: Role) -> bytes:
-        """The bytes of a message that its sender has not completed."""
+        """Return the bytes of a message that its sender has not completed."""
         return self._inboxes[sender].pending
 
     def receive(self, sender: Role, characteristic: DataCharacteristic, data: bytes) -> Sequence[Event]:
-        """Take one write (sender CLIENT) or notification (sender DEVICE); what it completes or says.
+        """Take one write (sender CLIENT) or notification (sender DEVICE). Return what it completes or says.
 
         Of a damaged message the records before the damage come first, then the `ProtocolError`.
         """

@@ -73,7 +73,7 @@ def _read(whole: bytes) -> list[Message] | ProtocolError:
 
 
 def cut(message: bytes, chunk_size: int) -> Iterator[ChunkWrite]:
-    """The chunks of one message: all but the last on the bulk characteristic."""
+    """Return the chunks of one message: all but the last on the bulk characteristic."""
     if len(message) > chunk_size:
         last = (len(message) - 1) // chunk_size * chunk_size
         for at in range(0, last, chunk_size):

@@ -28,7 +28,7 @@ class Queue:
     def put(self, message: Message, *, first: bool = False, replace: bool = False, together: object = None) -> None:
         """Append a record or put it in front; `replace` drops the waiting one about the same register.
 
-        `together` is the group of the record, None where whoever takes it decides.
+        `together` is the group of the record; None leaves it to `take`.
         """
         key = self._key(message, replace=replace)
         self._records.pop(key, None)
@@ -47,7 +47,7 @@ class Queue:
     def take(
         self, limit: int, build: Callable[[Message], bytes], group: Callable[[Message], object]
     ) -> tuple[bytes, list[Message]]:
-        """The next message: the first record, and as many after it as fit `limit` and are of its group."""
+        """Return the next message: the first record, and as many after it as fit `limit` and are of its group."""
         packed = b""
         taken: list[Message] = []
         together = None

@@ -88,43 +88,43 @@ class Side(Protocol):
         ...
 
     def opened(self, session: Session, now: float) -> None:
-        """A connection begins: forget the last one."""
+        """Begin a connection: forget the last one."""
 
     def admit(self, session: Session, message: Message) -> Sequence[Message]:
-        """What to queue for a record its owner wants sent."""
+        """Return what to queue for a record its owner wants to send."""
         ...
 
     def build(self, message: Message) -> bytes:
-        """The bytes of a queued record."""
+        """Return the bytes of a queued record."""
         ...
 
     def group(self, message: Message) -> object:
-        """Records of equal groups may share a message."""
+        """Return the group of a record: records of equal groups may share a message."""
         ...
 
     def prepare(self, session: Session, now: float) -> None:
-        """The machine is about to send: the last moment to put something in front."""
+        """Put something in front: the machine is about to send."""
 
     def sent(self, session: Session, messages: Sequence[Message], now: float) -> None:
-        """These records left together."""
+        """Note that these records left together."""
 
     def heard(self, session: Session, messages: Sequence[Message], now: float) -> Sequence[Event]:
-        """A whole message arrived."""
+        """Handle a whole message that arrived."""
         ...
 
     def damaged(self, session: Session, error: ProtocolError, now: float) -> None:
-        """A message arrived that does not parse."""
+        """Handle a message that does not parse."""
 
     def controlled(self, session: Session, frame: ControlFrame, now: float) -> Sequence[Event]:
-        """A control frame arrived; grants and limits are already counted."""
+        """Handle a control frame; grants and limits are already counted."""
         ...
 
     def deadline(self) -> float | None:
-        """When `on_time` wants to be called."""
+        """Return when `on_time` must be called."""
         ...
 
     def on_time(self, session: Session, now: float) -> Sequence[Event]:
-        """Time passed."""
+        """Handle the passing of time."""
         ...
 
 
@@ -173,14 +173,14 @@ class Session:
         return len(self._queue)
 
     def open(self, now: float) -> list[ChunkWrite]:
-        """A connection is there and notifications are on: forget everything of the last one and begin."""
+        """Begin a connection, once notifications are on: forget everything of the last one."""
         self.close()
         self.side.opened(self, now)
         self._pump(now)
         return self.take_writes()
 
     def close(self) -> None:
-        """The connection is gone: nothing pending, queued or granted survives it."""
+        """End the connection: nothing pending, queued or granted survives it."""
         self.credit = self.given = 0
         self.peer_limits = None
         self._inbox.clear()
@@ -205,17 +205,17 @@ class Session:
         return events
 
     def deadline(self) -> float | None:
-        """When to call `on_time` next; None: only when something arrives."""
+        """Return when to call `on_time` next; None if only an arrival matters."""
         return self.side.deadline()
 
     def on_time(self, now: float) -> Sequence[Event]:
-        """Time passed; calling early or often does no harm."""
+        """Handle the passing of time; calling early or often does no harm."""
         events = self.side.on_time(self, now)
         self._pump(now)
         return events
 
     def take_writes(self) -> list[ChunkWrite]:
-        """What is to be written (client) or notified (device), in this order; it is then forgotten here."""
+        """Return and forget what is to be written (client) or notified (device), in this order."""
         writes, self._writes = self._writes, []
         return writes
 
@@ -233,7 +233,7 @@ class Session:
         self._writes.append(ChunkWrite(DataCharacteristic.CONTROL, control.build_control(frame)))
 
     def grant(self, messages: int) -> None:
-        """Let the other side send so many more messages."""
+        """Grant the other side that many more messages."""
         self.given += messages
         self.control(Grant(messages))
 

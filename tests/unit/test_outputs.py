@@ -171,7 +171,7 @@ def test_a_redaction_that_breaks_off_writes_nothing(
         yield FILE_START
         raise CaptureError("captures of a sniffer cannot be redacted")
 
-    monkeypatch.setattr("bluewatt.app.decoding.redact.redacted", broken)
+    monkeypatch.setattr("bluewatt.app.decoding.redact.redact_packets", broken)
     assert main(["decode", str(capture), "--redact", str(tmp_path / "copy")]) == 7
     assert sorted(tmp_path.iterdir()) == [capture]
 

@@ -1,4 +1,4 @@
-"""Values in words: what a row's value looks like to people, and which values of a record come first."""
+"""Values in words: how a value is written for people, and which values of a record come first. Pure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bluewatt.tables.records import record_class
 from bluewatt.wire.printable import printable
 
 ABSENT = "–"
+"""The mark in place of a value that is not available."""
 
 HEADLINE = {
     "state_of_charge": "", "battery_voltage": "", "battery_current": "", "pv_power": "PV", "irradiance": "",
@@ -26,28 +27,28 @@ HEADLINE = {
     "cell_voltages": "cells", "dc_power": "DC", "battery_voltage_2": "2:", "battery_current_2": "2:",
     "battery_voltage_3": "3:", "battery_current_3": "3:", "cell_temperature": "cell", "installation_power": "expected",
 }  # fmt: skip
-"""The metrics of a one-line summary, most wanted first, each with the word that goes before its value."""
+"""The metrics of a one-line summary, the most important first, each with the word before its value."""
 
 STATES = ("device_state", "output_state", "monitor_mode")
-"""What a device is doing, most telling first."""
+"""Rows that say what a device is doing, the most informative first."""
 
 TROUBLE = (
     "alarm_reason", "alarm", "charger_error", "error_code", "bms_error", "vebus_error", "smart_lithium_error",
     "warning_reason", "warnings_alarms",
 )  # fmt: skip
-"""Rows that are zero while all is well."""
+"""Rows of alarms, warnings and errors: zero while there is none."""
 
-_HOUR = 60
+_HOUR = 60  # minutes
 
 
 def label(row: Row) -> str:
-    """What people call a row."""
+    """Return the label of a row: its metric's, else one made from its key."""
     found = metric(row.name)
     return found.label if found else label_of_key(row.name)
 
 
 def register_label(value: RegisterValue) -> str:
-    """What people call a register: by its metric, its key, or its number."""
+    """Return the label of a register: its metric's, else one made from its key, else its number."""
     if value.row is None:
         return value.key
     found = any_metric(value.key)
@@ -55,7 +56,7 @@ def register_label(value: RegisterValue) -> str:
 
 
 def value_text(row: Row, value: Any) -> str:
-    """A value with its unit, such as "12.53 V"; ABSENT for None."""
+    """Return a value with its unit, such as "12.53 V"; ABSENT for None."""
     if value is None:
         return ABSENT
     if isinstance(value, tuple):
@@ -74,7 +75,7 @@ def _number(row: Row, value: Any) -> str:
 
 
 def type_title(record_type: int | None) -> str:
-    """What people call the records of a type: "Battery monitor", or its number."""
+    """Return the title of a record type, such as "Battery monitor", else its number."""
     if record_type is None:
         return "no record"
     cls = record_class(record_type)
@@ -82,13 +83,13 @@ def type_title(record_type: int | None) -> str:
 
 
 def visible_values(record: Record) -> list[tuple[Row, Any]]:
-    """The rows with their values, without the bits that mean nothing and the overlays that are not chosen."""
+    """Return the rows with their values, without unused bits and overlays that are not selected."""
     rows = [(row, getattr(record, row.name)) for row in record.rows if not row.hidden]
     return [(row, value) for row, value in rows if not (row.when and value is None)]
 
 
 def headline(record: Record) -> Iterator[str]:
-    """The values of a one-line summary, most wanted first."""
+    """Yield the values of a one-line summary, the most important first."""
     there = {row.name: (row, value) for row, value in visible_values(record) if value is not None}
     for name, word in HEADLINE.items():
         if name in there:
@@ -98,13 +99,13 @@ def headline(record: Record) -> Iterator[str]:
 
 
 def state_text(record: Record) -> str:
-    """What the device is doing, in a word or two; empty where its record does not say."""
+    """Return what the device is doing, in a word or two; empty if its record does not say."""
     values = [getattr(record, name, None) for name in STATES]
     return next((str(value) for value in values if value is not None), "")
 
 
 def trouble(record: Record) -> list[str]:
-    """Alarms, warnings and errors that are active, in words."""
+    """Return the active alarms, warnings and errors, in words."""
     values = [getattr(record, name, None) for name in TROUBLE]
     return [text for value in values if value for text in _troubles(value)]
 
@@ -116,7 +117,7 @@ def _troubles(value: Code | Flags | TwoBitFields) -> list[str]:
 
 
 def age_text(seconds: float | None) -> str:
-    """A span of time in at most four characters: "3s", "12m", "5h", "2d"."""
+    """Return a span of time, given in seconds, such as "3s", "12m", "5h" or "2d"; ABSENT for None."""
     if seconds is None:
         return ABSENT
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
@@ -126,31 +127,33 @@ def age_text(seconds: float | None) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things, such as "1 byte" and "2 bytes"."""
+    """Return a number of things, such as "1 byte" or "2 bytes"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def register_text(value: RegisterValue) -> str:
-    """The value without its unit; a mark for none."""
+    """Return the value without its unit; ABSENT if there is none."""
     if value.secret:
         return HIDDEN
     if value.problem:
         return f"{value.raw.hex(' ')} ({value.problem})"
     if value.row is None:
         return value.raw.hex(" ")
-    told = _TOLD.get(value.row.layout)
-    return told(value.value) if told and value.value else plain_text(value.value, value.row.scale.decimals)
+    main_field = _MAIN_FIELD.get(value.row.layout)
+    if main_field and value.value:
+        return main_field(value.value)
+    return plain_text(value.value, value.row.scale.decimals)
 
 
-_TOLD: dict[str, Callable[[dict[str, Any]], str]] = {
+_MAIN_FIELD: dict[str, Callable[[dict[str, Any]], str]] = {
     "product_id": lambda fields: product_name(int(fields["product_id"])),
     "firmware_version": lambda fields: str(fields["version"]),
 }
-"""Layouts of which people want one field."""
+"""Layout of which people want one field → that field in words."""
 
 
 def plain_text(value: Any, decimals: int | None = None) -> str:
-    """Any value of a register or of a compound's field, in words."""
+    """Return a value of a register, or of a field of a compound, in words."""
     if value is None or value == "":
         return ABSENT
     if isinstance(value, dict):
@@ -165,7 +168,7 @@ def plain_text(value: Any, decimals: int | None = None) -> str:
 
 
 def device_title(device: Device) -> str:
-    """A line that says which device it is."""
+    """Return a line that says which device it is: name, product and address."""
     product = product_name(device.product_id) if device.product_id is not None else ""
     name = printable(device.name or "")
     parts = [name, product if product not in name else "", device.address]

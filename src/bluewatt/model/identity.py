@@ -1,4 +1,4 @@
-"""Who sent something: a device, by all that is known of it."""
+"""The identity of a device, as far as it is known. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import msgspec
 
 
 class Device(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
-    """Who sent something, as far as it is known."""
+    """A device that sent something, as far as it is known."""
 
     id: str
-    """The serial number where it is known, else the address: what survives a change of address or of host."""
+    """The serial number if it is known, else the address. A serial number outlives a change of address."""
     address: str
     name: str | None = None
     product_id: int | None = None

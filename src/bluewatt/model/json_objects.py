@@ -1,4 +1,4 @@
-"""Readings as JSON objects, one a line: the form other programs rely on.
+"""Readings as JSON objects, one per line: the form that other programs rely on. Pure.
 
 A reading has "at", "source", "kind", "device", "record_type", "record", "rssi" and "values"; a frame that gave none has
 "kind": "undecoded" with "reason", "detail" and "raw". Enumerations are written as their keys, masks as lists of keys.
@@ -20,7 +20,7 @@ from bluewatt.schema import Code, Flags, Record, TwoBitFields
 from bluewatt.tables.products import product_name
 
 KEPT = 4096
-"""So many devices and enumeration values are kept as JSON."""
+"""Devices, and values of each enumeration, whose JSON is kept for reuse."""
 
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
 """The first second of the year 1 and the last of 9999, POSIX seconds."""
@@ -30,13 +30,13 @@ _THOUSANDTHS = tuple(f".{number:03d}Z" for number in range(1000))
 
 
 def utc_text(at: float) -> str:
-    """POSIX seconds as "2026-11-20T18:00:00.123Z"."""
+    """Return POSIX seconds as "2026-11-20T18:00:00.123Z"."""
     second, thousandth = divmod(round(at * 1000), 1000)
     return _second_text(second) + _THOUSANDTHS[thousandth]
 
 
 def calendar_second(at: float) -> int:
-    """The whole second of a time, within the years 1 to 9999: a damaged capture may tell times no calendar has."""
+    """Return the whole second of a time, limited to the years 1 to 9999: a damaged capture may hold any time."""
     return int(min(max(at, FIRST_SECOND), LAST_SECOND))
 
 
@@ -47,38 +47,38 @@ def _second_text(second: int) -> str:
 
 
 def type_text(record_type: int) -> str:
-    """A record type as "0x02" or "0xFF01"."""
+    """Return a record type as "0x02" or "0xFF01"."""
     return f"0x{record_type:02X}"
 
 
 def json_value(value: Any) -> Any:
-    """A value as JSON: enumerations as keys, masks and lists as lists, bytes as hex digits."""
+    """Return a value as JSON: enumerations as keys, masks and lists as lists, bytes as hex digits."""
     if isinstance(value, (Code, Flags, TwoBitFields)):
         return value.as_json()
     return value.hex() if isinstance(value, bytes) else value
 
 
-class _Written(dict[Any, Any]):
-    """Enumeration value → its JSON, written once."""
+class _JsonCache(dict[Any, Any]):
+    """Enumeration value → its JSON, made on first use."""
 
     def __missing__(self, value: Any) -> Any:
-        written = json_value(value)
+        made = json_value(value)
         if len(self) < KEPT:
-            self[value] = written
-        return written
+            self[value] = made
+        return made
 
 
 @cache
 def _values_of(cls: type[Record]) -> Callable[[Record], dict[str, Any]]:
-    """The function from a record to the JSON object of its values, one expression made from the rows."""
+    """Return the function from a record to the JSON object of its values, one expression compiled from the rows."""
     shown = [row for row in cls.rows if not row.hidden]
-    # Each row has its own words: a state 3 and an error 3 are equal as numbers.
-    words: dict[str, Any] = {f"w_{row.name}": _Written() for row in shown if row.named is not None or row.raw}
+    # Each row has its own cache: a state 3 and an error 3 are equal as numbers.
+    caches: dict[str, Any] = {f"cache_{row.name}": _JsonCache() for row in shown if row.named is not None or row.raw}
     parts = [
-        f"{row.name!r}: " + (f"w_{row.name}[r.{row.name}]" if f"w_{row.name}" in words else f"r.{row.name}")
+        f"{row.name!r}: " + (f"cache_{row.name}[r.{row.name}]" if f"cache_{row.name}" in caches else f"r.{row.name}")
         for row in shown
     ]
-    made: Callable[[Record], dict[str, Any]] = eval(f"lambda r: {{{', '.join(parts)}}}", words)
+    made: Callable[[Record], dict[str, Any]] = eval(f"lambda r: {{{', '.join(parts)}}}", caches)
     return made
 
 
@@ -89,7 +89,7 @@ def json_values(record: Record) -> dict[str, Any]:
 
 @lru_cache(maxsize=KEPT)
 def device_object(device: Device) -> dict[str, Any]:
-    """Who sent something, as a JSON object; not to be changed, it is made once."""
+    """Return a device as a JSON object; do not change it, it is shared."""
     known: dict[str, Any] = {"id": device.id, "address": device.address, "name": device.name}
     if device.product_id is not None:
         known["product_id"] = f"0x{device.product_id:04X}"
@@ -98,12 +98,12 @@ def device_object(device: Device) -> dict[str, Any]:
 
 
 def json_line(outcome: Reading | Undecoded) -> bytes:
-    """One reading, or one frame that gave none, as a line of JSON Lines, without the line end."""
+    """Return a reading, or a frame that gave none, as a line of JSON Lines without its end."""
     if isinstance(outcome, Undecoded):
         return _encode(_undecoded(outcome))
     frame, record = outcome.frame, outcome.record
     kind = record.__class__
-    # Put together by hand: all but the time, the strength and the values is the same in all readings of a device.
+    # Assembled from parts for speed: only the time, the strength and the values differ between readings of a device.
     between = _between(outcome.device, frame.origin, frame.medium, kind)
     values = _encode(_values_of(kind)(record))
     line = b'{"at":"%b",%b,"rssi":%b,"values":%b' % (
@@ -112,26 +112,26 @@ def json_line(outcome: Reading | Undecoded) -> bytes:
         _encode(frame.rssi),
         values,
     )
-    return line + (_remarks(outcome) if outcome.rejected or outcome.doubtful else b"}")
+    return line + (_value_marks(outcome) if outcome.rejected or outcome.doubtful else b"}")
 
 
 @lru_cache(maxsize=KEPT)
 def _between(device: Device, origin: str, medium: str, kind: type[Record]) -> bytes:
-    """What stands between the time and the strength of a reading."""
+    """Return the fields between the time and the signal strength of a reading."""
     between: dict[str, Any] = {"source": origin, "kind": medium, "device": device_object(device)}
     if kind.record_type is not None:
         between["record_type"] = type_text(kind.record_type)
     return _encode(between | {"record": kind.record_name})[1:-1]
 
 
-def _remarks(reading: Reading) -> bytes:
-    """What is said about single values: which are impossible, which surprise."""
-    remarks: dict[str, Any] = {}
+def _value_marks(reading: Reading) -> bytes:
+    """Return the fields about single values: the impossible ones and the surprising ones."""
+    marks: dict[str, Any] = {}
     if reading.rejected:
-        remarks["rejected"] = {name: json_value(value) for name, value in reading.rejected.items()}
+        marks["rejected"] = {name: json_value(value) for name, value in reading.rejected.items()}
     if reading.doubtful:
-        remarks["doubtful"] = reading.doubtful
-    return b"," + _encode(remarks)[1:]
+        marks["doubtful"] = reading.doubtful
+    return b"," + _encode(marks)[1:]
 
 
 def _undecoded(outcome: Undecoded) -> dict[str, Any]:
@@ -146,9 +146,12 @@ def _undecoded(outcome: Undecoded) -> dict[str, Any]:
 
 
 def json_reading(device: Device, at: float, origin: str, value: RegisterValue) -> bytes:
-    """One register as an object of JSON Lines, without the line end: the form of VictronConnect traffic."""
-    known: dict[str, Any] = {"id": device.id, "address": device.address, "name": device.name}
-    if device.product_id is not None:
-        known |= {"product_id": f"0x{device.product_id:04X}", "product": product_name(device.product_id)}
-    head = {"at": utc_text(at), "source": origin, "kind": "vreg", "device": known, "direction": "device"}
+    """Return a register that was read as a line of JSON Lines without its end, in the form of captured messages."""
+    head = {
+        "at": utc_text(at),
+        "source": origin,
+        "kind": "vreg",
+        "device": device_object(device),
+        "direction": "device",
+    }
     return _encode(head | {"message": "value"} | value.as_json())

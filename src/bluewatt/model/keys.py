@@ -1,4 +1,4 @@
-"""The key ring: which advertisement key belongs to which device. Pure: files are read in `services/keys.py`."""
+"""The key ring: which advertisement key belongs to which device. Pure: `services/keys.py` reads the files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ AnyKey = bytes | str | ShortKey
 
 
 def normal_address(text: str) -> str:
-    """An address as Bluewatt writes it: "AA:BB:CC:DD:EE:FF"; a UUID of macOS in upper case.
+    """Return an address as Bluewatt writes it: "AA:BB:CC:DD:EE:FF"; a UUID of macOS in upper case.
 
-    Accepts either case, dashes, or no separators at all; KeyProblem for anything else.
+    Accepts either case, dashes, or no separators at all. Raises KeyProblem for anything else.
     """
     bare = text.strip().upper().replace("-", "").replace(":", "")
     if not bare or any(digit not in "0123456789ABCDEF" for digit in bare):
@@ -30,9 +30,9 @@ def normal_address(text: str) -> str:
 
 
 class KeyRing:
-    """Keys by address, and keys whose device is not known: those are tried by their first byte and proved by content.
+    """Keys by address, and *loose* keys, whose device is not known: their first byte selects them, content proves them.
 
-    Keys without an address serve macOS, which hides addresses, and lists of keys from elsewhere. A key of 31 digits is
+    Loose keys serve macOS, which hides addresses, and lists of keys from elsewhere. A key of 31 digits is
     completed from each advertisement it is tried on.
     """
 
@@ -55,7 +55,7 @@ class KeyRing:
         return iter((*self._by_address, *self._short))
 
     def add(self, address: str, key: AnyKey) -> None:
-        """Give a device a key; one it had before is replaced."""
+        """File a key under an address, in place of one filed there before."""
         address, parsed = normal_address(address), parse_key(key)
         self._by_address.pop(address, None)
         self._short.pop(address, None)
@@ -65,19 +65,19 @@ class KeyRing:
             self._by_address[address] = parsed
 
     def of(self, address: str) -> Key | None:
-        """The key filed under an address, if all of it is known."""
+        """Return the key filed under an address; None without one, or if a digit of it is missing."""
         return self._by_address.get(address)
 
     def proven_by(self, address: str, key: Key) -> None:
-        """Note which device a key opens; the first that proves it owns it, whoever repeats its advertisements."""
+        """Note which device a key opens: the first that proves it, whoever repeats its advertisements later."""
         self._owners.setdefault(key, address)
 
     def knows(self, address: str) -> bool:
-        """Whether a device has a key here: filed under its address, or without one and proven by it."""
+        """Return whether a device has a key: one filed under its address, or a loose one that it has proven."""
         return address in self._by_address or address in self._short or address in self._owners.values()
 
     def candidates(self, address: str, key_check: int) -> list[Key]:
-        """The keys worth trying on an advertisement: the device's own, and loose ones that begin with `key_check`."""
+        """Return the keys to try on an advertisement: the device's own, and loose ones that begin with `key_check`."""
         own = self._by_address.get(address)
         if own is None and address in self._short:
             own = self._complete(self._short[address], address, key_check)
@@ -98,7 +98,7 @@ class KeyRing:
 
 
 def parse_key_argument(text: str) -> tuple[str | None, Key | ShortKey]:
-    """(address or None, key) of "ADDRESS=KEY", "ADDRESS@KEY" or "KEY" as people write them on a command line."""
+    """Return (address or None, key) of "ADDRESS=KEY", "ADDRESS@KEY" or "KEY", as given on a command line."""
     for separator in ("=", "@"):
         address, found, key = text.rpartition(separator)
         if found:

@@ -1,8 +1,9 @@
-"""Advertisements in text that people paste: bare hex, and the lines other tools print.
+"""Advertisements in text that people paste: bare hex, and the lines other tools print. Pure.
 
-Known by its bytes, not by the tool: the longest run of hex bytes that begins as Victron's manufacturer data does, or
-holds it as an advertising structure. Seen to work on bluetoothctl, btmon, nRF Connect, bleak, victron-ble and ESPHome.
-VE.Smart broadcasts are known by the company identifier in front of them only: messages begin with the same bytes.
+An advertisement is recognised by its bytes, not by the tool: it is the longest run of hex bytes that begins as
+Victron's manufacturer data does, or holds it as an advertising structure. The output of bluetoothctl, btmon, nRF
+Connect, bleak, victron-ble and ESPHome is read so. A VE.Smart broadcast is recognised only behind the company
+identifier, because messages of connections begin with the same bytes.
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ _RUN = re.compile(rf"(?<![0-9a-z]){_BYTE}(?:[ :,.\-]{{0,2}}{_BYTE}){{3,}}(?![0-9
 _ADDRESS = re.compile(r"(?<![0-9a-f:])(?:[0-9a-f]{2}:){5}[0-9a-f]{2}(?![0-9a-f]|:[0-9a-f]{2})", re.IGNORECASE)
 _UUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE)
 _LITERAL = re.compile(r"""(?:\b(\d+|0x[0-9a-f]+)\s*:\s*)?(b'(?:\\.|[^'\\])*'|b"(?:\\.|[^"\\])*\")""", re.IGNORECASE)
-"""Bytes as Python writes them, with the company identifier before them, if that is told."""
+"""Bytes as Python writes them, with the company identifier before them, if it is there."""
 _DUMPED = re.compile(r"^ {1,}((?:[0-9a-f]{2} ){1,16}) *(?: .{1,16})?$", re.IGNORECASE)
 """A line of a hex dump, as bluetoothctl prints values: indented bytes, then the same as text."""
 
 _MARKED = re.compile(r"(?<=[0-9a-f]{2}) ?[)\]] (?=[0-9a-f]{2}\b)| [(\[](?=[0-9a-f]{2} )", re.IGNORECASE)
-"""A bracket among spaced bytes, by which some tools set off the nonce or the header."""
+"""A bracket among spaced bytes: some tools put the nonce or the header in brackets."""
 
 _COMPANY_NAMED = re.compile(rf"\b(?:company|ManufacturerData)\b.*\b(?:{COMPANY_ID}|0x0?2e1)\b", re.IGNORECASE)
-"""A line with the company identifier; the data stands on the line behind it, or in a hex dump after that one."""
+"""A line with the company identifier; the data stands on the next line, or in a hex dump after that one."""
 _LINES_AFTER = 2
+"""Lines or dumps after a line with the company identifier in which the data may stand."""
 
 _COMPANY = COMPANY_ID.to_bytes(2, "little")
 _COMPANY_AS_NUMBER = COMPANY_ID.to_bytes(2, "big")
@@ -38,9 +40,9 @@ _START = bytes([PRODUCT_ADVERTISEMENT])
 _STARTS = (_START, bytes([VESMART_COUNTER]), bytes([VESMART_DATA]))
 _STRUCTURE = b"\xff" + _COMPANY
 _FIRST_PRODUCT = 0xA000
-"""No product with Bluetooth has a lower identifier."""
+"""The lowest identifier of a product with Bluetooth."""
 _SURE = 9
-"""In a line with other words, a run shorter than header and one byte could be a time of day."""
+"""Bytes of header and one more: in a line with other words, a shorter run could be a time of day."""
 
 
 class Pasted(NamedTuple):
@@ -49,23 +51,23 @@ class Pasted(NamedTuple):
     payload: bytes
     """The manufacturer data after the company identifier."""
     address: str | None
-    """The sender's address, where the text has one."""
+    """The sender's address, if the text has one."""
 
 
 def hex_digits(text: str) -> str:
-    """The digits when `text` is nothing but hex digits and separators, else none."""
+    """Return the digits if `text` is nothing but hex digits and separators, else an empty text."""
     digits = re.sub(r"0x|[\s:,.\-]", "", text, flags=re.IGNORECASE)
     return digits if re.fullmatch(r"[0-9a-fA-F]+", digits) else ""
 
 
 def lacks_a_digit(text: str) -> bool:
-    """Whether `text` is an advertisement in hex digits, one of which got lost; a few digits could be anything."""
+    """Return whether `text` is an advertisement in hex digits of which one is missing; a few could be anything."""
     digits = hex_digits(text)
     return len(digits) % 2 == 1 and len(digits) > 2 * PRODUCT_LENGTH
 
 
 def bare_hex(text: str) -> bytes | None:
-    """The manufacturer data when `text` is nothing but hex digits and separators, else None."""
+    """Return the manufacturer data if `text` is nothing but hex digits and separators, else None."""
     digits = hex_digits(text)
     if not digits or len(digits) % 2:
         return None
@@ -74,13 +76,13 @@ def bare_hex(text: str) -> bytes | None:
 
 
 def is_advertisement(data: bytes) -> bool:
-    """Whether bytes without a company identifier can be an advertisement: a message can begin with the same byte."""
+    """Return whether bytes without a company identifier can be an advertisement; a message may begin so, too."""
     product = int.from_bytes(data[2:PRODUCT_LENGTH], "little")
     return data.startswith(_START) and (len(data) < PRODUCT_LENGTH or product >= _FIRST_PRODUCT)
 
 
 def find_pasted(lines: Iterable[str]) -> Iterator[Pasted]:
-    """The advertisements in lines of text; an address holds for the lines after it, until the next one."""
+    """Yield the advertisements in lines of text; an address holds for the lines after it, until the next one."""
     finder = PastedFinder()
     for line in lines:
         yield from finder.feed(line)
@@ -88,16 +90,16 @@ def find_pasted(lines: Iterable[str]) -> Iterator[Pasted]:
 
 
 class PastedFinder:
-    """Finds advertisements line by line; those of a hex dump are put together into one."""
+    """Finds advertisements line by line, and joins the lines of a hex dump."""
 
     def __init__(self) -> None:
         self._address: str | None = None
         self._dumped = ""
         self._named = 0
-        """For so many lines or dumps to come the company is known: it stood on a line of its own."""
+        """Lines or dumps to come in which the data may stand, as a line before them had the company identifier."""
 
     def feed(self, line: str) -> list[Pasted]:
-        """Take a line; the advertisements that are whole with it."""
+        """Add a line; return the advertisements that it completes."""
         line = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line.rstrip("\r\n"))
         dumped = _DUMPED.match(line)
         if dumped:
@@ -106,7 +108,7 @@ class PastedFinder:
         return [*self.finish(), *self._search(line)]
 
     def finish(self) -> list[Pasted]:
-        """The hex dump ended, if there was one."""
+        """End the hex dump, if there is one; return the advertisement in it."""
         dumped, self._dumped = self._dumped, ""
         return self._search(dumped) if dumped else []
 
@@ -121,7 +123,7 @@ class PastedFinder:
 
 
 def _after_company(line: str) -> bytes | None:
-    """The manufacturer data in a line that follows one with the company identifier."""
+    """Return the manufacturer data in a line that follows one with the company identifier."""
     runs = [_victron(_COMPANY + bytes.fromhex(re.sub(r"0x|[^0-9a-f]", "", run))) for run in _RUN.findall(line.lower())]
     return max((data for data in runs if data), key=len, default=None)
 
@@ -139,7 +141,7 @@ def _payload(line: str) -> bytes | None:
 
 
 def _least(run: bytes) -> int:
-    """So many bytes of manufacturer data are not there by chance: few with the company in front, more without."""
+    """Return the least bytes that are not there by chance: fewer behind the company identifier than elsewhere."""
     return PRODUCT_LENGTH if run[:2] in (_COMPANY, _COMPANY_AS_NUMBER) else _SURE
 
 
@@ -152,7 +154,7 @@ def _literal(company: str, text: str) -> bytes:
 
 
 def _victron(data: bytes) -> bytes | None:
-    """The manufacturer data in bytes that begin with it or with the company identifier, or hold it as a structure."""
+    """Return the manufacturer data in bytes that begin with it or the company identifier, or hold it as a structure."""
     if data.startswith(_START):
         return data if is_advertisement(data) else None
     if data[:2] in (_COMPANY, _COMPANY_AS_NUMBER) and data[2:3] in _STARTS:

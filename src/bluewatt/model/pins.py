@@ -1,4 +1,4 @@
-"""PINs as people write them. Without any library, so that a PIN is checked before a radio is looked for."""
+"""PINs as people write them. Pure, so that a PIN is checked before a radio is opened."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from bluewatt.errors import PairingFailed
 from bluewatt.secret import SecretText
 
 PIN_DIGITS = 6
+"""Digits of a PIN."""
 
 
 def parse_pin(text: str) -> SecretText:
-    """A PIN as the text of six digits it is; PairingFailed (reason "pin") for anything else, without repeating it."""
+    """Return a PIN, a text of six digits; raises PairingFailed (reason "pin") for any other, without repeating it."""
     pin = SecretText(text.strip())
     if not pin.isascii() or not pin.isdigit():
         raise PairingFailed(f"a PIN is a text of {PIN_DIGITS} digits, such as 014916", reason="pin")

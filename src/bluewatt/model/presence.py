@@ -1,7 +1,7 @@
-"""Is a device there? Seen, stale or gone, by its own rhythm. Pure: times are arguments.
+"""Presence of a device: seen, stale or gone, measured by its own rhythm. Pure: times are arguments.
 
 Presence is measured in time that never steps: a monotonic clock for a radio, `Timeline` for the stamps of a capture.
-A silence is no rhythm: gaps longer than `STALE_MOST` do not count, and of the others the median does.
+A long silence is not part of the rhythm: gaps longer than `STALE_MOST` are ignored; the median of the others counts.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from enum import Enum
 from statistics import median
 
 STALE_INTERVALS = 8
-"""Intervals of its own without a sign after which a device is stale."""
+"""Usual intervals of a device without a sign after which it is stale."""
 STALE_SECONDS = 10.0
 """Seconds without a sign before which no device is stale."""
 STALE_MOST = 300.0
 """Seconds without a sign after which every device is stale, whatever its rhythm."""
 GONE_INTERVALS = 60
-"""Intervals of its own without a sign after which a device is gone."""
+"""Usual intervals of a device without a sign after which it is gone."""
 GONE_SECONDS = 120.0
 """Seconds without a sign before which no device is gone."""
 GONE_MOST = 1800.0
 """Seconds without a sign after which every device is gone, whatever its rhythm."""
 GAPS = 9
-"""Gaps between two signs that the median is taken of."""
+"""Latest gaps between two signs of which the median is taken."""
 OUT_OF_ORDER = 2.0
 """Seconds by which stamps of a capture may run backwards without the clock having been set."""
 
 
 class PresenceState(Enum):
-    """How recently a device gave a sign, measured against its own rhythm."""
+    """How recently a device gave a sign of life, compared with its own rhythm."""
 
     SEEN = "seen"
     STALE = "stale"
@@ -52,7 +52,7 @@ class Presence:
         return median(self._gaps) if self._gaps else None
 
     def heard(self, at: float) -> None:
-        """Take a sign of life; one that is older than the last (a capture out of order) changes nothing."""
+        """Note a sign of life; one older than the last (a capture out of order) changes nothing."""
         if self.last is not None and 0 < at - self.last <= STALE_MOST:
             self._gaps.append(at - self.last)
         self.last = at if self.last is None else max(at, self.last)

@@ -1,7 +1,7 @@
-"""The values that travel up through Bluewatt: Frame → Reading or Undecoded.
+"""What every layer passes on: a frame, and the reading or the undecoded frame made from it. Pure.
 
-All are frozen. `at` is POSIX seconds in UTC and comes with the frame, never from a clock in here, so that a capture
-replayed at a thousand times its speed gives the same rows as the live radio.
+All are frozen. `at` is POSIX seconds in UTC and always comes with the frame, never from a clock, so that a capture
+replayed at a thousand times its speed gives the same readings as the live radio.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ADVERTISEMENT = "advertisement"
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
-    """Bytes as a transport delivered them, before anybody looked inside."""
+    """Bytes as a transport delivered them, not decoded."""
 
     at: float
     """When the bytes were received, POSIX seconds UTC."""
@@ -31,15 +31,15 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
     """For an advertisement: the manufacturer data after the company identifier."""
     rssi: int | None = None
-    """Received signal strength in dBm, None where the transport does not say."""
+    """Received signal strength in dBm; None if the transport does not say."""
     name: str | None = None
-    """The local name the device gave, None while its scan response was not heard."""
+    """The local name of the device; None until its scan response is heard."""
     checked: bool = True
     """Whether a checksum vouches for the bytes, as a radio's link layer does; False near damage in a capture."""
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What one device said at one time."""
+    """The values of one device at one time."""
 
     device: Device
     at: float
@@ -49,11 +49,11 @@ class Reading(msgspec.Struct, frozen=True):
     rejected: dict[str, Any] = {}
     """Values of the record that are physically impossible, by metric."""
     doubtful: tuple[str, ...] = ()
-    """Metrics whose values are as the device sent them and yet surprise: a jump, or a code that nobody has named."""
+    """Metrics whose values are as the device sent them, and surprise: a jump, or a code nobody has named."""
 
 
 class Undecoded(msgspec.Struct, frozen=True):
-    """A frame that gave no values, and why: `reason` is the name of an error class, `detail` a sentence."""
+    """A frame that gave no values, and why: `reason` is a word of `model/reasons.py`, `detail` a sentence."""
 
     device: Device
     at: float

@@ -1,13 +1,13 @@
-"""From frames to readings: the one place where advertisements are opened, doubted and let through. Pure.
+"""From frames to readings: the one place where advertisements are opened, judged and published. Pure.
 
-For each device: a copy of an advertisement already seen is dropped (by nonce, which wraps at 65,536 and may begin at
-0); the key is judged (model/trust/key_verdict.py) and nothing is shown before it is proven; values that cannot be true
-are taken out. What a checksum vouches for is published at once, and what surprises in it is marked: a jump, a number
-nobody has named. Only a sample that is not checked, and jumps, waits until the next one agrees. While several fields
-fail together, the key itself is in doubt: such a sample waits, too, and is published with its own time once it is
+For each device, a copy of an advertisement already heard is dropped (by its nonce, which wraps at 65,536 and may begin
+at 0). The key is judged (model/trust/key_verdict.py), and nothing is published before it is proven. Values that cannot
+be true are taken out. A sample whose frame has a checksum is published at once, and what surprises in it is marked: a
+jump, a code nobody has named. Only a sample without a checksum that jumps is held until the next one agrees. If several
+fields fail together, the key itself is in doubt: such a sample is held, too, and published with its own time once it is
 believed.
 
-Bad bytes are data: `feed` raises nothing, it returns an `Undecoded` with the reason.
+Bad bytes are data: `feed` raises no error for them but returns an `Undecoded` with the reason.
 """
 
 from __future__ import annotations
@@ -45,22 +45,22 @@ from bluewatt.wire.instant_readout.cipher import Key
 Outcome = Reading | Undecoded
 
 KEPT_REJECTED = 32
-"""So many rejected samples are kept for a look."""
+"""Latest rejected samples that are kept for inspection."""
 
 
 class Receiver:
-    """Turns frames into readings, with what it learned about each device between them."""
+    """Turns frames into readings, and remembers what it learns about each device."""
 
     def __init__(self, keys: KeyRing | None = None) -> None:
         self.keys = keys or KeyRing()
         self.counts: Counter[str] = Counter()
         """How many frames ended how: "reading", "duplicate", "waiting" or the reason of an Undecoded."""
         self.rejected: deque[Undecoded] = deque(maxlen=KEPT_REJECTED)
-        """The last samples that could not be true."""
+        """The latest samples that could not be true."""
         self._devices: Recent[DeviceMemory] = Recent(has_key=self.keys.knows)
 
     def key_state(self, address: str) -> KeyState:
-        """What is known about the key of a device."""
+        """Return what is known about the key of a device."""
         state = self._devices.get(address)
         key = self.keys.of(address)
         if key is None:
@@ -70,7 +70,10 @@ class Receiver:
         return verdict.state if verdict else KeyState.UNPROVEN
 
     def feed(self, frame: Frame) -> list[Outcome]:
-        """What a frame leads to: nothing (a copy, or it waits), itself, or itself and what waited for it."""
+        """Return the readings a frame releases.
+
+        None if it is a duplicate or is held; otherwise its own, preceded by any that were held.
+        """
         state = self._devices.get(frame.address)
         if state is None:
             state = self._devices.remember(frame.address, DeviceMemory())
@@ -88,7 +91,7 @@ class Receiver:
         return self._counted(self._outcomes(state, frame))
 
     def _is_last_again(self, state: DeviceMemory, frame: Frame) -> bool:
-        """Whether the sample is a copy of the last one, as most are; `Copies` finds the others, more slowly."""
+        """Return whether a sample is a copy of the last one, as most are; `Copies` finds the others, more slowly."""
         last = state.last
         if last is None or frame.payload != last.frame.payload:
             return False
@@ -99,9 +102,9 @@ class Receiver:
         return True
 
     def _usual(self, state: DeviceMemory, frame: Frame) -> Reading | None:
-        """The usual case in one go: the next sample of a device whose key is certain, with nothing odd about it.
+        """Return the reading in the usual case: the next sample of a device whose key is certain, with no surprise.
 
-        None for everything else, which then takes the careful way and ends the same (a test compares the two).
+        This is for speed. None for any other case, which the careful way handles; a test compares the two.
         """
         last, key, payload = state.last, state.key, frame.payload
         if last is None or key is None or state.doubted is not None or state.base is not None:
@@ -163,13 +166,13 @@ class Receiver:
         return self._open(state, frame, advertisement)
 
     def _has_new_key(self, state: DeviceMemory, frame: Frame) -> bool:
-        """Whether the frame is one that no key opened, and its device has got another key since."""
+        """Return whether the frame is one that no key opened, and its device has been given another key since."""
         if state.refused is None or state.refused[0] != frame.payload:
             return False
         return self.keys.of(frame.address) is not state.refused[1]
 
     def _copied(self, state: DeviceMemory, frame: Frame) -> list[Outcome]:
-        """Drop a copy; one that is checked vouches for the unchecked one that is held."""
+        """Drop a copy; a checked copy releases the unchecked one that is held."""
         if state.last is not None and state.last.frame.payload == frame.payload:
             state.heard = frame.at
         held = state.doubted
@@ -204,7 +207,7 @@ class Receiver:
     def _likeliest(
         self, state: DeviceMemory, frame: Frame, advertisement: Advertisement, cls: type[Record], keys: list[Key]
     ) -> Key:
-        """Of several keys that begin alike, the one whose content convinces most, now and before."""
+        """Return, of several keys with one first byte, that with the most evidence, from now and before."""
         if len(keys) == 1:
             return keys[0]
 
@@ -236,13 +239,13 @@ class Receiver:
         judgement = opened.judgement
         if key is not None:
             again = before is not None and before.frame.payload == frame.payload
-            # What is not checked may be damage, however much of it is wrong.
+            # An unchecked record may be damaged, however many of its fields are wrong.
             evidence = judgement.evidence if frame.checked else max(judgement.evidence, SEVERAL_FAIL)
             key_state = verdict.again() if again else verdict.content(evidence, incredible=judgement.incredible)
             if key_state is not KeyState.RIGHT:
                 return self._not_right(state, opened, key_state)
         if judgement.incredible and (key is not None or not frame.checked):
-            if frame.checked:  # of what is not checked a better copy may come
+            if frame.checked:  # of an unchecked one a better copy may come
                 state.copies.remember(frame, advertisement.nonce)
             return self._wait(state, opened)
         if key is not None:
@@ -263,12 +266,12 @@ class Receiver:
         return [self._undecoded(state, one.frame, reason, detail, one.record.record_type) for one in refuted]
 
     def _refuse(self, state: DeviceMemory, frame: Frame, nonce: int) -> None:
-        """Remember a frame that no key opens, so that it is told once, and opened once its device has another key."""
+        """Remember a frame that no key opens: it is reported once, and opened if its device is given another key."""
         state.copies.remember(frame, nonce)
         state.refused = (frame.payload, self.keys.of(frame.address))
 
     def _wait(self, state: DeviceMemory, opened: KeyTrial) -> list[Outcome]:
-        """Hold a sample until the key is believed; the one that has waited longest gives way, and is told."""
+        """Hold a sample until the key is believed; if too many are held, report the oldest as unproven."""
         full = len(state.waiting) == WAITING
         oldest = [self._undecoded(state, state.waiting[0].frame, UNPROVEN, "the key is not proven yet")] if full else []
         state.waiting.append(opened)
@@ -276,7 +279,7 @@ class Receiver:
         return [*oldest]
 
     def _release(self, state: DeviceMemory, opened: KeyTrial | None) -> list[Outcome]:
-        """Publish what waited for the key, as far as it is believed, and the sample that proved it."""
+        """Publish the samples held for the key, as far as they are believed, and the sample that proved it."""
         if not state.waiting and opened is not None:
             return self._doubt(state, opened)
         believed, refused = split_believed([*state.waiting, *([opened] if opened is not None else [])])
@@ -286,7 +289,7 @@ class Receiver:
         return outcomes + [outcome for one in believed for outcome in self._doubt(state, one)]
 
     def _doubt(self, state: DeviceMemory, opened: KeyTrial) -> list[Outcome]:
-        """Publish a sample, with marks on what surprises; hold one that is not checked until the next agrees."""
+        """Publish a sample, its surprises marked; hold a surprising one that is not checked until the next agrees."""
         outcomes: list[Outcome] = []
         doubted, state.doubted = state.doubted, None
         if doubted is not None:

@@ -1,4 +1,4 @@
-"""Register values with their meaning: what a link read, a capture shows or a VE.Smart network broadcasts. Pure."""
+"""Register values with their meaning, from a link, a capture or a broadcast of a VE.Smart network. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bluewatt.tables.registers import Register, lookup
 from bluewatt.wire.registers.values import decode_value, plain
 
 HIDDEN = "hidden"
-"""Stands in the place of a value that opens something (a key, a PIN) wherever it is shown or written."""
+"""The text in place of a value that opens something (a key, a PIN), wherever it is shown or written."""
 
 
 class RegisterValue(msgspec.Struct, frozen=True):
-    """One register as it was received, and what the table makes of it."""
+    """One register as it was received, and its meaning by the table."""
 
     register: int
     raw: bytes
@@ -24,9 +24,9 @@ class RegisterValue(msgspec.Struct, frozen=True):
     row: Register | None = None
     """The row of the table; None for a register nobody has described."""
     value: Any = None
-    """In the unit of the row; None for "not available", for an unknown register and for bytes that do not fit."""
+    """The value in the unit of the row; None for "not available", an unknown register and bytes that do not fit."""
     problem: str = ""
-    """Why the bytes do not fit the row, empty where they do."""
+    """Why the bytes do not fit the row; empty if they do."""
 
     def __repr__(self) -> str:
         content = repr(self.value) if not self.secret else HIDDEN  # a key or a PIN shows in no traceback
@@ -34,14 +34,14 @@ class RegisterValue(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """The name for programs: the metric where the register measures one, else its key, else its number."""
+        """The name for programs: the metric if the register measures one, else its key, else its number."""
         if self.row is None:
             return f"0x{self.register:04X}"
         return self.row.metric or self.row.key
 
     @property
     def unit(self) -> str:
-        """The unit of the value, empty where there is none."""
+        """The unit of the value; empty if there is none."""
         return self.row.unit if self.row is not None else ""
 
     @property
@@ -50,7 +50,7 @@ class RegisterValue(msgspec.Struct, frozen=True):
         return self.row is not None and self.row.secret
 
     def as_json(self, *, reveal: bool = False) -> dict[str, Any]:
-        """The fields of a JSON reading: register, key, raw, value, unit; a secret only with `reveal`."""
+        """Return the fields of a JSON line: register, key, raw, value, unit; a secret only with `reveal`."""
         shown = reveal or not self.secret
         fields: dict[str, Any] = {
             "register": f"0x{self.register:04X}",
@@ -65,7 +65,7 @@ class RegisterValue(msgspec.Struct, frozen=True):
 
 
 class RegisterReading(msgspec.Struct, frozen=True):
-    """What one device told by registers at one time."""
+    """Registers that one device sent at one time."""
 
     device: Device
     at: float
@@ -77,7 +77,7 @@ class RegisterReading(msgspec.Struct, frozen=True):
 
 
 def explain_register(register: int, raw: bytes, family: str | None, *, instance: int | None = None) -> RegisterValue:
-    """A register with its meaning for a family of devices; never raises, bytes that do not fit are a `problem`."""
+    """Return a register with its meaning for a family of devices; bytes that do not fit are a `problem`, no error."""
     meaning = lookup(register, family)
     if meaning is None:
         return RegisterValue(register, raw, instance)

@@ -1,4 +1,4 @@
-"""Everybody on air: what each device is, what it last said, how near it is, and why it says nothing. Pure."""
+"""The devices heard: what each is, its last values, its signal strength, and why it has no values. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from bluewatt.model.register_values import RegisterReading, RegisterValue
 from bluewatt.wire.instant_readout.advertisement import is_vesmart, refuses_connections
 
 RSSI_WEIGHT = 0.2
-"""Of the newest signal strength in the running mean that orders the list."""
+"""Weight of the newest signal strength in the running mean that orders the list."""
 FAR = -200.0
-"""Stands for an unknown signal strength when devices are put in order."""
+"""The signal strength, dBm, by which a device of unknown strength is put in order."""
 
 BAD_BROADCASTS = 5
-"""So many broadcasts in a row that no network key opens mean a wrong key; fewer are damage on air."""
+"""Broadcasts in a row, none of which a network key opens, that mean a wrong key; fewer are damage on air."""
 REFUSES = "takes no connection now"
+"""The hint about a device that says so in its advertisements (single source)."""
 CONNECTED_ELSEWHERE = "silent: out of range, or connected to an app"
+"""The reason of a device that was heard before and is silent now."""
 
 
 class RosterEntry:
@@ -38,20 +40,20 @@ class RosterEntry:
         self.reading: Reading | None = None
         """The last values."""
         self.refuses = False
-        """Whether it last said that it takes no connection now (single source)."""
+        """Whether its last advertisement said that it takes no connection now (single source)."""
         self.network: dict[str, RegisterValue] = {}
-        """The last values it told its VE.Smart network, by key."""
+        """The last values it broadcast in its VE.Smart network, by key."""
         self.bad_broadcasts = 0
-        """So many broadcasts of a VE.Smart network could not be opened since the last one that could."""
+        """Broadcasts of its VE.Smart network that could not be opened since the last one that could."""
         self.silent: Undecoded | None = None
-        """Why the last frame gave no values, None while they come."""
+        """Why the last frame gave no values; None while they come."""
 
     def hint(self, now: float) -> str | None:
-        """What a person who wants to connect should know; None while nothing is in the way."""
+        """Return what a person who wants to connect should know; None if nothing prevents it."""
         return REFUSES if self.refuses and self.presence.state(now) is PresenceState.SEEN else None
 
     def why(self, now: float) -> str | None:
-        """Why there are no (fresh) values, in a sentence with the remedy; None while they come."""
+        """Return why there are no (fresh) values, in a sentence with the remedy; None while they come."""
         if self.presence.state(now) is not PresenceState.SEEN:
             return CONNECTED_ELSEWHERE
         if self.silent is None:
@@ -66,12 +68,12 @@ class RosterEntry:
 
 
 class Roster:
-    """All devices heard, by address: of very many, those heard last and those that have a key (`has_key`)."""
+    """All devices heard, by address; of very many, those heard last and those for which `has_key` is true."""
 
     def __init__(self, has_key: Callable[[str], bool] = lambda address: False) -> None:
         self.entries: Recent[RosterEntry] = Recent(has_key=lambda address: has_key(address) or self._is_member(address))
         self.timeline = Timeline()
-        """The time of the frames, made steady; of a file its `now` is the present."""
+        """The time of the frames, which never runs backwards; for a file, its `now` is the present."""
         self._members: dict[str, str] = {}
         """Serial number of a member of a VE.Smart network → the address it was heard from last."""
 
@@ -79,10 +81,10 @@ class Roster:
         return address in self._members.values()
 
     def heard(self, frame: Frame, at: float | None = None) -> RosterEntry:
-        """Take a frame, whatever is in it: presence and signal strength.
+        """Note presence and signal strength of the sender of a frame, whatever is in it; return its entry.
 
-        `at` is the time of a clock that nobody sets, in seconds; without it the frame's own stamp counts, and the clock
-        behind that may have been set meanwhile.
+        `at` is the time of a monotonic clock, in seconds. Without it the frame's own stamp counts, whose clock may have
+        been set meanwhile.
         """
         entry = self.entries.get(frame.address)
         if entry is None:
@@ -121,12 +123,12 @@ class Roster:
             entry.network.update({value.key: value for value in reading.values})
 
     def nearest_first(self) -> list[RosterEntry]:
-        """All devices, the strongest signal first."""
+        """Return all devices, the strongest signal first."""
         return sorted(self.entries.values(), key=lambda entry: -(entry.rssi if entry.rssi is not None else FAR))
 
 
 def _unopened(entry: RosterEntry, outcome: Undecoded) -> RosterEntry:
-    """A broadcast of a VE.Smart network that gave nothing: it says little about a device whose values come."""
+    """Note a broadcast of a VE.Smart network that gave nothing; it says little about a device whose values come."""
     if entry.device.product_id is None:
         entry.device = outcome.device
     entry.bad_broadcasts += 1

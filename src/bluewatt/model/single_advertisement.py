@@ -1,4 +1,4 @@
-"""One advertisement opened alone, without its neighbours."""
+"""One advertisement opened by itself, without those before and after it. Pure."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from bluewatt.wire.instant_readout.cipher import Key, apply
 from bluewatt.wire.instant_readout.records import decode_as, decode_record
 
 NOWHERE = "unknown"
-"""Stands for the address where the text has none."""
+"""The address of a device in text that has none."""
 
 
 class OpenedAdvertisement(msgspec.Struct):
-    """What one advertisement, looked at alone, is."""
+    """What one advertisement, looked at by itself, is."""
 
     outcome: Reading | Undecoded
     advertisement: Advertisement | None = None
     plain: bytes = b""
-    """The record, opened."""
+    """The decrypted bytes of the record."""
     evidence: float | None = None
-    """Bits for the key, None where no key was needed or none opened it."""
+    """Bits of evidence for the key; None if no key was needed or none opened it."""
     note: str = ""
-    """What a person should know about the key."""
+    """A sentence that a person should know about the key; empty if there is none."""
 
 
 def open_one(frame: Frame, keys: KeyRing) -> OpenedAdvertisement:
-    """Open an advertisement alone; without its neighbours, a key is refuted where several fields fail together."""
+    """Open an advertisement by itself. A key is refuted if several fields fail together."""
     try:
         advertisement = parse_advertisement(frame.payload)
     except WireError as error:
@@ -81,7 +81,7 @@ def _try(advertisement: Advertisement, cls: type[Record], key: Key) -> tuple[Rec
 
 
 def _fitting(frame: Frame, advertisement: Advertisement, cls: type[Record], keys: KeyRing) -> Sequence[Key]:
-    """The keys whose first byte is the advertisement's key check."""
+    """Return the keys whose first byte is the advertisement's key check; raises KeyProblem if there is none."""
     candidates = keys.candidates(frame.address, advertisement.key_check)
     fitting = [key for key in candidates if key[0] == advertisement.key_check]
     if fitting:

@@ -1,7 +1,7 @@
-"""VE.Smart broadcasts beside Instant Readout: a receiver that also knows the values chargers tell each other. Pure.
+"""VE.Smart broadcasts besides Instant Readout: a receiver that also opens what members of a network share. Pure.
 
-It stands in front of `Receiver`: what is a broadcast of a network we have the key of becomes register values, all else
-goes on to the receiver behind.
+It wraps a `Receiver`: a broadcast becomes register values if the key of its network is given; any other frame is passed
+on to the receiver.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from bluewatt.wire.vesmart.broadcast import Network, serial_text
 from bluewatt.wire.vesmart.network import ContentHeard, NetworkReceiver
 
 VESMART_MEDIUM = "vesmart"
-"""How the register values of a network travelled, in `RegisterReading.medium`."""
+"""The medium of register values broadcast in a network."""
 
 _FIRMWARE = "firmware_version"
 """The layout of register 0x0102."""
 
 FrameOutcome = Reading | RegisterReading | Undecoded
-"""What a frame can lead to."""
+"""What a frame can give."""
 
 
 class VeSmartReceiver:
-    """A receiver that reads the broadcasts of VE.Smart networks, too."""
+    """A receiver that also opens the broadcasts of VE.Smart networks."""
 
     def __init__(self, receiver: Receiver, networks: Iterable[Network] = ()) -> None:
         self.receiver = receiver
@@ -39,13 +39,13 @@ class VeSmartReceiver:
         self._listener = NetworkReceiver(self._networks)
 
     def feed(self, frame: Frame) -> Sequence[FrameOutcome]:
-        """What a frame leads to; never raises on bytes."""
+        """Return what a frame gives; bytes never raise an error."""
         if self._networks and is_vesmart(frame.payload):
             return self._broadcast(frame)
         return self.receiver.feed(frame)
 
     def flush(self) -> Sequence[FrameOutcome]:
-        """At the end of a capture: what still waited."""
+        """Return what was still held at the end of a capture."""
         return self.receiver.flush()
 
     def _broadcast(self, frame: Frame) -> list[FrameOutcome]:
@@ -56,25 +56,25 @@ class VeSmartReceiver:
             reason = type(error).__name__
             self.receiver.counts[reason] += 1
             return [Undecoded(device, frame.at, frame, reason, str(error))]
-        told: list[FrameOutcome] = []
+        readings: list[FrameOutcome] = []
         for one in heard:
             if isinstance(one, ContentHeard) and (values := _values(one)):
                 sender = Device(serial_text(one.serial), frame.address, frame.name)
-                told.append(RegisterReading(sender, frame.at, frame.origin, VESMART_MEDIUM, values))
-        self.receiver.counts[VESMART_MEDIUM] += len(told)
-        return told
+                readings.append(RegisterReading(sender, frame.at, frame.origin, VESMART_MEDIUM, values))
+        self.receiver.counts[VESMART_MEDIUM] += len(readings)
+        return readings
 
 
 def explain_shared(register: int, raw: bytes) -> RegisterValue:
-    """A register of a broadcast with its meaning.
+    """Return a register of a broadcast with its meaning.
 
-    A firmware version that has an identifier is no version: what broadcasts carry there is not known (protocol page
+    A firmware version with an identifier is not a version. What broadcasts carry there is not known (protocol page
     vesmart-networking, single), so it has no value, only its bytes.
     """
-    told = explain_register(register, raw, NETWORK)
-    if told.row is not None and told.row.layout == _FIRMWARE and told.value and told.value["identifier"]:
-        return msgspec.structs.replace(told, value=None, problem="not the layout of a firmware version")
-    return told
+    found = explain_register(register, raw, NETWORK)
+    if found.row is not None and found.row.layout == _FIRMWARE and found.value and found.value["identifier"]:
+        return msgspec.structs.replace(found, value=None, problem="not the layout of a firmware version")
+    return found
 
 
 def _values(heard: ContentHeard) -> tuple[RegisterValue, ...]:

@@ -9,7 +9,7 @@ from bluewatt.app.decoding.output import open_output
 from bluewatt.errors import CaptureError
 from bluewatt.exports.terminal.notices import notice
 from bluewatt.exports.terminal.progress import progress
-from bluewatt.model.dialogue.redaction import Redactor, redacted
+from bluewatt.model.dialogue.redaction import Redactor, redact_packets
 from bluewatt.transports.capture.files import STANDARD_INPUT
 from bluewatt.transports.capture.input import Input
 from bluewatt.wire.containers import Packet, PacketKind
@@ -24,7 +24,7 @@ def redact_file(path: str, secrets: DecodeKeys, output: str, *, force: bool = Fa
         raise CaptureError("standard input cannot be redacted, it is read twice: save it to a file first", path=path)
     redactor = Redactor(secrets.ring())
     with open_output(output, path, force=force) as out, Input(path) as first, Input(path) as second, progress(second):
-        for piece in redacted(_host_packets(first), _host_packets(second), redactor):
+        for piece in redact_packets(_host_packets(first), _host_packets(second), redactor):
             out.write(piece)
     notice(f"{output} names none of your devices, keys or serial numbers any more")
     for address, key in redactor.substitute_keys.items():

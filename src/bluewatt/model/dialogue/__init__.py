@@ -1,1 +1,1 @@
-"""Captured connections: what client and device said to each other."""
+"""Captured connections: the messages of client and device, their meaning, comparison and redaction."""

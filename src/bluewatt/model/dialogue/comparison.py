@@ -1,4 +1,4 @@
-"""Two captures compared: which registers a device told differently, to find out what a setting does. Pure."""
+"""Two captures compared: which registers of a device differ, to find out what a setting does. Pure."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from bluewatt.model.register_values import RegisterReading, RegisterValue
 from bluewatt.wire.victronconnect.events import Role
 
 DeviceRegister = tuple[str, int | None, int]
-"""Device address, instance, register."""
+"""A register of a device: its address, the instance, the register number."""
 
 BUSY_CHANGES = 3
-"""A register that changes so often within one capture is a measurement, not a setting."""
+"""Contents of a register in one capture above which it is a measurement, not a setting."""
 
 
 class RegisterHistory(msgspec.Struct):
-    """What one capture tells of one register: its contents in order, repetitions left out."""
+    """The contents of one register in one capture, in their order, without repetitions."""
 
     values: list[RegisterValue] = []
     written: bool = False
     """Whether the client wrote it."""
 
     def add(self, value: RegisterValue) -> None:
-        """One more content."""
+        """Add a content, unless it repeats the last one."""
         if not self.values or self.values[-1].raw != value.raw:
             self.values.append(value)
 
@@ -38,7 +38,7 @@ class RegisterHistory(msgspec.Struct):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One register in two captures; None where a capture does not tell it."""
+    """One register in two captures; None for a capture that does not hold it."""
 
     place: DeviceRegister
     before: RegisterValue | None
@@ -49,12 +49,12 @@ class Difference(msgspec.Struct, frozen=True):
 
     @property
     def changed(self) -> bool:
-        """Whether both captures tell it, and differently."""
+        """Whether both captures hold it, with different contents."""
         return self.before is not None and self.after is not None and self.before.raw != self.after.raw
 
     @property
     def value(self) -> RegisterValue:
-        """The newer content that is there."""
+        """The content in the second capture, else that in the first."""
         known = self.after or self.before
         if known is None:
             raise ValueError("a difference without content")
@@ -62,7 +62,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def register_histories(steps: Iterable[DecodedPacket]) -> dict[DeviceRegister, RegisterHistory]:
-    """The last content of every register in a capture, and how often it changed."""
+    """Return the contents of every register that a capture holds."""
     found: dict[DeviceRegister, RegisterHistory] = {}
     for _, entries in steps:
         for entry in entries:
@@ -87,9 +87,9 @@ def _values(entry: object) -> Iterator[tuple[RegisterValue, bool]]:
 def compare(
     before: dict[DeviceRegister, RegisterHistory], after: dict[DeviceRegister, RegisterHistory]
 ) -> list[Difference]:
-    """What differs; settings first, then what changes all the time, then what only one capture tells."""
+    """Return what differs: settings first, then what changes all the time, then what only one capture holds."""
     if len({place[0] for place in (*before, *after)}) == 2 and not _share_device(before, after):
-        after = _renamed(before, after)
+        after = _under_one_address(before, after)
     found = [_difference(place, before.get(place), after.get(place)) for place in dict.fromkeys((*before, *after))]
     differing = [one for one in found if one.changed or one.before is None or one.after is None]
     return sorted(differing, key=lambda one: (not one.changed, one.busy, not one.written, one.place[2]))
@@ -99,10 +99,10 @@ def _share_device(before: dict[DeviceRegister, RegisterHistory], after: dict[Dev
     return bool({place[0] for place in before} & {place[0] for place in after})
 
 
-def _renamed(
+def _under_one_address(
     before: dict[DeviceRegister, RegisterHistory], after: dict[DeviceRegister, RegisterHistory]
 ) -> dict[DeviceRegister, RegisterHistory]:
-    """One device in each capture under two addresses (a redacted one, say): compared all the same."""
+    """Return `after` under the address of `before`: one device may have two addresses, such as a redacted one."""
     address = next(iter(before))[0] if before else ""
     return {(address, place[1], place[2]): known for place, known in after.items()}
 

@@ -1,9 +1,9 @@
-"""What two sides of a connection said to each other: from the packets of a capture to lines with a meaning. Pure.
+"""From the packets of captured connections to lines with a meaning: what client and device sent. Pure.
 
 Each connection is watched by a pair of receiving halves (wire/victronconnect/observer.py), so both directions are
-understood; which handle is which characteristic comes from the discovery in the capture, from an earlier connection to
-the same device, from the client's first word, or from the layouts known (protocol page victronconnect-gatt, section
-15). A message that is damaged or never ended is a line too, with its bytes.
+understood. Which handle is which characteristic is learned from the discovery in the capture, from an earlier
+connection to the same device, from the first write of the client, or from the known layouts (protocol page
+victronconnect-gatt, section 15). A message that is damaged or never ended is a line, too, with its bytes.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ from bluewatt.wire.victronconnect.observer import Observer
 from bluewatt.wire.victronconnect.reassembly import ProtocolError
 
 VREG, CONTROL, GATT, LINK, DAMAGED = "vreg", "control", "gatt", "link", "undecoded"
-"""What kind of line it is: a register message, flow control, another characteristic, the connection, damage."""
+"""The kinds of lines: a register message, flow control, another characteristic, the connection, damage."""
 
 CONNECTED, DISCONNECTED, ENCRYPTED, NOTIFICATIONS = "connected", "disconnected", "encrypted", "notifications"
 
 _KEY_SIZE = 16
 _MOST_DEVICES = 4096
 SUBSCRIPTIONS = {b"\x00\x00": 0, b"\x01\x00": 1, b"\x02\x00": 2}
-"""What a client writes to have notifications off or on, or indications on → the bits."""
+"""What a client writes to switch notifications off or on, or indications on → the bits."""
 _UNKNOWN = "unknown"
 
 
@@ -69,11 +69,11 @@ class Attribute(msgspec.Struct, frozen=True, gc=False):
     handle: int
     value: bytes
     code: int = 0
-    """The ATT error where the device refused."""
+    """The ATT error if the device refused; else 0."""
 
 
 class ConnectionChange(msgspec.Struct, frozen=True, gc=False):
-    """Something about the connection itself: `number` is an MTU, a reason of disconnection or a subscription's bits."""
+    """A change of the connection: `number` is an MTU, a reason of disconnection or the bits of a subscription."""
 
     number: int = 0
     uuid: str = ""
@@ -83,29 +83,29 @@ LineContent = Message | ControlFrame | Header | ProtocolError | Attribute | Conn
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """One thing that was said, or that happened to the connection."""
+    """One thing that was sent, or that happened to the connection."""
 
     number: int
-    """Counted from 1 over the whole capture."""
+    """The number of the line, counted from 1 over the whole capture."""
     at: float
     link: int
     """The running number of the connection."""
     device: Device
-    """The device, whichever side spoke."""
+    """The device, whichever side sent the line."""
     family: str | None
     direction: Role | None
     kind: str
     message: str
-    """What it is, in snake case: "value", "get_values", "grant", "notification", "connected", …"""
+    """The word of JSON's `message`: "value", "get_values", "grant", "notification", "connected", …"""
     content: LineContent
     raw: bytes = b""
-    """The bytes it was read from: for a register message the whole message, which may hold several."""
+    """The bytes it was read from; for a register message the whole message, which may hold several records."""
     part: int = 0
     """Which of the records in `raw` this is."""
     offset: int = 0
-    """Where in the capture the last packet of it stands."""
+    """The byte offset of its last packet in the capture."""
     sensitive: bool = False
-    """Whether bytes that could not be read may hold what opens a device: it was asked for on this connection."""
+    """Whether unreadable bytes may hold a key or PIN, because one was asked for on this connection."""
 
     def __repr__(self) -> str:
         return f"Line({self.number}, {self.kind}, {self.message})"  # content and bytes may hold a key or a PIN
@@ -136,7 +136,7 @@ MESSAGE_NAMES: dict[type, str] = {
 
 
 class _Link:
-    """One connection under observation."""
+    """The state of one connection."""
 
     def __init__(self, number: int, device: Device) -> None:
         self.number = number
@@ -155,16 +155,16 @@ class _Link:
 
 
 class Conversation:
-    """Turns the events of connections into lines; what it learns about devices and keys it keeps."""
+    """Turns the events of connections into lines, and keeps what it learns about devices and keys."""
 
     def __init__(self, keys: KeyRing | None = None) -> None:
         self.keys = keys if keys is not None else KeyRing()
         self.counts: Counter[str] = Counter()
-        """Lines by message name, damage by its reason."""
+        """Number of lines by `message`; damage by its reason."""
         self.keys_seen: dict[str, bytes] = {}
-        """Advertisement keys read in the capture, by address: at once in the key ring as well."""
+        """Advertisement keys read in the capture, by address; each is put into the key ring at once."""
         self.products: dict[str, int] = {}
-        """Product by address, as advertisements told."""
+        """Product number by address, from advertisements."""
         self.names: dict[str, str] = {}
         self._links: dict[int, _Link] = {}
         self._known: dict[str, dict[int, str]] = {}
@@ -172,7 +172,7 @@ class Conversation:
         self._key_register, self._product_register = _number("advertisement_key"), _number("product_id")
 
     def receive(self, event: LinkEvent) -> list[Line]:
-        """The lines an event gives."""
+        """Return the lines that an event gives."""
         if isinstance(event, Data):
             return self._data(event) if event.channel == ATT_CHANNEL and event.payload else []
         if isinstance(event, Connected):
@@ -190,13 +190,13 @@ class Conversation:
         ]
 
     def finish(self, at: float) -> list[Line]:
-        """The capture ended: what was left unfinished."""
+        """Return lines about what was left unfinished at the end of the capture."""
         return [line for link in self._links.values() for line in self._ended(link, at, 0)]
 
     def _connected(self, event: Connected) -> list[Line]:
         lines: list[Line] = []
         if len(self._links) >= MOST_LINKS:
-            # Their ends were not captured.
+            # The capture lacks the ends of older ones.
             lines = [*self._ended(self._links.pop(next(iter(self._links))), event.at, event.offset)]
         link = self._open(event.link, event.addresses[FAR] or event.addresses[NEAR] or _UNKNOWN)
         return [*lines, self._line(event.at, link, None, LINK, CONNECTED, ConnectionChange(), offset=event.offset)]
@@ -252,7 +252,7 @@ class Conversation:
     def _chunk(
         self, at: float, link: _Link, side: int, role: Role, place: AttributeInfo, value: bytes, offset: int
     ) -> list[Line]:
-        """A write or notification of the data service."""
+        """Return the lines that a write or notification of the data service completes."""
         characteristic = place.characteristic or DataCharacteristic.BULK
         observer = link.observer(side, place.copy)
         before = observer.pending(role) if characteristic is DataCharacteristic.LAST else b""
@@ -271,7 +271,7 @@ class Conversation:
         return lines
 
     def _learn(self, link: _Link, value: ValueMessage) -> None:
-        """Keep what a value tells about the device: its key, its product."""
+        """Keep what a value says about the device: its key, its product."""
         if value.register == self._key_register and len(value.value) == _KEY_SIZE:
             if link.device.address != _UNKNOWN:
                 self._found_key(link.device.address, value.value)

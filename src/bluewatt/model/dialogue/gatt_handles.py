@@ -1,7 +1,7 @@
 """Which handle is which characteristic, of one GATT server in a capture. Pure.
 
-By discovery where the capture holds it; else by the client's first word to the control characteristic, which betrays
-the other two (handles h, h+3, h+6: protocol page victronconnect-gatt, section 15); else by the layouts known.
+The discovery says so if the capture holds it; else the client's first write to the control characteristic, which gives
+away the other two (handles h, h+3, h+6: protocol page victronconnect-gatt, section 15); else the known layouts.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from bluewatt.tables.gatt import (
 from bluewatt.wire.bluetooth.att import Server
 
 STEP = 3
-"""From one value handle of the data service to the next: value, subscription, declaration."""
+"""Handles from one value of the data service to the next: value, subscription, declaration."""
 
 _GROUP = 8
-"""The digits of a UUID that tell the characteristics of one service apart."""
+"""Leading digits of a UUID that tell the characteristics of one service apart."""
 _BY_GROUP: Final = {characteristic.value[:_GROUP]: characteristic for characteristic in DataCharacteristic}
 _ORDER: Final = (DataCharacteristic.CONTROL, DataCharacteristic.LAST, DataCharacteristic.BULK)
 _COPIES: Final = (DATA_SERVICE, SECOND_DATA_SERVICE)
@@ -33,27 +33,27 @@ _LONGEST_CONTROL = 3
 _CONTROL_OPCODES: Final = frozenset(ControlOpcode)
 _LIMITS = bytes([ControlOpcode.LIMITS])
 _SUBSCRIPTIONS: Final = frozenset({b"\x00\x00", b"\x01\x00", b"\x02\x00"})
-"""What is written to a descriptor to switch notifications, or indications."""
+"""The values written to a descriptor to switch notifications or indications."""
 
 
 class AttributeInfo(msgspec.Struct, frozen=True):
-    """What stands at a handle."""
+    """The meaning of a handle."""
 
     uuid: str = ""
     characteristic: DataCharacteristic | None = None
-    """Of the data service, else None."""
+    """Which characteristic of the data service it is; None if it is another."""
     copy: int = 0
-    """Which copy of the data service: some devices have two."""
+    """The number of the copy of the data service, 0 or 1: some devices have two."""
     subscription: bool = False
     """Whether it is the descriptor that switches notifications of `uuid` on."""
 
 
 ELSEWHERE: Final = AttributeInfo()
-"""A handle of which nothing is known."""
+"""The meaning of a handle of which nothing is known."""
 
 
 class HandleMap:
-    """The handles of one server; what is concluded without a discovery is put beside what was discovered."""
+    """The handles of one server: those discovered in the capture, and those concluded without a discovery."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -61,7 +61,7 @@ class HandleMap:
         self._places: dict[int, AttributeInfo] = {}
 
     def place(self, handle: int, value: bytes, *, from_server: bool, read: bool = False) -> AttributeInfo:
-        """What stands at a handle, given what was just written there or came from there: unasked, or because `read`."""
+        """Return the meaning of a handle, given the value just written there, sent from there, or `read` there."""
         uuids = self._server.uuids
         if len(uuids) != self._discovered:
             self._discovered = len(uuids)
@@ -73,7 +73,7 @@ class HandleMap:
                     # Of the data service, the control characteristic alone can be read.
                     self._recognise(handle, control=read or _looks_like_control(value))
                 else:
-                    self._listen(handle, value)
+                    self._conclude(handle, value)
             found = self._places[handle] = self._find(handle)
             if found is ELSEWHERE:
                 del self._places[handle]  # the next value there may tell more
@@ -87,8 +87,8 @@ class HandleMap:
             return msgspec.structs.replace(_of_uuid(uuids[handle - 1]), characteristic=None, subscription=True)
         return ELSEWHERE
 
-    def _listen(self, handle: int, value: bytes) -> None:
-        """What the client's own words tell: its limits go to the control characteristic and nowhere else."""
+    def _conclude(self, handle: int, value: bytes) -> None:
+        """Conclude from what the client wrote: its limits go to the control characteristic and nowhere else."""
         if value[:1] == _LIMITS and 2 <= len(value) <= _LONGEST_CONTROL:
             copy = min(self._copies(), 1)
             self._assume({handle + STEP * step: _ORDER[step] for step in range(len(_ORDER))}, first_copy=copy)
@@ -96,14 +96,14 @@ class HandleMap:
             self._recognise(handle, control=_looks_like_control(value))
 
     def _recognise(self, handle: int, *, control: bool) -> None:
-        """Take the first layout known that has the control characteristic, or one of the others, at this handle."""
+        """Assume the first known layout that has the control characteristic, or one of the others, at this handle."""
         for layout in CHARACTERISTIC_HANDLES.values() if not self._copies() else ():
             if handle in layout and (layout[handle] is DataCharacteristic.CONTROL) == control:
                 self._assume(layout)
                 return
 
     def _copies(self) -> int:
-        """How many copies of the data service are known."""
+        """Return how many copies of the data service are known."""
         return sum(uuid.startswith(DataCharacteristic.LAST.value[:_GROUP]) for uuid in self._server.uuids.values())
 
     def _assume(self, layout: Mapping[int, DataCharacteristic], *, first_copy: int = 0) -> None:

@@ -1,11 +1,11 @@
-"""Lines of a conversation and register values as JSON objects, one a line, beside the readings of `jsonlines`.
+"""Lines of a conversation and register values as JSON objects, one per line. Pure.
 
     {"at": …, "source": …, "kind": "vreg", "device": {…}, "connection": 2, "number": 69, "direction": "device",
      "message": "value", "instance": 3, "register": "0xED8D", "key": "battery_voltage", "raw": "2f05", "value": 13.27,
      "unit": "V"}
 
 Kinds: "vreg" (register messages), "control" (flow control), "gatt" (other characteristics), "link" (the connection),
-"vesmart" (a register of a VE.Smart network) and "undecoded". What opens a device is "hidden" unless revealed.
+"vesmart" (a register of a VE.Smart network) and "undecoded". A key or PIN is "hidden" unless revealed.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from bluewatt.wire.victronconnect import messages
 from bluewatt.wire.victronconnect.reassembly import ProtocolError
 
 KEPT = 8192
-"""So many objects are kept as JSON."""
+"""Objects whose JSON is kept for reuse."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class LineWriter:
-    """Writes lines as JSON; what devices repeat is written once and kept."""
+    """Writes lines as JSON, and keeps the JSON of what devices repeat."""
 
     def __init__(self, source: str, *, reveal: bool = False) -> None:
         self._source = source
@@ -47,7 +47,7 @@ class LineWriter:
         self._tails: dict[tuple[Any, ...], bytes] = {}
 
     def line(self, line: Line) -> bytes:
-        """One line as JSON, without the line end."""
+        """Return a line as JSON, without the line end."""
         head = (line.kind, line.link, line.direction, line.device)
         before, between = self._heads.get(head) or self._head(head, line)
         tail = (line.content, line.message, line.family, line.sensitive)
@@ -60,7 +60,7 @@ class LineWriter:
         return b'{"at":"%s",%s%d%s%s' % (utc_text(line.at).encode(), before, line.number, between, after)
 
     def _head(self, key: tuple[Any, ...], line: Line) -> tuple[bytes, bytes]:
-        """What stands before and behind the number of a line."""
+        """Return the JSON before and behind the number of a line."""
         before = {
             "source": self._source, "kind": line.kind, "device": device_object(line.device), "connection": line.link,
         }  # fmt: skip
@@ -72,7 +72,7 @@ class LineWriter:
         return made
 
     def registers(self, reading: RegisterReading) -> list[bytes]:
-        """The registers of a reading, a JSON object each."""
+        """Return the registers of a reading, a JSON object each."""
         head = {
             "at": utc_text(reading.at), "source": reading.origin, "kind": reading.medium,
             "device": device_object(reading.device),
@@ -81,7 +81,7 @@ class LineWriter:
 
 
 def content_object(line: Line, *, reveal: bool = False) -> dict[str, Any]:
-    """What a line says, without when and who."""
+    """Return the content of a line as fields, without time and device."""
     return {"message": line.message} | _FIELDS[line.kind](line, reveal)
 
 
@@ -100,11 +100,11 @@ def _vreg(line: Line, reveal: bool) -> dict[str, Any]:
         fields["raw"] = HIDDEN
     if fields.get("registers", ()) is None:
         del fields["registers"]
-    return _spelled(fields, line)
+    return _with_words(fields, line)
 
 
-def _spelled(fields: dict[str, Any], line: Line) -> dict[str, Any]:
-    """Numbers of registers, opcodes and codes as people know them."""
+def _with_words(fields: dict[str, Any], line: Line) -> dict[str, Any]:
+    """Return the fields with registers, opcodes and codes in words, too."""
     if "pairs" in fields:
         fields["devices"] = [{"instance": instance, "kind": kind} for instance, kind in fields.pop("pairs")]
     if "registers" in fields:

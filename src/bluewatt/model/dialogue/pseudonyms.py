@@ -1,7 +1,7 @@
-"""What stands in the place of addresses, keys, serial numbers and names in a capture made safe to share. Pure.
+"""Substitutes for addresses, keys, serial numbers and names in a capture made safe to share. Pure.
 
-The same thing is replaced by the same everywhere, by something of the same length, so that what is left still decodes.
-Substitutes are counted, never derived from what they stand for.
+The same thing always has the same substitute, of the same length, so that the result still decodes. Substitutes are
+numbered, never derived from what they replace.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _SERIAL_LENGTH = 11
 _RANDOM_STATIC = 0xC0
 _ADDRESS_SIZE = 6
 _SHORTEST_KNOWN = 4
-"""Shorter texts are replaced where they stand as a value, but not searched for elsewhere."""
+"""Bytes below which a text is replaced only where it is a value, and not searched for elsewhere."""
 
-_SHORTEST_NUMBER = 0xFFFFFF
-"""Smaller numbers of devices could be anything."""
+_LEAST_DISTINCT = 0xFFFFFF
+"""Device numbers up to this are not searched for elsewhere: they could mean anything."""
 
 
 class Pseudonyms:
-    """Things found and what replaces them."""
+    """Everything found that names a person or device, with its substitute."""
 
     def __init__(self) -> None:
         self.addresses: dict[str, str] = {}
@@ -31,7 +31,7 @@ class Pseudonyms:
         self.numbers: dict[int, int] = {}
 
     def address(self, text: str) -> str:
-        """An address of the same kind (public or random) in place of one; what is no address stays."""
+        """Return a substitute of the same kind (public or random) for an address; other text is returned as it is."""
         if len(text.split(":")) != _ADDRESS_SIZE:
             return text
         if text not in self.addresses:
@@ -41,14 +41,14 @@ class Pseudonyms:
         return self.addresses[text]
 
     def key(self, key: bytes) -> bytes:
-        """A key that everybody may know in place of one."""
+        """Return a substitute for a key."""
         if key not in self.keys:
             number = len(self.keys)
             self.keys[key] = bytes([(0x5E + number) & 0xFF]) + b"not a real key!"
         return self.keys[key]
 
     def text(self, text: bytes) -> bytes:
-        """A text of the same length in place of a name or serial number."""
+        """Return a substitute of the same length for a name or serial number."""
         if not text.strip(b"\0\xff "):
             return text
         if text not in self.texts:
@@ -58,27 +58,27 @@ class Pseudonyms:
         return self.texts[text]
 
     def number(self, number: int) -> int:
-        """A small number in place of one that names a device."""
+        """Return a small number as substitute for one that names a device."""
         return self.numbers.setdefault(number, len(self.numbers) + 1)
 
     def name(self, name: str) -> str:
-        """A name in place of a name."""
+        """Return a substitute for a name."""
         return self.text(name.encode()).decode("ascii")
 
     def part(self, data: bytes) -> bytes:
-        """A part of a long value: the same part of its substitute, else nothing but its length."""
+        """Return the same part of the substitute for a part of a long value; zeros if the value is not known."""
         for was, substitute in self.texts.items():
             if (at := was.find(data)) >= 0:
                 return substitute[at : at + len(data)]
         return bytes(len(data))
 
     def everywhere(self, data: bytes) -> bytes:
-        """Bytes of any kind with everything known replaced, and serial numbers nobody had seen before."""
+        """Return bytes of any kind with everything known replaced, and with all serial numbers replaced."""
         for text, address in self.addresses.items():
             old, new = bytes.fromhex(text.replace(":", "")), bytes.fromhex(address.replace(":", ""))
             data = data.replace(old, new).replace(old[::-1], new[::-1])
         for number, other in self.numbers.items():
-            if number > _SHORTEST_NUMBER:
+            if number > _LEAST_DISTINCT:
                 data = data.replace(number.to_bytes(4, "little"), other.to_bytes(4, "little"))
         for key, made in self.keys.items():
             data = data.replace(key[::-1], made[::-1]) if len(key) >= _SHORTEST_KNOWN else data

@@ -3,7 +3,7 @@
 Two passes over the packets: the first (`learn`) finds keys, names and serial numbers wherever they stand, the second
 (`rewrite`) writes the capture anew. Only what is known to be harmless once rewritten is kept: advertisements of Victron
 devices, connections, and the attribute protocol on them. Pairing, keys of the link, other devices and all commands are
-left out. Instant Readout with a known key is sealed again with a substitute, which is told.
+left out. Instant Readout with a known key is encrypted again with a substitute key, which `substitute_keys` names.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class LeftOut(Enum):
         return one if count == 1 else many
 
 
-class _Held(msgspec.Struct):
-    """A packet of a connection that waits until the message it is part of is whole."""
+class _HeldPacket(msgspec.Struct):
+    """A packet of a connection, held until the message that it is a part of is whole."""
 
     at: float
     handle: int
@@ -67,22 +67,24 @@ class _Held(msgspec.Struct):
     ready: bool = True
 
 
-class _Message(msgspec.Struct):
-    """The chunks of a message not complete yet: the packets and where in them the chunk begins."""
+class _OpenMessage(msgspec.Struct):
+    """The chunks of an incomplete message: the packets, and where in each the chunk begins."""
 
-    chunks: list[tuple[_Held, int]] = []
+    chunks: list[tuple[_HeldPacket, int]] = []
 
 
 class _Link:
+    """The state of one connection."""
+
     def __init__(self, handle: int) -> None:
         self.handle = handle
         self.servers = (Server(), Server())
         self.handles = tuple(HandleMap(server) for server in self.servers)
-        self.open: dict[tuple[int, int, bool], _Message] = {}
+        self.open: dict[tuple[int, int, bool], _OpenMessage] = {}
 
 
 class Redactor:
-    """Rewrites one HCI capture: `learn` all packets first, then `rewrite` them, `finish`."""
+    """Rewrites one HCI capture: `learn` all packets first, then `rewrite` them, then `finish`."""
 
     def __init__(self, keys: KeyRing | None = None) -> None:
         self.substitutes = Pseudonyms()
@@ -93,8 +95,8 @@ class Redactor:
         self._advertisements, self._writer = AdvertisementReader(), HciLinks()
         self._links: dict[int, _Link] = {}
         self._ours: set[int] = set()
-        """The connections to Victron devices; what others say is nobody's business."""
-        self._queue: deque[_Held | bytes] = deque()
+        """The connections to Victron devices; all others are left out."""
+        self._queue: deque[_HeldPacket | bytes] = deque()
 
     @property
     def substitute_keys(self) -> dict[str, bytes]:
@@ -106,7 +108,7 @@ class Redactor:
         }
 
     def learn(self, packets: Iterable[Packet]) -> None:
-        """Find what has to be replaced."""
+        """Find what must be replaced."""
         for packet in packets:
             event = self._learner.read(packet)
             for line in self._conversation.receive(event) if event else ():
@@ -135,7 +137,7 @@ class Redactor:
                 self._replaced(row, raw)
 
     def rewrite(self, packets: list[Packet]) -> bytes:
-        """The records of the packets that are kept, as far as they are whole."""
+        """Return the records of the packets to keep, up to the first message that is incomplete."""
         for packet in packets:
             if packet[1] == PacketKind.EVENT and packet[3][:1] == b"\x3e" and packet[3][2:3] in (b"\x02", b"\x0d"):
                 self._advertisement(packet)
@@ -144,9 +146,9 @@ class Redactor:
         return self._drain()
 
     def finish(self) -> bytes:
-        """The rest: messages never ended are kept without what may be secret in them."""
+        """Return the remaining records; a message that was never ended loses what may be secret in it."""
         for link in self._links.values():
-            self._give_up(link)
+            self._complete_all(link)
         return self._drain()
 
     def _advertisement(self, packet: Packet) -> None:
@@ -157,14 +159,14 @@ class Redactor:
             if payload is not None and is_vesmart(payload):
                 self.dropped[LeftOut.BROADCAST] += 1
                 continue
-            sealed = self._sealed(address, payload) if payload is not None else None
+            sealed = self._reencrypted(address, payload) if payload is not None else None
             text = self.substitutes.name(name) if name is not None else None
             self._queue.append(
                 advertisement_records(at, self.substitutes.address(address), sealed, text, rssi, address_type=kind)
             )
 
-    def _sealed(self, address: str, payload: bytes) -> bytes:
-        """An advertisement with its record sealed anew, where the key of the device is known."""
+    def _reencrypted(self, address: str, payload: bytes) -> bytes:
+        """Return an advertisement with its record encrypted by the substitute key, if the device's key is known."""
         key = self._keys.of(address)
         with suppress(WireError):
             advertisement = parse_advertisement(payload)
@@ -188,7 +190,7 @@ class Redactor:
         elif isinstance(event, Disconnected):
             link = self._links.pop(event.link, None)
             if link:
-                self._give_up(link)
+                self._complete_all(link)
             self._queue.append(record(event.at, PacketKind.EVENT, FROM_CONTROLLER, packet[3]))
         elif isinstance(event, Data) and event.channel == ATT_CHANNEL and event.payload:
             handle = int.from_bytes(packet[3][:2], "little") & 0x0FFF
@@ -204,7 +206,7 @@ class Redactor:
         side, payload = event.side, event.payload
         of_client = payload[0] in CLIENT_OPCODES
         server = 1 - side if of_client else side
-        held = _Held(event.at, link.handle, side, payload)
+        held = _HeldPacket(event.at, link.handle, side, payload)
         self._queue.append(held)
         for operation in link.servers[server].receive(payload):
             kind, handle, value, from_server, _ = operation
@@ -218,24 +220,24 @@ class Redactor:
                 return
         start = VALUE_PARTS.get(payload[0], len(payload))
         if payload[0] == READ_RESPONSE and len(payload) < link.servers[server].mtu:
-            start = len(payload)  # the whole value, which was told above
+            start = len(payload)  # a whole value, already replaced above
         held.data = self.substitutes.everywhere(held.data[:start]) + self.substitutes.part(held.data[start:])
 
-    def _chunk(self, link: _Link, stream: tuple[int, int, bool], held: _Held, start: int, *, last: bool) -> None:
-        message = link.open.setdefault(stream, _Message(chunks=[]))
+    def _chunk(self, link: _Link, stream: tuple[int, int, bool], held: _HeldPacket, start: int, *, last: bool) -> None:
+        message = link.open.setdefault(stream, _OpenMessage(chunks=[]))
         message.chunks.append((held, start))
         held.ready = False
         if last or len(message.chunks) > _MOST_HELD:
             del link.open[stream]
             self._complete(message, of_client=stream[2])
 
-    def _give_up(self, link: _Link) -> None:
+    def _complete_all(self, link: _Link) -> None:
         for (_, _, of_client), message in link.open.items():
             self._complete(message, of_client=of_client)
         link.open.clear()
 
-    def _complete(self, message: _Message, *, of_client: bool) -> None:
-        """Rewrite a message and put it back into its chunks."""
+    def _complete(self, message: _OpenMessage, *, of_client: bool) -> None:
+        """Rewrite a message, put it back into its chunks, and release them."""
         whole = b"".join(held.data[start:] for held, start in message.chunks)
         safe = self._rewritten(whole, of_client=of_client)
         position = 0
@@ -246,7 +248,7 @@ class Redactor:
             position += size
 
     def _rewritten(self, whole: bytes, *, of_client: bool) -> bytes:
-        """A message without what is personal; of a damaged one of the device nothing is left but its length."""
+        """Return a message without personal content; of a damaged one of the device, zeros of its length."""
         messages, fault = read_messages(whole)
         clear = fault is None and not any(isinstance(message, Unknown) for message in messages)
         if clear and b"".join(map(build_message, messages)) == whole:
@@ -281,7 +283,7 @@ class Redactor:
         return self.substitutes.text(raw)
 
     def _nodes(self, row: Register, raw: bytes) -> bytes:
-        """A list of devices in range with their numbers replaced."""
+        """Return a list of devices in range with their numbers replaced."""
         with suppress(WireError):
             values = decode_value(row, raw)
             for node in values.get("nodes", ()):
@@ -305,16 +307,16 @@ class Redactor:
         return b"".join(parts)
 
 
-def _acl_record(held: _Held) -> bytes:
+def _acl_record(held: _HeldPacket) -> bytes:
     direction = TO_CONTROLLER if held.side == NEAR else FROM_CONTROLLER
     return record(held.at, PacketKind.ACL, direction, att_packet(held.handle, direction, held.data))
 
 
-def redacted(passes: Iterable[list[Packet]], again: Iterable[list[Packet]], redactor: Redactor) -> Iterator[bytes]:
-    """The redacted capture in pieces; the two arguments are the same packets, read twice."""
-    for packets in passes:
+def redact_packets(first: Iterable[list[Packet]], second: Iterable[list[Packet]], redactor: Redactor) -> Iterator[bytes]:
+    """Yield the redacted capture in pieces; `first` and `second` are the same packets, read twice."""
+    for packets in first:
         redactor.learn(packets)
     yield FILE_START
-    for packets in again:
+    for packets in second:
         yield redactor.rewrite(packets)
     yield redactor.finish()

@@ -1,4 +1,4 @@
-"""What a line of a conversation means: its registers with their values, and a sentence for people. Pure."""
+"""The meaning of a line of a conversation: its registers with their values, and a sentence for people. Pure."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ from bluewatt.wire.victronconnect.cbor import write_uint
 from bluewatt.wire.victronconnect.reassembly import ProtocolError
 
 explain = lru_cache(maxsize=8192)(explain_register)
-"""`explain_register`, remembered: devices repeat themselves."""
+"""`explain_register` with a cache, because devices repeat themselves."""
 
 ATTRIBUTE_NAMES = {
     DEVICE_INFORMATION: "device_information", PIN_CODE: "pin_code", PUK_CODE: "puk_code", DEVICE_NAME: "device_name",
 }  # fmt: skip
-"""Characteristics with a name of their own."""
+"""UUID of a characteristic → its name."""
 
 SECRET_ATTRIBUTES = frozenset({PIN_CODE, PUK_CODE})
-"""Characteristics whose content opens a device: shown to nobody who did not ask."""
+"""UUIDs of characteristics whose content opens a device: shown only with `--reveal`."""
 
-_REASONS = {0x08: "the other side fell silent", 0x13: "ended by the other side", 0x16: "ended by this side"}
+_DISCONNECT_REASONS = {0x08: "the other side fell silent", 0x13: "ended by the other side", 0x16: "ended by this side"}
 
 
 def register_name(register: int, family: str | None) -> str:
-    """The name of a register: its metric, else its key, else its number."""
+    """Return the name of a register: its metric, else its key, else its number."""
     row = lookup(register, family)
     return f"0x{register:04X}" if row is None else row.metric or row.key
 
 
 def values_of(line: Line) -> tuple[RegisterValue, ...]:
-    """The registers whose content is in a line, with what they mean."""
+    """Return the registers whose content is in a line, with their meaning."""
     content = line.content
     if isinstance(content, messages.ValueMessage):
         return (explain(content.register, content.value, line.family, instance=content.instance),)
@@ -61,28 +61,28 @@ def values_of(line: Line) -> tuple[RegisterValue, ...]:
 
 
 def result_word(code: int) -> str:
-    """A result code in words."""
+    """Return a result code as a word."""
     return ResultCode(code).name.lower() if code in set(ResultCode) else f"code_{code}"
 
 
 def opcode_word(opcode: int) -> str:
-    """The name of an opcode."""
+    """Return the name of an opcode."""
     return Opcode(opcode).name.lower() if opcode in set(Opcode) else f"0x{opcode:02x}"
 
 
 @cache
 def _secret_marks() -> tuple[bytes, ...]:
-    """How the registers that open something stand in messages: as CBOR numbers."""
+    """Return the numbers of secret registers as messages hold them, in CBOR."""
     return tuple(write_uint(row.id) for row in registers() if row.secret)
 
 
 def holds_secret(data: bytes) -> bool:
-    """Whether bytes that could not be decoded may hold the content of a register that opens something."""
+    """Return whether bytes that could not be decoded may hold the content of a secret register."""
     return any(mark in data for mark in _secret_marks())
 
 
 def value_words(value: RegisterValue, *, reveal: bool = False) -> str:
-    """A register's value with its unit, for people; hex digits where nobody knows the register."""
+    """Return the value of a register with its unit, for people; hex digits for an unknown register."""
     if value.secret and not reveal:
         return HIDDEN
     if value.problem:
@@ -109,7 +109,7 @@ def _named(value: RegisterValue, reveal: bool) -> str:
 
 
 def sentence(line: Line, *, reveal: bool = False) -> str:
-    """What was said, in a line for people; what opens a device is hidden unless `reveal`."""
+    """Return a sentence for people about a line; a key or PIN is hidden unless `reveal`."""
     content = line.content
     if line.kind == LINK and isinstance(content, ConnectionChange):
         return _link_words(line, content)
@@ -126,8 +126,8 @@ def _link_words(line: Line, change: ConnectionChange) -> str:
         return f"connected to {line.device.address}"
     if line.message == DISCONNECTED:
         if not change.number:
-            return "disconnected"  # text tells no reason
-        return f"disconnected: {_REASONS.get(change.number, f'reason 0x{change.number:02x}')}"
+            return "disconnected"  # text gives no reason
+        return f"disconnected: {_DISCONNECT_REASONS.get(change.number, f'reason 0x{change.number:02x}')}"
     if line.message == MTU_AGREED:
         return f"packets of up to {change.number} bytes"
     if line.message == ENCRYPTED:
@@ -139,7 +139,7 @@ def _link_words(line: Line, change: ConnectionChange) -> str:
 
 
 def uuid_name(uuid: str) -> str:
-    """What a characteristic is called: its name, the register it shows, else the first group of its UUID."""
+    """Return the name of a characteristic: its own, else its register's, else the first group of its UUID."""
     if uuid in ATTRIBUTE_NAMES:
         return ATTRIBUTE_NAMES[uuid]
     row = BY_UUID.get(uuid)

@@ -1,7 +1,7 @@
-"""Everything in a capture, in its order: the packets of its container become readings, register values and lines. Pure.
+"""Everything in a capture, in its order: from packets to readings, register values and lines. Pure.
 
-One transcript reads one capture. A key that a client reads from its device is used at once, for the advertisements
-behind it; a product or name heard in an advertisement names the device of a later connection.
+One transcript reads one capture. A key that a client reads from its device is used at once for the advertisements that
+follow. A product or name heard in an advertisement names the device of a later connection.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _LE_META = 0x3E
 _CONNECTION_SUBEVENTS = frozenset({0x01, 0x0A, 0x29})
 
 TranscriptItem = FrameOutcome | Line
-"""What a capture holds: a reading, register values of a network, a frame that gave none, or a line of a talk."""
+"""One thing in a capture: a reading, register values of a network, an undecoded frame, or a line of a conversation."""
 
 
 DecodedPacket = tuple[Frame | None, Sequence[TranscriptItem]]
-"""An advertisement with what it led to; None and the lines for a packet of a connection."""
+"""An advertisement with what it gave; for packets of connections, None and the lines."""
 
 
 class Transcript:
-    """Reads a capture; what is wrong with packets is told in `problems`, taken out by the caller."""
+    """Reads a capture; puts damage into `problems`, which the caller empties."""
 
     def __init__(
         self,
@@ -55,9 +55,9 @@ class Transcript:
         self.problems: list[CaptureError] = []
         self.packets = 0
         self.backwards = 0
-        """How often a time stamp lay before the one of the packet before it …"""
+        """Packets whose time stamp is earlier than that of the packet before."""
         self.backwards_at = 0
-        """… and where in the capture that was first."""
+        """Byte offset of the first such packet."""
         self._advertisements = AdvertisementReader()
         self._hci, self._air = HciLinks(), AirLinks(long_term_keys)
         self._advertisements.problems = self._hci.problems = self._air.problems = self.problems
@@ -66,52 +66,52 @@ class Transcript:
 
     @property
     def bad_crc(self) -> int:
-        """Packets a sniffer heard with a wrong checksum."""
+        """Packets that a sniffer heard with a wrong checksum."""
         return self._advertisements.bad_crc
 
     @property
     def unreadable(self) -> int:
-        """Packets of encrypted connections."""
+        """Packets of encrypted connections whose key is not given."""
         return self._air.unreadable
 
     def feed(self, packets: list[Packet]) -> Iterator[DecodedPacket]:
-        """Yield what the packets lead to, each advertisement with its frame, in their order.
+        """Yield what the packets give, each advertisement with its frame, in their order.
 
-        What was wrong with their container stands in `problems` by now; advertisements near it are not checked.
+        The caller has put the damage of the container into `problems`; advertisements near it are not checked.
         """
         self.packets += len(packets)
         for part, checked in list(self._damage.split(packets, self.problems)):
             self._checked = checked
-            for talking, run in groupby(part, _is_talk):
-                if talking:
-                    yield from self._talk(run)
+            for of_connections, run in groupby(part, _concerns_connection):
+                if of_connections:
+                    yield from self._connections(run)
                 else:
-                    yield from self._heard(list(run))
+                    yield from self._advertised(list(run))
 
     def finish(self) -> list[TranscriptItem]:
-        """The capture ended: what was left unfinished, and the readings that waited."""
+        """Return what was unfinished, and the readings that were held, at the end of the capture."""
         return [*self.conversation.finish(self._last), *self.receiver.flush()]
 
-    def _talk(self, packets: Iterable[Packet]) -> Iterator[DecodedPacket]:
+    def _connections(self, packets: Iterable[Packet]) -> Iterator[DecodedPacket]:
         receive, hci, air = self.conversation.receive, self._hci.read, self._air.read
         for packet in packets:
             if packet[0] < self._last:
-                self._went_back(packet[4])
+                self._note_backwards(packet[4])
             self._last = packet[0]
             if packet[1] >= _AIR:
-                yield from self._heard([packet])
+                yield from self._advertised([packet])
                 event: LinkEvent | None = air(packet)
             else:
                 event = hci(packet)
             if event is not None and (lines := receive(event)):
                 yield None, lines
 
-    def _heard(self, packets: list[Packet]) -> Iterator[DecodedPacket]:
+    def _advertised(self, packets: list[Packet]) -> Iterator[DecodedPacket]:
         feed, names, products = self.receiver.feed, self.conversation.names, self.conversation.products
         last, checked = self._last, self._checked
         for at, address, _, rssi, _, payload, name in self._advertisements.read(packets):
             if at < last:
-                self._went_back(next((packet[4] for packet in packets if packet[0] == at), 0))
+                self._note_backwards(next((packet[4] for packet in packets if packet[0] == at), 0))
             self._last = last = at
             if name is not None:
                 if len(names) >= _MOST_NAMES:
@@ -124,19 +124,19 @@ class Transcript:
                 yield frame, feed(frame)
 
     def introduce(self, address: str, payload: bytes) -> None:
-        """Remember which product an address is, as its advertisement says."""
+        """Remember the product of an address, as its advertisement says."""
         if len(self.conversation.products) >= _MOST_NAMES:
             return
         with suppress(WireError):
             self.conversation.products[address] = parse_advertisement(payload).product_id
 
-    def _went_back(self, offset: int) -> None:
+    def _note_backwards(self, offset: int) -> None:
         self.backwards_at = self.backwards_at or offset
         self.backwards += 1
 
 
-def _is_talk(packet: Packet) -> bool:
-    """Whether a packet may concern a connection; nearly all others are advertisements."""
+def _concerns_connection(packet: Packet) -> bool:
+    """Return whether a packet may concern a connection; nearly all others are advertisements."""
     kind, data = packet[1], packet[3]
     if kind != _EVENT:
         return True

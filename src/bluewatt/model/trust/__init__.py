@@ -1,1 +1,1 @@
-"""Is the key right, can the value be true: evidence, doubt, and what is remembered for them."""
+"""Judgements on keys and values: whether a key is right, whether a value can be true, and what is kept to tell."""

@@ -11,7 +11,7 @@ from bluewatt.model.trust.key_verdict import KeyVerdict
 from bluewatt.wire.instant_readout.cipher import Key
 
 WAITING = 16
-"""Samples that wait at most for their key to be proven."""
+"""Samples held at most until their key is proven."""
 
 
 class DeviceMemory:
@@ -40,16 +40,16 @@ class DeviceMemory:
         """The key that opened the last sample."""
         self.device: Device | None = None
         self.verdicts: dict[Key | None, KeyVerdict] = {}
-        """By key; under None stands what an unsealed record was compared with."""
+        """Verdict by key; under None, that of unencrypted records."""
         self.last: KeyTrial | None = None
         """The last sample that was published."""
         self.heard = 0.0
-        """When that, or a copy of it, was last heard."""
+        """When that sample, or a copy of it, was last heard, POSIX seconds."""
         self.base: KeyTrial | None = None
-        """The last sample without a mark, if the last one has a mark; None if it has none."""
+        """The last published sample without a mark, if `last` has a mark; else None."""
         self.doubted: KeyTrial | None = None
-        """An unchecked sample that waits until the next one agrees."""
+        """An unchecked sample that is held until the next one agrees."""
         self.refused: tuple[bytes, Key | None] | None = None
         """The last bytes that no key opened, and the key the device had then."""
         self.waiting: deque[KeyTrial] = deque(maxlen=WAITING)
-        """Samples that wait until the key is believed."""
+        """Samples that are held until the key is believed."""

@@ -1,7 +1,7 @@
-"""Two quick questions about a record, compiled from the table: is everything in it usual, is it steady?
+"""Two quick checks of a record, compiled from the table: are all its values usual, and are they steady?
 
-Nearly every sample passes both, so they are asked first, as one expression each over the values of the record; only
-what fails is looked at row by row (model/trust/evidence.py, model/trust/jumps.py) to learn which value it was.
+Nearly every sample passes both, so they come first, each as one expression over the values of the record. Only a record
+that fails is looked at row by row (model/trust/evidence.py, model/trust/jumps.py), to find which value it was.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from bluewatt.tables.metrics import METRICS, Metric, metric
 from bluewatt.wire.row_compiler import compiled, construction, source
 
 SET_BITS = 4
-"""Masks of warnings and reasons rarely have more bits set than this, or than a quarter of those that have a name."""
+"""Bits that are set at most, usually, in a mask of warnings or reasons with fewer than 20 named bits."""
 KEPT_ANSWERS = 4096
+"""Values of a row for which the answer is kept."""
 
 RecordValues = tuple[Any, ...]
+"""The values of a record in the order of its rows, as `msgspec.structs.astuple` gives them."""
 
 
 def usual_bits(named: int) -> int:
-    """Return how many bits are set at most, usually, in a mask with so many named bits."""
+    """Return how many bits are set at most, usually, in a mask with `named` named bits."""
     return max(SET_BITS, named // 4)
 
 
 def is_familiar(value: Any) -> bool:
-    """Return whether an enumeration names the value, and a mask has no more bits set than masks usually have.
+    """Return whether an enumeration names the value; for a mask, also whether no more bits are set than usual.
 
-    Where nobody has named a single number, all are familiar.
+    If an enumeration has no names at all, every value is familiar.
     """
     if value is None or not value.names:
         return True
@@ -39,8 +41,8 @@ def is_familiar(value: Any) -> bool:
     return bool(value.known) and not crowded
 
 
-class _Familiar(dict[Any, bool]):
-    """Value → whether it is familiar, asked once."""
+class _FamiliarCache(dict[Any, bool]):
+    """Value → whether it is familiar, worked out on first use."""
 
     def __missing__(self, value: Any) -> bool:
         answer = is_familiar(value)
@@ -50,51 +52,51 @@ class _Familiar(dict[Any, bool]):
 
 
 class RecordChecks(msgspec.Struct, frozen=True):
-    """The two questions for one record class; values are those of `msgspec.structs.astuple`."""
+    """The two checks for one record class."""
 
     usual: Callable[[RecordValues], bool]
-    """Every number where the values of its metric usually lie, every code and mask familiar."""
+    """Whether every number lies where its metric usually does, and every code and mask is familiar."""
     steady: Callable[[RecordValues, RecordValues], bool]
-    """(before, now): no number jumped or appeared, and no unfamiliar code or mask is new."""
+    """Whether, from one record to the next, no number jumped or appeared and no unfamiliar code or mask is new."""
 
 
 @cache
 def record_checks(cls: type[Record]) -> RecordChecks:
-    """Return the questions for a record class."""
-    asked, names = _asked(cls), _names(cls)
-    usual = [part for index, row in asked for part in _usual(index, row, f"n[{index}]")]
-    steady = [part for index, row in asked for part in _steady(index, row, f"n[{index}]")]
+    """Return the checks for a record class."""
+    rows, names = _checked_rows(cls), _names(cls)
+    usual = [part for index, row in rows for part in _usual(index, row, f"n[{index}]")]
+    steady = [part for index, row in rows for part in _steady(index, row, f"n[{index}]")]
     return RecordChecks(
-        compiled("usual_values", "n", [_answer(usual)], dict(names)),
-        compiled("steady_values", "b, n", [_answer(steady)], dict(names)),
+        compiled("usual_values", "n", [_all_of(usual)], dict(names)),
+        compiled("steady_values", "b, n", [_all_of(steady)], dict(names)),
     )
 
 
-def _asked(cls: type[Record]) -> list[tuple[int, Row]]:
+def _checked_rows(cls: type[Record]) -> list[tuple[int, Row]]:
     return [(index, row) for index, row in enumerate(cls.rows) if not (row.hidden or row.raw)]
 
 
 def _names(cls: type[Record]) -> dict[str, Any]:
-    """The names the conditions use; a table for each coded row: a state 3 and an error 3 are equal as numbers."""
-    familiar = {f"familiar{index}": _Familiar() for index, row in _asked(cls) if row.named is not None}
+    """Return the names in the conditions; each coded row has a cache, as a state 3 and an error 3 are equal numbers."""
+    familiar = {f"familiar{index}": _FamiliarCache() for index, row in _checked_rows(cls) if row.named is not None}
     return {"usual": is_usual, "limits": METRICS} | familiar
 
 
-def _answer(conditions: list[str]) -> str:
+def _all_of(conditions: list[str]) -> str:
     return f"return {' and '.join(conditions) or True}"
 
 
 @cache
 def picker(cls: type[Record]) -> Callable[[int, RecordValues], tuple[Record, RecordValues] | None]:
-    """Return the decoder with both questions in it: (the bits of a record, the values before) → record and values.
+    """Return the decoder with both checks in it: (the bits of a record, the values before) → record and values.
 
-    None where an answer is no. Asked before the record is made, in one call, since nearly all samples take this way.
-    Not for records of unknown layout.
+    The decoder returns None if a check fails. It checks before the record is made, in one call, because nearly all
+    samples take this way. Not for records of unknown layout.
     """
     lines, known = source(cls)
-    conditions = [part for index, row in _asked(cls) for part in _usual(index, row, f"v{index}")]
+    conditions = [part for index, row in _checked_rows(cls) for part in _usual(index, row, f"v{index}")]
     # A familiar code is steady, too.
-    numbers = [(index, row) for index, row in _asked(cls) if row.named is None]
+    numbers = [(index, row) for index, row in _checked_rows(cls) if row.named is None]
     conditions += [part for index, row in numbers for part in _steady(index, row, f"v{index}")]
     values = "".join(f"v{index}, " for index in range(len(cls.rows)))
     made = f"return ({construction(cls)}, ({values})) if {' and '.join(conditions) or True} else None"
@@ -104,7 +106,7 @@ def picker(cls: type[Record]) -> Callable[[int, RecordValues], tuple[Record, Rec
 
 
 def _usual(index: int, row: Row, now: str) -> list[str]:
-    """The conditions for a usual value, in the expression `now`."""
+    """Return the conditions under which the expression `now` is a usual value."""
     if row.named is not None:
         return [f"familiar{index}[{now}]"]
     if row.count > 1:
@@ -114,7 +116,7 @@ def _usual(index: int, row: Row, now: str) -> list[str]:
 
 
 def _steady(index: int, row: Row, now: str) -> list[str]:
-    """The conditions for a steady value, in the expression `now`, after `b[index]`."""
+    """Return the conditions under which the expression `now` is a steady value after `b[index]`."""
     before = f"b[{index}]"
     if row.named is not None:
         return [f"(familiar{index}[{now}] or {now} == {before})"]

@@ -1,30 +1,30 @@
-"""Which advertisements of a device were heard before: each record goes out several times, under one nonce."""
+"""Which advertisements of a device were heard before: a device sends each record several times, with one nonce."""
 
 from __future__ import annotations
 
 from bluewatt.model.reading import Frame
 
 NONCE_MEMORY = 64
-"""Nonces of a device that are remembered."""
+"""Nonces remembered per device."""
 NONCE_SECONDS = 60.0
-"""Seconds after which the same nonce is a new record: the nonce wraps, and a device may restart."""
+"""Seconds after which a repeated nonce counts as a new record: the nonce wraps, and a device may restart."""
 MOST_VERSIONS = 4
-"""Different payloads with one nonce that are remembered: a device that restarts uses nonces again."""
+"""Different payloads remembered per nonce: a device that restarts uses nonces again."""
 
-Heard = tuple[float, tuple[bytes, ...]]
-"""When a nonce was heard first, and with which payloads."""
+NonceHeard = tuple[float, tuple[bytes, ...]]
+"""When a nonce was last heard with new bytes, POSIX seconds, and its payloads so far."""
 
 
 class Copies:
-    """The nonces of one device that were heard lately, and with which bytes."""
+    """The latest nonces of one device, and the payloads heard with each."""
 
     __slots__ = ("_contender", "heard")
 
     def __init__(self) -> None:
-        self.heard: dict[int, Heard] = {}
+        self.heard: dict[int, NonceHeard] = {}
         """By nonce, the oldest first."""
         self._contender = b""
-        """Unchecked bytes that came with a nonce already heard with others: heard once more, they are believed."""
+        """Unchecked bytes whose nonce was heard before with other bytes: if they are heard again, they are believed."""
 
     def knows(self, frame: Frame, nonce: int) -> bool:
         """Return whether the frame is a copy of one remembered.
@@ -43,7 +43,7 @@ class Copies:
         return True
 
     def remember(self, frame: Frame, nonce: int) -> None:
-        """Note a frame, the copies of which are to be known."""
+        """Remember a frame, so that its copies are recognised."""
         before = self.heard.pop(nonce, None)
         if before is None or abs(frame.at - before[0]) >= NONCE_SECONDS:
             versions: tuple[bytes, ...] = ()

@@ -1,12 +1,12 @@
-"""Is this record what a device would send, or what a wrong key makes of it? Answered in bits of evidence.
+"""Evidence, in bits, that a record is what a device sent and not what a wrong key makes of it.
 
 There is no checksum in an advertisement, and the key check is one byte. But a wrong key gives random bits, and random
-bits seldom make a record: a state nobody has named, 300 V in the battery, spare bits that are not ones. For each row
-the table tells which share of all bit patterns is usual, so each row that passes is worth log2(1 / share) bits for the
-key, and one that fails is worth that much against it. A row can also convince by being what it was in the record before
-(model/trust/likeness.py): of the two explanations the better one counts, less one bit for having had the choice. The
-bits of all rows add up; over several advertisements they decide (model/trust/key_verdict.py). A device with a broken
-sensor, or a state nobody has named, fails one row for ever and still convinces.
+bits seldom make a sensible record: they give a state nobody has named, 300 V in the battery, spare bits that are not
+ones. The table says, for each row, which share of all bit patterns is usual. A row that passes is worth log2(1 / share)
+bits for the key; one that fails is worth some bits against it. A row can also count for the key because it is as in the
+record before (model/trust/likeness.py): the better of the two explanations counts, less one bit for the choice. The
+bits of all rows are added, and over several advertisements they decide (model/trust/key_verdict.py). A device with a
+broken sensor, or with a state nobody has named, always fails one row and is still believed.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from bluewatt.schema import Flags, Record, Row, TwoBitFields
 from bluewatt.tables.metrics import Metric, metric
 
 FAULTY = 1 / 50
-"""How often a genuine row is unusual: a broken sensor, an unknown number of new firmware."""
+"""Share of genuine rows that are unusual, through a broken sensor or a number of new firmware; our estimate."""
 KEY_CHECK_BITS = 8.0
-"""What the one-byte key check is worth."""
+"""Evidence of the one-byte key check, bits."""
 CHOICE_BITS = -1.0
-"""What it costs that the better one of two explanations is taken."""
+"""Evidence deducted for taking the better of two explanations, bits."""
 SEVERAL_FAIL = -8.0
-"""Evidence below this takes several rows that fail together: the record is garbled, or the key is another one."""
+"""Bits of evidence that only several failing rows can go below: the record is garbled, or the key is wrong."""
 
 
 class Judgement(msgspec.Struct, frozen=True, gc=False):
-    """What the content of one record says."""
+    """What the content of one record says about its key and its values."""
 
     evidence: float
-    """Bits for (above 0) or against the key that opened it."""
+    """Bits of evidence for (above 0) or against the key that opened it."""
     impossible: dict[str, Any]
     """The values that cannot be true, by row."""
     incredible: bool = False
-    """Whether several rows fail together, so that not one value is in doubt but all of it."""
+    """Whether several rows fail together, so that the whole record is in doubt, not a single value."""
 
 
 _NOTHING: dict[str, Any] = {}
 
 
 class _Weight(msgspec.Struct, frozen=True, gc=False):
-    """What one row is worth when it passes and when it fails."""
+    """The evidence of one row, in bits, if it passes and if it fails."""
 
     row: Row
     metric: Metric | None
@@ -65,13 +65,13 @@ def _weight(row: Row, limits: Metric | None) -> _Weight:
     share = _usual_share(row, limits)
     if share == 1:
         return _Weight(row, limits, 0.0, 0.0)
-    # An overlay is there only in one mode of its selector, so that it passes says nothing.
+    # An overlay exists only in one mode of its selector; passing proves nothing.
     passes = 0.0 if row.when is not None else log2((1 - FAULTY) / share)
     return _Weight(row, limits, passes, min(log2(FAULTY / (1 - share)), 0.0))
 
 
 def _usual_share(row: Row, limits: Metric | None) -> float:
-    """The share of all bit patterns of a row that devices usually send."""
+    """Return the share of all bit patterns of a row that devices usually send."""
     patterns = 1 << row.bits
     if row.named is not None and issubclass(row.named, Flags):
         known = len(row.named.names) or row.bits
@@ -95,10 +95,11 @@ def _share_of_span(row: Row, low: float, high: float) -> float:
 def judge(
     record: Record, *, spare: bool | None = None, length: int | None = None, before: Record | None = None
 ) -> Judgement:
-    """Weigh a record; `spare` is whether its unused last bits are all ones, None where they were not looked at.
+    """Return the judgement on a record.
 
-    `length` is how many bytes of it there are, if they are fewer than the layout has: what is not there says nothing.
-    `before` is the whole record of the same class that the same key opened last, with another nonce; None for none.
+    `spare` says whether its unused last bits are all ones; None if they were not looked at. `length` is the number of
+    its bytes if there are fewer than the layout has: missing rows say nothing. `before` is the last whole record of the
+    same class that the same key opened, with another nonce; None without one.
     """
     cls = type(record)
     if cls.rows and cls.rows[0].raw:
@@ -120,7 +121,7 @@ def judge(
 
 
 def _row_evidence(weight: _Weight, record: Record, before: Record | None) -> float:
-    """What one row is worth: by what it may be, or by what it was in the record before."""
+    """Return the evidence of one row: by its usual values, or by the record before."""
     value = getattr(record, weight.row.name)
     usual = is_familiar(value) if weight.row.named is not None else is_usual(value, weight.metric)
     content = weight.passes if usual else weight.fails
@@ -132,7 +133,7 @@ def _row_evidence(weight: _Weight, record: Record, before: Record | None) -> flo
 
 @cache
 def _several_fail(cls: type[Record]) -> float:
-    """`SEVERAL_FAIL`, for a record with few rows half of what all of them can fail by."""
+    """Return `SEVERAL_FAIL`; for a record with few rows, half the evidence against it if all of them fail."""
     worst = sum(min(weight.fails, 0.0) + CHOICE_BITS for weight in _weights(cls))
     spare = 0.0 if not -cls.bits % 8 else _spare_evidence(cls, ones=False)
     return max(SEVERAL_FAIL, (worst + spare) / 2)
@@ -140,13 +141,13 @@ def _several_fail(cls: type[Record]) -> float:
 
 @cache
 def _all_pass(cls: type[Record]) -> float:
-    """The evidence of a record in which every row passes."""
+    """Return the evidence of a record in which every row passes."""
     return sum(weight.passes for weight in _weights(cls))
 
 
 @cache
 def _spare_evidence(cls: type[Record], *, ones: bool) -> float:
-    """The unused bits of the last byte: an honest device sets them to ones."""
+    """Return the evidence of the unused bits of the last byte, which a device sets to ones."""
     width = 8 * cls.length() - cls.bits
     if not width:
         return 0.0

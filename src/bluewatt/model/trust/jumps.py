@@ -1,6 +1,6 @@
-"""What in a sample surprises after the one before it: the careful answer behind `screen`'s quick one.
+"""What surprises in a sample after the one before it: row by row, where the quick checks of `doubt` fail.
 
-A surprise is marked in a sample whose frame is checked; one that is not checked is held for it until the next agrees.
+In a checked sample a surprise is marked. An unchecked sample with a surprise is held until the next one agrees.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from bluewatt.schema import Record, Row
 from bluewatt.tables.metrics import metric
 
 NONCES = 1 << 16
+"""Number of different nonces."""
 NONCE_LEAP = 200
-"""A device counts up about once a second: more than this at once, or backwards, is a garbled nonce or a restart."""
+"""Steps of the nonce beyond which it is garbled or the device has restarted; it counts about once a second."""
 JUMP_SECONDS = 60.0
 """Seconds of silence after which any value can be true."""
 
@@ -25,8 +26,8 @@ JUMP_SECONDS = 60.0
 def marks(last: KeyTrial | None, base: KeyTrial | None, opened: KeyTrial, heard: float) -> tuple[str, ...]:
     """Return the metrics of a sample that surprise: codes nobody has named that are new, and numbers that jumped.
 
-    A number has jumped that is far from the `last` sample, heard last at `heard`, and from `base`, the last one before
-    it without a mark (None if `last` has none): the return from a spike is no surprise.
+    A number has jumped if it is far from the `last` sample, which was last heard at `heard`, and also far from `base`,
+    the last sample without a mark (None if `last` has none). So the return from a spike is no surprise.
     """
     record, seconds = opened.record, abs(opened.frame.at - heard)
     if last is None or type(last.record) is not type(record) or seconds > JUMP_SECONDS:
@@ -41,7 +42,7 @@ def marks(last: KeyTrial | None, base: KeyTrial | None, opened: KeyTrial, heard:
 
 
 def why_held(before: KeyTrial | None, opened: KeyTrial, heard: float) -> str | None:
-    """Return why an unchecked sample is not believed at once after the one before; None if it is."""
+    """Return why an unchecked sample is not believed at once after the one before; None if it is believed."""
     record, seconds = opened.record, abs(opened.frame.at - heard)
     if before is None or seconds > JUMP_SECONDS:
         return "the record is cut short" if opened.is_short else _first(unfamiliar(None, record))
@@ -66,7 +67,7 @@ def agree(held: KeyTrial, following: KeyTrial) -> bool:
 
 
 def _first(surprises: Iterator[tuple[str, str]]) -> str | None:
-    """The sentence about the first of what surprises."""
+    """Return the sentence about the first surprise; None without one."""
     return next((sentence for _, sentence in surprises), None)
 
 
@@ -81,25 +82,25 @@ def jumps(before: Record, record: Record, seconds: float = 1.0) -> Iterator[tupl
             continue
         old, new = getattr(before, row.name), getattr(record, row.name)
         if not (is_within(new, limits) and is_within(old, limits)):
-            continue  # what is impossible is taken out anyway
+            continue  # an impossible value is taken out anyway
         if _distance(old, new) > limits.jump * max(1.0, seconds):
             yield row.name, f"{row.name} jumped from {old} to {new} {row.unit}".rstrip()
 
 
 def appeared(before: Record, record: Record) -> Iterator[tuple[str, str]]:
-    """Yield each number that is there and was not before, and a sentence about it."""
+    """Yield each number that is present and was absent before, and a sentence about it."""
     for row in record.rows:
-        if _jumps_at_all(row) and getattr(before, row.name) is None and getattr(record, row.name) is not None:
+        if _has_jump_limit(row) and getattr(before, row.name) is None and getattr(record, row.name) is not None:
             yield row.name, f"{row.name} appeared"
 
 
-def _jumps_at_all(row: Row) -> bool:
+def _has_jump_limit(row: Row) -> bool:
     limits = metric(row.name)
     return limits is not None and limits.jump is not None
 
 
 def _distance(old: Any, new: Any) -> float:
-    """How far two values, or the elements of two lists that moved furthest, are apart; 0 if one is absent."""
+    """Return how far two values, or those elements of two lists that moved furthest, are apart; 0 if one is absent."""
     if isinstance(new, tuple) and isinstance(old, tuple):
         return max(map(_distance, old, new), default=0.0)
     return 0.0 if old is None or new is None else float(abs(new - old))

@@ -1,4 +1,4 @@
-"""A sealed record opened with some key, and what its content says about that key."""
+"""An encrypted record opened with some key, and what its content says about that key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bluewatt.wire.instant_readout.records import decode_bits
 
 
 class KeyTrial(msgspec.Struct):
-    """A record opened with some key, and what its content says."""
+    """A record opened with some key, and the judgement on its content."""
 
     frame: Frame
     nonce: int
@@ -33,9 +33,9 @@ class KeyTrial(msgspec.Struct):
         return len(self.frame.payload) < HEADER_LENGTH + self.record.length()
 
     def compares_with(self, before: KeyTrial | None) -> bool:
-        """Return whether the likeness to `before` would tell anything about the key that opened both.
+        """Return whether likeness to `before` would say anything about the key that opened both.
 
-        With one nonce, records opened with a wrong key are as alike as the true ones are.
+        With the same nonce it would not: two records opened with a wrong key are then as alike as the true ones.
         """
         if before is None or type(before.record) is not type(self.record):
             return False
@@ -45,9 +45,9 @@ class KeyTrial(msgspec.Struct):
 def open_sample(
     frame: Frame, advertisement: Advertisement, cls: type[Record], key: Key | None, before: KeyTrial | None
 ) -> KeyTrial:
-    """Open a record of a known class with a key (None for an unsealed one) and weigh it.
+    """Open a record of a known class with a key (None for an unencrypted one) and judge it.
 
-    `before` is what the same key opened last.
+    `before` is the record that the same key opened last.
     """
     length, bits = len(advertisement.body), open_bits(advertisement, key)
     record = decode_bits(cls, bits, length)
@@ -63,7 +63,7 @@ _UNJUDGED = Judgement(0.0, {})
 
 
 def split_believed(samples: list[KeyTrial]) -> tuple[list[KeyTrial], list[KeyTrial]]:
-    """Return the samples that may be believed, and those that may not: incredible ones that the next is unlike."""
+    """Return the samples to believe, and those to refuse: incredible ones which the next one does not resemble."""
     believed: list[KeyTrial] = []
     refused: list[KeyTrial] = []
     for opened, following in pairwise([*samples, None]):

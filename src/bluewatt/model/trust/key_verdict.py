@@ -1,9 +1,9 @@
-"""Is the key right? A verdict drawn from several advertisements, never from one byte alone.
+"""The verdict whether a key is right, drawn from several advertisements, never from one byte alone.
 
 Each advertisement gives bits of evidence (model/trust/evidence.py). They are summed, within bounds, so that the verdict
-can turn: a sequential test. Once the key is proven, an advertisement counts against it only where several rows fail
-together. One garbled advertisement moves the sum by some ten bits and the next good one moves it back; a key that was
-changed moves it down with every advertisement.
+can change: a sequential test. Once the key is proven, an advertisement counts against it only if several rows fail
+together. One garbled advertisement moves the sum by some ten bits, and the next good one moves it back; if the key was
+changed, every advertisement moves the sum down.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any
 from bluewatt.model.trust.evidence import KEY_CHECK_BITS
 
 CERTAIN = 18.0
-"""So many bits for or against decide: a chance of one in 262,144 to be wrong."""
+"""Bits of evidence that decide, for or against: the chance of being wrong is one in 262,144."""
 BOUND = 32.0
-"""The sum is kept within ± this, so that a long good time does not hide a change."""
+"""Bits within which the sum is kept on either side, so that a long good time does not hide a change."""
 SAME_CHECK_BYTE = 3
-"""So many advertisements in a row with the same foreign key check, none with ours between: the key is another."""
+"""Advertisements in a row with the same key check, not the key's own, that prove the key to be another one."""
 AGAINST_IN_A_ROW = 3
-"""So many advertisements in a row whose content speaks against the key are needed: one can be garbled."""
+"""Advertisements in a row whose content must count against the key before it is wrong: one can be garbled."""
 LIKELY = 12.0
-"""Evidence with which a key is believed where no more is to be had: the capture ends, or the device says the same."""
+"""Bits that suffice if there is no more evidence: the capture ends, or the device repeats itself."""
 MISMATCH_BITS = -4.0
-"""What one foreign key check is worth: a flipped bit can do that."""
+"""Evidence of one key check that is not the key's, bits: few, because a flipped bit can cause it."""
 
 
 class KeyState(Enum):
@@ -46,14 +46,14 @@ class KeyVerdict:
         self.state = KeyState.UNPROVEN
         self.score = 0.0
         self.before: Any = None
-        """The last sample this key opened, whatever became of it: the next one is compared with it."""
+        """The last sample that this key opened, published or not, with which the next one is compared."""
         self._check_seen = False
         self._against = 0
         self._foreign = 0
         self._foreign_check = -1
 
     def foreign_check(self, key_check: int) -> KeyState:
-        """An advertisement whose key check is not our key's first byte."""
+        """Count an advertisement whose key check is not the key's first byte; return the new state."""
         self._foreign = self._foreign + 1 if key_check == self._foreign_check else 1
         self._foreign_check = key_check
         self.score = max(self.score + MISMATCH_BITS, -BOUND)
@@ -62,9 +62,9 @@ class KeyVerdict:
         return self.state
 
     def content(self, evidence: float, *, incredible: bool = False) -> KeyState:
-        """Count an advertisement that our key opened, with the evidence of its content; return the new state.
+        """Count an advertisement that the key opened, with the evidence of its content; return the new state.
 
-        `incredible` says that several rows of it fail together.
+        `incredible` says that several of its rows fail together.
         """
         if not self._check_seen:
             self._check_seen = True
@@ -82,7 +82,7 @@ class KeyVerdict:
         return self.state
 
     def again(self) -> KeyState:
-        """Count the same bytes, sent on for a minute: they prove nothing new, but what is likely is believed now."""
+        """Count the same bytes, repeated for a minute: they prove nothing new, but a likely key is believed now."""
         if self.state is KeyState.UNPROVEN and self.score >= LIKELY:
             self.state = KeyState.RIGHT
         return self.state

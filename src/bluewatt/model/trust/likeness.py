@@ -1,9 +1,9 @@
-"""How alike are two records of one device? Answered in bits of evidence that one key opened both.
+"""The likeness of two records of one device, in bits of evidence that the right key opened both.
 
-A device says nearly the same from one second to the next: its codes stay, its numbers move a little. Two records
-opened with a wrong key are as different as two rolls of dice, if their nonces differ. So a code that stays is evidence
-for the key, whether anybody has named it or not. Every figure here is the base 2 logarithm of how much likelier a row
-is from a device than from dice; by how often devices do what, the constants below are our own estimate.
+A device sends nearly the same from one second to the next: its codes stay, its numbers move a little. Two records
+opened with a wrong key are random and unlike each other, if their nonces differ. So a code that stays is evidence for
+the key, whether anybody has named it or not. Every figure here is the base 2 logarithm of how much more likely a row is
+from a device than at random. The constants, how often devices do what, are our own estimates.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ import msgspec
 from bluewatt.schema import Record, Row
 
 STAYS = 15 / 16
-"""How often a code, a mask or "not available" is what it was."""
+"""Share of records in which a code, a mask or "not available" is as before."""
 EQUAL = 1 / 4
-"""How often a number is exactly what it was; else all orders of magnitude of its change are taken as equally likely."""
+"""Share of records in which a number is exactly as before; in the others, changes of any magnitude are as likely."""
 TURNED = log2(1 - STAYS)
-"""What it is worth that a code is another one, or that a number came or went."""
+"""Evidence of a code that changed, or of a number that appeared or went absent, bits."""
 LIKE_BITS = 16.0
-"""The most that the likeness of a record of unknown layout is worth, for the key or against it."""
+"""Evidence of a record of unknown layout at most, for the key or against it, bits."""
 BYTE_STAYS = 3 / 4
-"""How often a byte of such a record is what it was."""
+"""Share of the bytes of a record of unknown layout that are as before."""
 
 
 class _Measure(msgspec.Struct, frozen=True, gc=False):
-    """What the values of one row are compared by."""
+    """The facts by which values of one row are compared."""
 
     name: str
     named: bool
@@ -38,7 +38,7 @@ class _Measure(msgspec.Struct, frozen=True, gc=False):
     per_unit: float
     """Raw counts in one unit."""
     stays: float
-    """What it is worth that the row says "not available" again, or the same code."""
+    """Evidence of the row being "not available" again, or the same code again, bits."""
 
 
 @cache
@@ -53,14 +53,14 @@ def _measure(row: Row) -> _Measure:
 
 
 def row_likeness(name: str, before: Record, now: Record) -> float | None:
-    """Return what the likeness of one row is worth in bits; None if it tells nothing.
+    """Return the evidence of the likeness of one row, in bits; None if it says nothing.
 
     Both records are of one class and were sent with different nonces.
     """
     measure = _measures(type(now))[name]
     old, new = getattr(before, name), getattr(now, name)
     if measure.overlay and (old is None or new is None):
-        return None  # another overlay of the same bits may be the one that counts
+        return None  # another overlay of the same bits may be the selected one
     if measure.named:
         return measure.stays if old == new else TURNED
     if isinstance(old, tuple) and isinstance(new, tuple):
@@ -79,14 +79,14 @@ def _numbers(measure: _Measure, old: Any, new: Any) -> float:
 
 
 def likeness(before: Record, now: Record) -> float:
-    """Return what the likeness of two records of one class is worth in bits, all rows together."""
+    """Return the evidence of the likeness of two records of one class, in bits, all rows together."""
     if now.rows and now.rows[0].raw:
         return bytes_likeness(getattr(before, now.rows[0].name), getattr(now, now.rows[0].name))
     return sum(row_likeness(name, before, now) or 0.0 for name in _measures(type(now)))
 
 
 def bytes_likeness(before: bytes | None, now: bytes | None) -> float:
-    """Return what the likeness of two records of unknown layout is worth in bits; 0 if their lengths differ."""
+    """Return the evidence of the likeness of two records of unknown layout, in bits; 0 if their lengths differ."""
     if not before or not now or len(before) != len(now):
         return 0.0
     same = sum(one == two for one, two in zip(before, now, strict=True))

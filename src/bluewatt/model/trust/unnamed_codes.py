@@ -1,4 +1,4 @@
-"""Which codes and masks of a record have a value that nobody has named."""
+"""Codes and masks of a record with a value that nobody has named."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bluewatt.schema import Record
 
 
 def unfamiliar(before: Record | None, record: Record) -> Iterator[tuple[str, str]]:
-    """Yield each code or mask with a value nobody has named that is new, and a sentence about it."""
+    """Yield each code or mask that is new and has a value nobody has named, and a sentence about it."""
     for row in record.rows:
         if row.named is None:
             continue

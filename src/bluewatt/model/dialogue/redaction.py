@@ -312,7 +312,9 @@ def _acl_record(held: _HeldPacket) -> bytes:
     return record(held.at, PacketKind.ACL, direction, att_packet(held.handle, direction, held.data))
 
 
-def redact_packets(first: Iterable[list[Packet]], second: Iterable[list[Packet]], redactor: Redactor) -> Iterator[bytes]:
+def redact_packets(
+    first: Iterable[list[Packet]], second: Iterable[list[Packet]], redactor: Redactor
+) -> Iterator[bytes]:
     """Yield the redacted capture in pieces; `first` and `second` are the same packets, read twice."""
     for packets in first:
         redactor.learn(packets)

@@ -32,6 +32,8 @@ class DeviceSettings(msgspec.Struct, frozen=True):
 
     allow_writes: tuple[str, ...] = ()
     """Controls that may be written on this device, too."""
+    name: str = ""
+    """The name that tables show; empty for the device's own."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -41,6 +43,15 @@ class Settings(msgspec.Struct, frozen=True):
     """Controls that may be written on every device."""
     devices: dict[str, DeviceSettings] = {}
     """The settings of devices, by address."""
+
+    def names(self) -> dict[str, str]:
+        """Return the names given to devices, by address."""
+        return {address: device.name for address, device in self.devices.items() if device.name}
+
+    def how_to_allow(self, control: str, path: Path | None = None) -> str:
+        """Return what to do so that a control may be written on every device, with the exact line of the file."""
+        names = ", ".join(f'"{name}"' for name in dict.fromkeys((*self.allow_writes, control)))
+        return f'add "{control}" to allow_writes in {path or settings_path()}: allow_writes = [{names}]'
 
     def writable(self, address: str) -> frozenset[str]:
         """Return the controls that may be written on a device."""
@@ -91,7 +102,8 @@ def parse_settings(text: str) -> Settings:
             raise file.problem(place, "is the same device as a table above; join the two")
         file.table(*place, hint='[devices."AA:BB:CC:DD:EE:FF"]')
         file.check_names(place, DeviceSettings.__struct_fields__, "setting")
-        devices[address] = DeviceSettings(_allowed(file, (*place, "allow_writes")))
+        given = file.text(*place, "name", hint='name = "SmartShunt in the van"')
+        devices[address] = DeviceSettings(_allowed(file, (*place, "allow_writes")), given)
     return Settings(_allowed(file, ("allow_writes",)), devices)
 
 

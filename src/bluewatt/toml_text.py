@@ -64,6 +64,15 @@ class TomlText:
                 raise self.problem(place, f"holds {_kind(one)}; write texts, such as {hint}")
         return tuple(found)
 
+    def text(self, *place: str, hint: str) -> str:
+        """Return a text, empty if it is not there; `hint` shows how one is written."""
+        found = self._value(place)
+        if found is None:
+            return ""
+        if not isinstance(found, str):
+            raise self._wrong_kind(place, found, hint)
+        return found
+
     def check_names(self, place: TomlPath, known: Iterable[str], noun: str) -> None:
         """Raise TomlProblem for a name in a table that is none of the known ones; `noun` is what they are."""
         names = list(known)

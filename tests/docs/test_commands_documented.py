@@ -82,7 +82,7 @@ def shown_lines() -> list[tuple[str, str]]:
 @needs_commands
 @pytest.mark.parametrize(("page", "line"), shown_lines())
 def test_shown_command_line_exists(page: str, line: str) -> None:
-    arguments = re.split(r"\s[|>]\s", line)[0].split()
+    arguments = re.split(r"\s[|>#]\s", line)[0].split()
     if not arguments or arguments[0].startswith("-"):
         return
     depth = 2 if " ".join(arguments[:2]) in COMMANDS else 1

@@ -236,7 +236,7 @@ async def test_the_path_that_writes_through_the_front_door(
         done = await commander.change("charger", "off", yes)
         assert done.held is not None
         assert done.held.value == 4
-        with pytest.raises(Forbidden, match="allow only reading"):
+        with pytest.raises(Forbidden, match="the settings do not allow it: add "):
             await commander.change("load", "off", yes)
         assert (await commander.undo(yes)).plan.new == "on"
 

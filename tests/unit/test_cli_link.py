@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def pins(home: Path, text: str, mode: int = 0o600) -> None:
         (["mode", "x", "sleep"], 2, "then one of on, off, eco"),
         (["set", "x", "charger"], 2, "write one NAME=VALUE"),
         (["set", "x", "charger=on", "--undo"], 2, "--undo alone"),
-        (["key", "x", "--import", "y"], 2, "name no device"),
+        (["key", "x", "--import", "y"], 2, "--import or DEVICE"),
         (["read", "x", "--pin", "12345"], 5, "it is 0NNNNN"),
         (["read", "x", "--pin", "onetwo"], 5, "a text of 6 digits"),
         (["read", "x", "--radio", "wifi:"], 6, "no radio is called 'wifi:'"),
@@ -164,7 +165,7 @@ def test_a_change_is_listed_tried_made_and_taken_back(home: Path, capsys: pytest
         file.write(json.dumps(json.loads(intent) | {"id": "x"}) + "\n")
     assert address
     assert main(["set", "Solar", "float_voltage=13.7", "--dry-run", *common]) == 0
-    assert "an earlier change of float_voltage to 5005 was interrupted" in capsys.readouterr().err
+    assert "an earlier change of float_voltage to 13.60 V was interrupted" in capsys.readouterr().err
 
 
 def test_keys_from_a_list(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,3 +183,80 @@ def test_keys_from_a_list(home: Path, capsys: pytest.CaptureFixture[str]) -> Non
     listed.write_text("00112233445566778899aabbccddeeff\n")
     assert main(["key", "--import", str(listed)]) == 5
     assert "without an address" in capsys.readouterr().err
+
+
+def test_a_refused_change_says_what_to_write_where(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = home / "config" / "bluewatt" / "config.toml"
+    settings(home, 'allow_writes = ["load"]')
+    wanted = ["set", "Solar", "charger=off", "--pin", PIN, *VIRTUAL]
+    assert main([*wanted, "--yes"]) == 4
+    line = 'allow_writes = ["load", "charger"]'
+    advice = f'add "charger" to allow_writes in {path}: {line}\n'
+    assert capsys.readouterr().err.endswith(advice)
+    assert main([*wanted, "--dry-run"]) == 0
+    assert capsys.readouterr().out.endswith(f"nothing was written; to allow it, {advice}")
+    settings(home, line)
+    assert main([*wanted, "--yes"]) == 0
+
+
+def test_the_log_of_changes_is_in_words(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["set", "--log"]) == 0
+    assert "no change is noted in" in capsys.readouterr().err
+    settings(home, 'allow_writes = ["float_voltage", "charger"]')
+    for wish in ("float_voltage=13.6", "charger=off", "--undo"):
+        assert main(["set", "Solar", wish, "--yes", "--pin", PIN, *VIRTUAL]) == 0
+    audit = home / "state" / "bluewatt" / "audit.jsonl"
+    lost = json.loads(audit.read_text().splitlines()[0]) | {"id": "x", "device": "AA:BB:CC:DD:EE:FF", "name": "Van"}
+    with audit.open("a") as file:
+        file.write(json.dumps(lost) + "\n")
+    capsys.readouterr()
+    assert main(["set", "--log", "--utc"]) == 0
+    table = capsys.readouterr().out
+    rows = [" ".join(line.split()) for line in table.splitlines()]
+    assert "float_voltage 13.50 V 13.60 V done" in rows[1]
+    assert "charger on off done" in rows[2]
+    assert table.count("Z  ") == 4
+    assert "(taking an earlier change back)" in " ".join(table.split())
+    assert "interrupted: not known whether it was written" in " ".join(table.split())
+    assert main(["set", "--log", "van", "--json"]) == 0
+    (change,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (change["old"], change["new"], change["outcome"]) == ("13.50 V", "13.60 V", None)
+    assert change["device"] == {"address": "AA:BB:CC:DD:EE:FF", "name": "Van"}
+    assert main(["set", "--log", "one", "two"]) == 2
+
+
+def test_v_reports_each_step_and_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["read", "Solar", "battery_voltage", "-v", "--pin", PIN, *VIRTUAL]) == 0
+    told = capsys.readouterr()
+    steps = ["looking for Solar", "found SmartSolar", "chosen: ", "connecting to ", "pairing with ", "paired with "]
+    lines = told.err.splitlines()
+    assert [line.startswith(f"bluewatt: {step}") for line, step in zip(lines, steps, strict=False)] == [True] * 6
+    assert " dBm" in lines[1]
+    assert "register 0xED8D of instance 3: battery_voltage 1" in lines[-1]
+    assert "Battery voltage" in told.out
+    assert main(["key", "Solar", "-vv", "--pin", PIN, *VIRTUAL]) == 0
+    told = capsys.readouterr()
+    key = (Path(os.environ["XDG_CONFIG_HOME"]) / "bluewatt" / "keys.toml").read_text().rpartition(' = "')[2][:32]
+    assert len(bytes.fromhex(key)) == 16
+    assert "advertisement_key hidden" in told.err
+    assert key not in told.err
+    assert bytes.fromhex(key).hex(" ") not in told.err
+    assert main(["read", "Solar", "battery_voltage", "--pin", PIN, *VIRTUAL]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_tables_show_the_name_that_a_device_was_given(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = ["read", "Solar", "battery_voltage", "--pin", PIN, *VIRTUAL]
+    assert main(wanted) == 0
+    address = capsys.readouterr().out.split("\n")[0].split()[-1]
+    keys = home / "config" / "bluewatt" / "keys.toml"
+    keys.write_text(f'["{address}"]\nname = "On the roof"\n')
+    keys.chmod(0o600)
+    assert main(wanted) == 0
+    assert capsys.readouterr().out.startswith("On the roof ")
+    settings(home, f'[devices."{address.lower()}"]\nname = "Roof"\n')
+    assert main(wanted) == 0
+    assert capsys.readouterr().out.startswith("Roof ")

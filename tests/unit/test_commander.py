@@ -176,7 +176,7 @@ async def test_nothing_is_written_without_permission_or_consent(audit: Audit) ->
         await commander(link, audit, allowed=["load"]).change("charger", "off", yes)
     looked = await commander(link, audit, allowed=[]).preview("charger", "off")
     assert looked.message == bytes.fromhex("06038219020041" + "04")
-    with pytest.raises(Forbidden, match="allow only reading"):
+    with pytest.raises(Forbidden, match="the settings do not allow it: add "):
         await commander(link, audit, allowed=[]).change("charger", "off", yes)
     with pytest.raises(Forbidden, match="no consent"):
         await commander(link, audit).change("charger", "off", no)

@@ -156,7 +156,7 @@ async def test_undo_needs_what_the_change_needed(audit: Audit) -> None:
     changed(audit, "float_voltage", "0xEDF6", "4605")
     with pytest.raises(Forbidden, match="only while battery_type is user-defined"):
         await commander(link, audit).undo(yes)
-    with pytest.raises(Forbidden, match="allow only reading"):
+    with pytest.raises(Forbidden, match="the settings do not allow it: add "):
         await commander(link, audit, allowed=["charger"]).undo(yes)
     assert not link.written
 

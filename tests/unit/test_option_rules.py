@@ -27,12 +27,17 @@ REFUSED: dict[str, set[frozenset[str]]] = {
     "emulate": {frozenset({"--forget", "--state"})},
     "read": {frozenset({"--all", "--group"}), frozenset({"--json", "--csv"})},
     "history": {frozenset({"--json", "--csv"})},
-    "key": {frozenset({"--import", other}) for other in LINK},
+    "key": {
+        *(frozenset({one, other}) for one in ("--import", "--list") for other in ("--check", *LINK)),
+        frozenset({"--import", "--list"}),
+        *(frozenset({"--check", other}) for other in ("--nearest", "--pin")),
+    },
     "mode": {frozenset({"--dry-run", "--yes"})},
     "reference": {frozenset(pair) for pair in itertools.combinations(("--json", "--csv", "--c"), 2)},
     "set": {
         frozenset({"--dry-run", "--yes"}),
-        *(frozenset({"--list", other}) for other in ("--dry-run", "--yes", "--undo", *LINK)),
+        *(frozenset({one, other}) for one in ("--list", "--log") for other in ("--dry-run", "--yes", "--undo", *LINK)),
+        frozenset({"--list", "--log"}),
     },
 }
 """Pairs of which one would be ignored. All others of a command mean something together."""
@@ -42,6 +47,8 @@ ALONE: dict[str, dict[str, set[str]]] = {
     "demo": {"--force": {"--picture"}},
     "capture": {"--pin": {"--link"}, "--radio": {"--link"}},
     "emulate": {"--transmit": {"--vesmart"}},
+    "key": {"--json": {"--list", "--check"}},
+    "set": {"--json": {"--log"}, "--utc": {"--log"}},
 }
 """Options that need one of others."""
 

@@ -7,14 +7,14 @@ async with connect("AA:BB:CC:DD:EE:FF", pin="014916") as link:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from bluewatt.app.lifetime import run_interruptible
 from bluewatt.app.radios import open_central, radio_libraries
-from bluewatt.exports.terminal.notices import notice
+from bluewatt.exports.terminal.verbosity import notice_over_line, progress_line
 from bluewatt.model.pins import parse_pin
 from bluewatt.secret import hide_fields
 from bluewatt.transports.ble.channel import FIND, NEAREST
@@ -70,11 +70,13 @@ async def open_commander(
     find: float = FIND,
     nearest: float = NEAREST,
     notice: Notice | None = None,
+    how_to_allow: Callable[[str], str] | None = None,
 ) -> AsyncIterator[Commander]:
     """Open a link and the one path that writes over it; the other parameters and the errors are those of `connect`.
 
     `writable` returns the controls that may be written on the device of an address (`Settings.writable`); `audit` is
-    where every write is noted.
+    where every write is noted. `how_to_allow` returns what to do so that another control may be written, for people
+    who are refused it (`Settings.how_to_allow`).
     """
     with radio_libraries():
         from bluewatt.services.commander import Commander
@@ -87,7 +89,8 @@ async def open_commander(
         _central(radio, central) as opened,
         BleLink(opened, Wanted.of(device), notice=notice, writer=writer, pin=pin, find=find, nearest=nearest) as link,
     ):
-        yield Commander(link, writer, allowed=writable(link.device.address), audit=audit)
+        allowed = writable(link.device.address)
+        yield Commander(link, writer, allowed=allowed, audit=audit, how_to_allow=how_to_allow)
 
 
 def _central(radio: str, central: Central | None) -> AbstractAsyncContextManager[Central]:
@@ -146,18 +149,29 @@ def with_commander(
     async def main() -> _T:
         async with open_central(target.radio) as central:
             central.one_of_a_name = True
-            async with open_commander(
-                target.device, writable=settings.writable, audit=audit, central=central, **_how(target)
-            ) as commander:
+            opening = open_commander(
+                target.device, writable=settings.writable, audit=audit, how_to_allow=settings.how_to_allow,
+                central=central, **_how(target),
+            )  # fmt: skip
+            async with _opened(opening) as commander:
                 return await work(commander)
 
     return run_interruptible(main())
 
 
 def open_link(target: Target, central: Central) -> AbstractAsyncContextManager[BleLink]:
-    """The link of a target on an open central."""
-    return connect(target.device, central=central, **_how(target))
+    """Open the link of a target on an open central; the terminal shows meanwhile what is being done."""
+    return _opened(connect(target.device, central=central, **_how(target)))
+
+
+@asynccontextmanager
+async def _opened(opening: AbstractAsyncContextManager[_T]) -> AsyncIterator[_T]:
+    """Enter a link, with its steps on a line of the terminal until it is open."""
+    async with AsyncExitStack() as stack:
+        with progress_line():
+            opened = await stack.enter_async_context(opening)
+        yield opened
 
 
 def _how(target: Target) -> dict[str, Any]:
-    return {"pin": target.pin, "find": target.timeout, "nearest": target.listen, "notice": notice}
+    return {"pin": target.pin, "find": target.timeout, "nearest": target.listen, "notice": notice_over_line}

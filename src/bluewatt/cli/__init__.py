@@ -1,7 +1,7 @@
 """The command `bluewatt`: one file per command, imported when the command is used.
 
-`main` is the front door. It turns what went wrong into one line on standard error and an exit code: those of `ExitCode`
-(`errors.py`), which also says what they mean.
+`main` runs a command line. It turns what went wrong into one line on standard error and an exit code, which is one of
+`ExitCode` (`errors.py`).
 """
 
 from __future__ import annotations
@@ -18,49 +18,61 @@ from typing import Any
 import click
 
 from bluewatt import __version__
-from bluewatt.cli.exits import forget_output, report_error
 from bluewatt.errors import ExitCode
 
 COMMANDS = {
-    "demo": "A live table of a simulated site. Needs no Bluetooth.",
-    "scan": "The devices around, nearest first, and why one shows no values.",
-    "watch": "All values of devices, as they come.",
+    "demo": "Show a live table of a simulated site; needs no Bluetooth.",
+    "adapters": "List the Bluetooth adapters of this computer.",
+    "scan": "List the devices around you, nearest first, or why one shows no values.",
+    "watch": "Show all values of devices, as they come.",
     "decode": "Explain an advertisement, a line of another tool, or a capture file.",
-    "diff": "Which registers changed between two captures: what a setting does.",
+    "diff": "Show which registers differ between two captures.",
     "capture": "Record advertisements into a file that Wireshark opens.",
-    "emulate": "Be a device that other people's software pairs with and reads.",
-    "read": "Connect to a device, pair once, print what it knows.",
-    "key": "Fetch a device's Instant Readout key, or import keys.",
-    "history": "The days or counters a device keeps.",
+    "emulate": "Be a device that other software pairs with and reads.",
+    "read": "Connect to a device and print what it knows; pairs once.",
+    "key": "Fetch the Instant Readout key of a device; import, list and check keys.",
+    "history": "Print the days or counters that a device keeps.",
     "mode": "Switch a charger or an inverter.",
-    "set": "Change what may safely be changed, and prove it.",
-    "wireshark": "Write the Wireshark dissector.",
-    "reference": "Print a page of the reference.",
+    "set": "Change a setting that may safely be changed, and read it back.",
+    "wireshark": "Print or install the dissector for Wireshark.",
+    "reference": "Print a page of the reference, or look up a number or a name.",
 }
-"""Command → what `bluewatt --help` says of it; each is the function `command` of the module of its name."""
+"""What `bluewatt --help` says of each command, which is the function `command` of the module of its name."""
 
 
 class LazyGroup(click.Group):
-    """The commands of `COMMANDS`; listing them imports none."""
+    """The commands of `COMMANDS`, which are imported when they are used: listing them imports none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands, in the order of the table."""
+        """Return all commands, in the order of the table."""
         return list(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the first word names; a usage error that suggests similar names if none does."""
+        name = args[0]
+        if name in COMMANDS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        from difflib import get_close_matches  # here: a known command needs no suggestion
+
+        similar = get_close_matches(name.lower(), COMMANDS, n=2)
+        advice = f"did you mean {' or '.join(similar)}?" if similar else "`bluewatt --help` lists the commands."
+        raise click.UsageError(f"there is no command {name!r}; {advice}", ctx)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name, imported now."""
+        """Return the command of a name, imported now; None if there is none."""
         if cmd_name not in COMMANDS:
             return None
         found: click.Command = import_module(f"bluewatt.cli.{cmd_name}").command
         return found
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; that nobody reads its output any more is a good end (click would make it exit code 1)."""
+        """Run the command. If the reader of its output ends, that is a good end (click would make it exit code 1)."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            forget_output()
-            return 0
+            return _end_without_reader()
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""
@@ -71,7 +83,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="bluewatt", message="%(prog)s %(version)s")
 def bluewatt() -> None:
-    """Hear, talk to, imitate and explain the Bluetooth devices of Victron Energy."""
+    """Receive, read, set, imitate and explain the Bluetooth devices of Victron Energy."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,17 +94,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = bluewatt.main(arguments, prog_name="bluewatt", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        forget_output()
-        return ExitCode.OK
+        return _end_without_reader()
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except Exception as error:
+        from bluewatt.cli.exits import report_error  # here: most starts end well
+
         return report_error(error)
     return code if isinstance(code, int) else ExitCode.OK
 
 
+def _end_without_reader() -> int:
+    """Return the exit code for an output that its reader closed, such as `head`: a good end."""
+    from bluewatt.cli.exits import forget_output
+
+    forget_output()
+    return ExitCode.OK
+
+
 def _take_any_terminal() -> None:
-    """A character the terminal's encoding lacks becomes "?"; a stream that was closed before we began is empty."""
+    """Print "?" for a character that the terminal lacks; take a stream that was closed before the start for empty."""
     sys.stdin, sys.stdout = sys.stdin or open(os.devnull), sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -100,6 +121,6 @@ def _take_any_terminal() -> None:
 
 
 def _spare_the_collector() -> None:
-    """What a start imports is there for good: to search it for garbage, at the end again, takes a fifth of its time."""
+    """Spare the garbage collector what a start imports: it stays, and searching it takes a fifth of the time."""
     gc.set_threshold(100_000)
     atexit.register(gc.freeze)

@@ -34,7 +34,14 @@ FOR_FILES = ("--explain", "--redact", "--report", "--ltk", "--follow")
 """Options that mean nothing for what is given as text."""
 
 
-@click.command("decode", cls=RuledCommand, rules=RULES)
+EXAMPLES = (
+    ("decode 10025ba0", "an advertisement in hex digits, in words"),
+    ("decode drive.pcapng", "the devices of a capture in a table"),
+    ("decode drive.pcapng --format csv -o drive.csv", "all its values as CSV"),
+)
+
+
+@click.command("decode", cls=RuledCommand, rules=RULES, examples=EXAMPLES)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @keys_options
 @json_option("The same as --format json.")

@@ -13,7 +13,7 @@ from bluewatt.app.decoding.output import output_file
 from bluewatt.app.lifetime import run_until_stopped
 from bluewatt.app.listening import Screen, listen
 from bluewatt.cli.option_rules import RuledCommand, excludes, needs
-from bluewatt.cli.options import FiniteRange, limit_of, live_options
+from bluewatt.cli.options import FiniteRange, Listening, listen_options
 from bluewatt.exports.terminal.screens import JsonScreen, TableScreen, overview
 from bluewatt.extras import VIRTUAL_RADIO, libraries_for
 from bluewatt.model.keys import KeyRing
@@ -23,25 +23,40 @@ from bluewatt.time_limit import time_limit
 PICTURE_WIDTH = 124
 """Columns of the terminal in a picture."""
 TITLE = "bluewatt demo"
+"""The title of a picture."""
 
 
 RULES = (excludes("--serve", "--json", "--record", "--picture"), needs("--force", any_of=("--picture",)))
 
 
-@click.command("demo", cls=RuledCommand, rules=RULES)
-@click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="Another number is another site.")
+EXAMPLES = (
+    ("demo", "a live table of a simulated site, until Ctrl-C"),
+    ("demo --speed 600 --devices 20", "twenty devices, and an hour in six seconds"),
+    ("demo --serve tcp-server:127.0.0.1:7001", "the same site, for other programs to receive"),
+)
+
+
+@click.command("demo", cls=RuledCommand, rules=RULES, examples=EXAMPLES)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="The number of the site: each is another one, always the same.",
+)
 @click.option(
     "--speed", type=FiniteRange(0, FASTEST, min_open=True), default=1.0, show_default=True, metavar="FACTOR",
-    help="How fast the site's time runs: 60 lets an hour pass in a minute.",
+    help="How fast time passes at the site: with 60, an hour in a minute.",
 )  # fmt: skip
 @click.option(
     "--devices", type=click.IntRange(1, MOST_DEVICES), metavar="N",
-    help=f"How many devices, {MOST_DEVICES} at most. [default: 12]",
+    help=f"The number of devices, at most {MOST_DEVICES}. [default: 12]",
 )  # fmt: skip
-@live_options
+@listen_options(keys=False)
 @click.option(
     "--serve", metavar="TRANSPORT",
-    help="Let the site advertise for others instead of showing it: vhci (this computer's Bluetooth, Linux, root), "
+    help="Advertise the site to other programs in place of showing it: vhci (this computer's Bluetooth; Linux, root), "
     "tcp-server:HOST:PORT, usb:0 or hci-socket:0 (a real adapter). Prints the keys.",
 )  # fmt: skip
 @click.option("--picture", type=click.Path(dir_okay=False), hidden=True, help="Write the last table to this SVG file.")
@@ -50,39 +65,35 @@ def command(
     seed: int,
     speed: float,
     devices: int | None,
-    seconds: float | None,
-    as_json: bool,
-    record: str | None,
+    listening: Listening,
     serve: str | None,
     picture: str | None,
     force: bool,
 ) -> None:
-    """Show a small simulated site, live. Needs neither Bluetooth nor configuration.
+    """Show a small simulated site, live. This needs neither Bluetooth nor configuration.
 
-    The devices are simulated, all else is real: they advertise encrypted on a virtual Bluetooth radio, and are
-    received by the scanner that drives a real adapter, decrypted and decoded.
+    Only the devices are simulated. They advertise, encrypted, on a virtual Bluetooth radio; the scanner that drives a
+    real adapter receives them, and their advertisements are decrypted and decoded like real ones.
     """
     options = {"seed": seed, "speed": speed} | ({"devices": devices} if devices else {})
     with libraries_for("the demo", *VIRTUAL_RADIO):
         if serve:
-            _serve(options, serve, seconds)
+            _serve(options, serve, listening.seconds)
         else:
-            _show(f"virtual:?{urlencode(options)}", seconds, record, as_json=as_json, picture=picture, force=force)
+            _show(f"virtual:?{urlencode(options)}", listening, picture=picture, force=force)
 
 
-def _show(
-    spec: str, seconds: float | None, record: str | None, *, as_json: bool, picture: str | None, force: bool
-) -> None:
-    limit = limit_of(seconds)
+def _show(spec: str, listening: Listening, *, picture: str | None, force: bool) -> None:
+    limit = listening.limit()
     console = Console(record=True, width=PICTURE_WIDTH, force_terminal=True) if picture else None
 
     def screen() -> Screen:
-        if as_json:
+        if listening.as_json:
             return JsonScreen()
         return TableScreen(partial(overview, ending="" if limit else "Ctrl-C ends"), console=console)
 
     with output_file(picture, force=force) if picture else nullcontext() as out:
-        source = listen(spec, keys=KeyRing(), screen=screen, seconds=limit, record=record)
+        source = listen(spec, keys=KeyRing(), screen=screen, seconds=limit, record=listening.record)
         if out is not None:
             from bluewatt.exports.terminal.picture import write_picture
 
@@ -96,7 +107,9 @@ def _serve(options: dict[str, float], transport: str, seconds: float | None) -> 
     from bluewatt.services.simulator.clock import SiteClock
 
     site = Site(int(options["seed"]), devices=int(options.get("devices", TYPICAL)))
-    click.echo(f"# {len(site.devices)} devices on {transport}; save this as their key file, mode 0600")
+    click.echo(
+        f"# {len(site.devices)} devices on {transport}; save this as the key file, readable by you alone (chmod 600)"
+    )
     for device in site.devices:
         click.echo(f'"{device.address}" = "{device.key.hex()}"  # {device.name}')
 

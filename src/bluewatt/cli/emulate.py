@@ -34,7 +34,14 @@ _STATUS_PERIOD = 1.0
 RULES = (excludes("--forget", "--state"), needs("--transmit", any_of=("--vesmart",)))
 
 
-@click.command("emulate", cls=RuledCommand, rules=RULES)
+EXAMPLES = (
+    ("emulate smartshunt", "a SmartShunt on the first Bluetooth adapter"),
+    ("emulate mppt phoenix --radio tcp-server:127.0.0.1:7001", "two devices for programs that attach by HCI over TCP"),
+    ("emulate bmv712 --feed mqtt://localhost/van/battery", "a battery monitor that shows your own values"),
+)
+
+
+@click.command("emulate", cls=RuledCommand, rules=RULES, examples=EXAMPLES)
 @click.argument("devices", nargs=-1, required=True, type=click.Choice(DEVICES), metavar="DEVICE...")
 @click.option(
     "--radio", default=DEFAULT_RADIO, show_default=True, metavar="TRANSPORT",

@@ -1,4 +1,4 @@
-"""`bluewatt history`: what a device keeps of its own past."""
+"""`bluewatt history`: the days or counters that a device keeps."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from bluewatt.app.links import with_link
+from bluewatt.app.links import Target, with_link
+from bluewatt.cli.link_options import link_options
 from bluewatt.cli.option_rules import RuledCommand, excludes
-from bluewatt.cli.options import json_option, link_options, target_of
+from bluewatt.cli.options import given_names, json_option
 from bluewatt.exports.csv_values import COLUMNS, csv_cell, csv_cells, write_csv
 from bluewatt.exports.jsonlines import write_json
+from bluewatt.exports.terminal.names import with_given_name
 from bluewatt.exports.terminal.registers import console, print_table
 from bluewatt.model.display import device_title, plain_text
 from bluewatt.model.identity import Device
@@ -37,7 +39,7 @@ _SHORT = {
     "maximum_pv_voltage": "PV max", "time_in_bulk": "Bulk", "time_in_absorption": "Absorption",
     "time_in_float": "Float",
 }  # fmt: skip
-"""Columns of the table of days, by field."""
+"""Headings of the table of days, by field."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -45,33 +47,33 @@ _encode = msgspec.json.Encoder().encode
 RULES = (excludes("--json", "--csv"),)
 
 
-@click.command("history", cls=RuledCommand, rules=RULES)
+EXAMPLES = (
+    ("history roof", "the days that a solar charger keeps"),
+    ("history --nearest --csv", "the history of the nearest device as CSV"),
+)
+
+
+@click.command("history", cls=RuledCommand, rules=RULES, examples=EXAMPLES)
 @click.argument("device", required=False)
 @json_option("Print JSON Lines: the totals, then an object per day or counter.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a line per day, or per counter.")
-@link_options
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a line per day or counter.")
+@link_options()
 def command(
-    device: str | None,
     as_json: bool,
     as_csv: bool,
-    nearest: bool,
-    pin: str | None,
-    adapter: str | None,
-    radio: str | None,
-    timeout: float,
+    target: Target,
 ) -> None:
-    """Print the days a solar charger keeps (up to 31), or the counters of a battery monitor or inverter.
+    """Print the days that a solar charger keeps (up to 31), or the counters of a battery monitor or inverter.
 
-    A solar charger ends its day at dusk; the dates count back from today.
+    A solar charger ends its day at dusk; the dates are counted back from today.
     """
-    target = target_of(device, nearest=nearest, pin=pin, adapter=adapter, radio=radio, timeout=timeout)
-    who, history = with_link(target, _read)
+    device, history = with_link(target, _read)
     if as_json:
-        _print_json(who, history)
+        _print_json(device, history)
     elif as_csv:
         _print_csv(history)
     else:
-        _print_tables(who, history)
+        _print_tables(device, history)
 
 
 async def _read(link: BleLink, central: Central) -> tuple[Device, History]:
@@ -90,8 +92,8 @@ def _units(layout: str) -> dict[str, str]:
     return {field.name: field.unit for field in LAYOUTS[layout].fields}
 
 
-def _print_json(who: Device, history: History) -> None:
-    head: dict[str, Any] = {"device": {"id": who.id, "address": who.address, "name": who.name}}
+def _print_json(device: Device, history: History) -> None:
+    head: dict[str, Any] = {"device": {"id": device.id, "address": device.address, "name": device.name}}
     if history.totals:
         write_json(_encode(head | {"kind": "history_total", "values": plain(history.totals)}))
     for day in history.days:
@@ -114,12 +116,12 @@ def _print_csv(history: History) -> None:
     write_csv(["date", *fields], rows)
 
 
-def _print_tables(who: Device, history: History) -> None:
+def _print_tables(device: Device, history: History) -> None:
     if history.counters:
-        print_table(who, history.counters)
+        print_table(device, history.counters, names=given_names())
         return
     screen = console()
-    screen.print(Text(device_title(who), "bold"))
+    screen.print(Text(device_title(with_given_name(device, given_names())), "bold"))
     units = _units(_TOTAL)
     for name, value in history.totals.items():
         if name in units and name not in _HIDDEN and name != "errors":

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 import click
 
+from bluewatt.app.links import Target
+from bluewatt.cli.link_options import link_options
 from bluewatt.cli.option_rules import RuledCommand, excludes
-from bluewatt.cli.options import link_options, target_of
-from bluewatt.cli.set import change
+from bluewatt.cli.set import change, consent_options
 from bluewatt.config import load_settings
 
 MODES = ("on", "off", "eco")
+"""The modes as they are typed."""
 
 
 RULES = (excludes("--dry-run", "--yes"),)
 
 
-@click.command("mode", cls=RuledCommand, rules=RULES)
+EXAMPLES = (
+    ("mode phoenix eco", "an inverter to eco; you are asked first"),
+    ("mode roof off --dry-run", "the bytes that would switch a charger off"),
+)
+
+
+@click.command("mode", cls=RuledCommand, rules=RULES, examples=EXAMPLES)
 @click.argument("arguments", nargs=-1, required=True, metavar="[DEVICE] on|off|eco")
-@click.option("--dry-run", is_flag=True, help="Check everything and print the bytes, write nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
-@link_options
+@consent_options
+@link_options()
 def command(
     arguments: tuple[str, ...],
     dry_run: bool,
     yes: bool,
-    nearest: bool,
-    pin: str | None,
-    adapter: str | None,
-    radio: str | None,
-    timeout: float,
+    target: Target,
 ) -> None:
-    """Switch a charger on or off, an inverter on, off or to eco; the settings must allow "charger" or "inverter".
+    """Switch a charger on or off, or an inverter on, off or to eco.
 
-    The same as `bluewatt set DEVICE charger=…` or `inverter=…`.
+    The settings file must allow "charger" or "inverter". The same as `bluewatt set DEVICE charger=...` or
+    `bluewatt set DEVICE inverter=...`.
     """
-    *device, wanted = arguments
-    if wanted not in MODES or len(device) > 1:
+    if len(arguments) != 1 or arguments[0] not in MODES:
         raise click.UsageError(f"write the device, then one of {', '.join(MODES)}")
-    settings = load_settings()
-    name = device[0] if device else None
-    target = target_of(name, nearest=nearest, pin=pin, adapter=adapter, radio=radio, timeout=timeout)
-    change(target, settings, ("", wanted), dry_run=dry_run, yes=yes)
+    change(target, load_settings(), ("", arguments[0]), dry_run=dry_run, yes=yes)

@@ -41,7 +41,7 @@ def needs(*ones: str, any_of: Sequence[str]) -> Needs:
 
 
 class RuledCommand(click.Command):
-    """A command that refuses options which would be ignored, and whose help ends with examples."""
+    """A command that refuses options which would be ignored, has `-v`, and whose help ends with examples."""
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class RuledCommand(click.Command):
         **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
+        self.params.append(verbose_option())
         self.rules = tuple(rules)
         self.examples = tuple(examples)
         """Command lines without "bluewatt", each with what it does."""
@@ -70,6 +71,23 @@ class RuledCommand(click.Command):
         """Check the rules, then run the command."""
         check_rules(self.rules, given_options(ctx))
         return super().invoke(ctx)
+
+
+def verbose_option() -> click.Option:
+    """Return the option `-v`, which every command has."""
+    return click.Option(
+        ("-v", "--verbose"), count=True, expose_value=False, callback=_be_verbose,
+        help="Report each step on standard error: devices found with their strength, pairing, registers. "
+        "-vv: also what the Bluetooth libraries log.",
+    )  # fmt: skip
+
+
+def _be_verbose(ctx: click.Context, param: click.Parameter, count: int) -> None:
+    """Report steps until the command ends."""
+    if count and not ctx.resilient_parsing:
+        from bluewatt.exports.terminal.verbosity import verbose  # here: most starts are quiet
+
+        ctx.with_resource(verbose(libraries=count > 1))
 
 
 def given_options(ctx: click.Context) -> set[str]:

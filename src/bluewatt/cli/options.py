@@ -1,32 +1,35 @@
-"""Options that several commands share, spelled and explained once."""
+"""Options that several commands share: each is spelled and explained once. Those of commands that link are in
+`link_options`.
+"""
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from bluewatt.app.links import Target
 from bluewatt.secret import SecretText
-from bluewatt.services.pins import PIN, find_pin
-from bluewatt.transports.ble.channel import FIND, NEAREST
-from bluewatt.transports.radio_names import DEFAULT_RADIO
+
+if TYPE_CHECKING:
+    from bluewatt.model.keys import KeyRing
+    from bluewatt.wire.vesmart.broadcast import Network
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-Decorator = Callable[[Command], Command]
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class FiniteRange(click.FloatRange):
-    """A range of numbers: click's own takes "nan" for within any range, and "inf" for within one without end."""
+    """A range of numbers that refuses "nan" and "inf", which click takes for members of any range and of open ones."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number; a usage error for what is none."""
+        """Return the number; a text that is no finite number is a usage error."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value!r} is not a number to count with.", param, ctx)
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
         return number
 
 
@@ -36,7 +39,7 @@ class SecretType(click.types.StringParamType):
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> SecretText:
-        """Return it as a secret."""
+        """Return the text as a secret."""
         return value if isinstance(value, SecretText) else SecretText(value)
 
 
@@ -44,98 +47,128 @@ SECRET = SecretType()
 """The type of options that take a key or a PIN."""
 
 POSITIVE = FiniteRange(min=0, min_open=True)
-"""The type of options that count seconds."""
+"""The type of options that take seconds."""
 
 
-def keys_options(command: Command) -> Command:
-    """`--key` (again and again) and `--keys`."""
-    for option in (
-        click.option(
-            "--keys", "keys_file", type=click.Path(dir_okay=False), metavar="FILE",
-            help="Key file (TOML, readable by you alone). [default: the one in your configuration folder]",
-        ),
-        click.option(
-            "--key", "keys", type=SECRET, multiple=True, metavar="[ADDRESS=]KEY",
-            help="A device's key: 32 hex digits. Without address it is tried on every device. Repeatable; "
-            "the environment variable BLUEWATT_KEYS takes several, with commas.",
-        ),
-    ):  # fmt: skip
+def add_options(command: Callable[..., Any], options: Sequence[Decorator]) -> Callable[..., Any]:
+    """Return the command with options, which its help lists in this order."""
+    for option in reversed(options):
         command = option(command)
     return command
 
 
-def live_options(command: Command) -> Command:
-    """`--seconds`, `--json` and `--record`."""
-    for option in (
-        click.option(
-            "--record", type=click.Path(dir_okay=False), metavar="FILE",
-            help="Append every advertisement, still encrypted, to this file; `capture:FILE` plays it again.",
-        ),
-        json_option("Print JSON Lines, one object per reading, instead of tables."),
-        click.option(
-            "--seconds", type=POSITIVE, metavar="N",
-            help="End after so many seconds. [default: Ctrl-C ends; 10 where no terminal is there]",
-        ),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+def keys_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--key`, which may be repeated, and `--keys`."""
+    return add_options(command, KEYS_OPTIONS)
+
+
+KEYS_OPTIONS: Sequence[Decorator] = (
+    click.option(
+        "--key", "keys", type=SECRET, multiple=True, metavar="[ADDRESS=]KEY",
+        help="The key of a device, 32 hex digits. A key without an address is tried on every device. Repeatable; "
+        "the environment variable BLUEWATT_KEYS takes several, separated by commas.",
+    ),
+    click.option(
+        "--keys", "keys_file", type=click.Path(dir_okay=False), metavar="FILE",
+        help="The key file (TOML, readable by you alone). [default: keys.toml in your configuration folder]",
+    ),
+)  # fmt: skip
+"""The options that `keys_options` adds."""
 
 
 def force_option(command: Command) -> Command:
-    """`--force`."""
-    return click.option("--force", is_flag=True, help="Replace the file to write if it exists.")(command)
+    """Add `--force`."""
+    return click.option("--force", is_flag=True, help="Replace the output file if it exists.")(command)
 
 
-def json_option(explained: str) -> Decorator[Any]:
-    """`--json`."""
+def json_option(explained: str) -> Decorator:
+    """Return the option `--json` with its help."""
     return click.option("--json", "as_json", is_flag=True, help=explained)
 
 
+UTC_OPTION: Decorator = click.option("--utc", is_flag=True, help="Show times in UTC. [default: local time]")
+"""The option `--utc`."""
+
+
 WITHOUT_TERMINAL = 10.0
-"""Seconds a command runs where nobody can press Ctrl-C and none were named."""
+"""Seconds after which a command ends that has neither --seconds nor a terminal for Ctrl-C."""
 
 
-def limit_of(seconds: float | None, spec: str = "") -> float | None:
-    """How long to listen: as asked, for ever on a terminal or to a capture (it ends itself), else WITHOUT_TERMINAL."""
-    endless = sys.stdout.isatty() or spec.startswith("capture:")
+def limit_of(seconds: float | None, source: str = "") -> float | None:
+    """Return the seconds to listen: those given; unlimited on a terminal or for a capture; otherwise ten."""
+    endless = sys.stdout.isatty() or source.startswith("capture:")
     return seconds if seconds is not None or endless else WITHOUT_TERMINAL
 
 
-LINK_OPTIONS = ("--nearest", "--pin", "--adapter", "--radio", "--timeout")
-"""What `link_options` adds."""
+def given_names(keys_file: str | None = None) -> dict[str, str]:
+    """Return the names that the settings and the key file give devices, by address; the settings count more.
+
+    A settings file or a key file that cannot be used raises ConfigError.
+    """
+    from bluewatt.config import load_settings
+    from bluewatt.services.keys import key_file_names
+
+    return key_file_names(keys_file) | load_settings().names()
 
 
-def link_options(command: Command) -> Command:
-    """`--nearest`, `--pin`, `--adapter`, `--radio`, `--timeout`."""
-    for option in (
+class Listening(NamedTuple):
+    """What the options of a command that listens ask for."""
+
+    seconds: float | None
+    as_json: bool
+    record: str | None
+    keys: Sequence[str] = ()
+    keys_file: str | None = None
+
+    def limit(self, source: str = "") -> float | None:
+        """Return the seconds to listen to a source, as `limit_of` does."""
+        return limit_of(self.seconds, source)
+
+    def key_ring(self) -> KeyRing:
+        """Return all keys of the key file, the environment and the command line; errors as `gather_keys` has them."""
+        from bluewatt.services.keys import gather_keys
+
+        return gather_keys(self.keys, self.keys_file)
+
+    def names(self) -> dict[str, str]:
+        """Return the names given to devices, as `given_names` does."""
+        return given_names(self.keys_file)
+
+    def networks(self) -> Sequence[Network]:
+        """Return the VE.Smart networks of the key file; errors as `gather_networks` has them."""
+        from bluewatt.services.keys import gather_networks
+
+        return gather_networks(self.keys_file)
+
+
+SECONDS_OPTION: Decorator = click.option(
+    "--seconds", type=POSITIVE, metavar="N",
+    help="End after N seconds. [default: at Ctrl-C; without a terminal, after 10 seconds]",
+)  # fmt: skip
+"""The option `--seconds`."""
+
+
+def listen_options(*, keys: bool = True) -> Decorator:
+    """Add `--seconds`, `--json`, `--record` and, with `keys`, the two of `keys_options`.
+
+    The command gets one parameter `listening` in place of all of them.
+    """
+    options: list[Decorator] = [
+        SECONDS_OPTION,
+        json_option("Print JSON Lines, one object per reading, in place of tables."),
         click.option(
-            "--timeout", type=POSITIVE, default=FIND, show_default=True, metavar="N",
-            help="Seconds to look for the device.",
+            "--record", type=click.Path(dir_okay=False), metavar="FILE",
+            help="Append every advertisement, still encrypted, to this file; `capture:FILE` replays it.",
         ),
-        click.option(
-            "--radio", metavar="RADIO",
-            help="ble: (this computer's Bluetooth), virtual: (emulated devices, PIN 000000), or an adapter nothing "
-            "else uses: usb:0, hci-socket:0, tcp-client:HOST:PORT. [default: ble:]",
-        ),
-        click.option("--adapter", metavar="NAME", help="Bluetooth adapter, such as hci1. [default: the first]"),
-        click.option(
-            "--pin", type=SECRET, metavar="DIGITS",
-            help="The device's PIN: six digits, wanted once. Others can see it here while the command runs: better the "
-            f"environment variable {PIN} or the file pins.toml (readable by you alone).",
-        ),
-        click.option("--nearest", is_flag=True, help="The nearest Victron device, by signal strength."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+        *(KEYS_OPTIONS if keys else ()),
+    ]  # fmt: skip
 
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def with_listening(**given: Any) -> Any:
+            chosen = {name: given.pop(name) for name in Listening._fields if name in given}
+            return command(listening=Listening(**chosen), **given)
 
-def target_of(
-    device: str | None, *, nearest: bool, pin: str | None, adapter: str | None, radio: str | None, timeout: float
-) -> Target:
-    """The target that options name; usage and PIN errors at once, before any radio is used."""
-    if nearest == (device is not None):
-        raise click.UsageError("name a DEVICE (address or part of its name), or say --nearest: one of the two")
-    if adapter and radio:
-        raise click.UsageError("--adapter is for this computer's Bluetooth, --radio names another: one of the two")
-    spec = f"{DEFAULT_RADIO}{adapter}" if adapter else radio or DEFAULT_RADIO
-    return Target(device, spec, find_pin(device, pin), timeout, min(NEAREST, timeout))
+        return add_options(with_listening, options)
+
+    return decorate

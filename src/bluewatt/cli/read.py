@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from bluewatt.app.lifetime import run_interruptible, run_until_stopped
-from bluewatt.app.links import work_on_link
+from bluewatt.app.links import Target, work_on_link
+from bluewatt.cli.link_options import link_options
 from bluewatt.cli.option_rules import RuledCommand, excludes
-from bluewatt.cli.options import json_option, link_options, target_of
+from bluewatt.cli.options import given_names, json_option
 from bluewatt.exports.csv_values import COLUMNS, csv_cells, write_csv
 from bluewatt.exports.jsonlines import write_json
 from bluewatt.exports.terminal.registers import print_table
@@ -29,19 +30,29 @@ if TYPE_CHECKING:
     from bluewatt.transports.ble.link import BleLink
 
 DEFAULT_GROUPS = ("facts", "live")
+"""What is read if nothing is named."""
 
 
 RULES = (excludes("--all", "--group"), excludes("--json", "--csv"))
 
 
-@click.command("read", cls=RuledCommand, rules=RULES)
+EXAMPLES = (
+    ("read shunt --pin 014916", "what a device is and its live values; pairs with it the first time"),
+    ("read --nearest battery_voltage state_of_charge", "two values of the nearest device"),
+    ("read AA:BB:CC:DD:EE:FF --all --csv", "every register that is known, as CSV"),
+)
+
+
+@click.command("read", cls=RuledCommand, rules=RULES, examples=EXAMPLES)
 @click.argument("arguments", nargs=-1, metavar="[DEVICE] [NAME]...")
-@click.option("--all", "everything", is_flag=True, help="Every register known for the device's family.")
-@click.option("--group", "groups", multiple=True, type=click.Choice(list(GROUPS)), help="A group; repeatable.")
-@click.option("--stream", is_flag=True, help="Go on printing what changes, until Ctrl-C.")
+@click.option("--all", "everything", is_flag=True, help="Read every register known for the family of the device.")
+@click.option(
+    "--group", "groups", multiple=True, type=click.Choice(list(GROUPS)), help="Read a group of registers. Repeatable."
+)
+@click.option("--stream", is_flag=True, help="Keep printing what changes, until Ctrl-C.")
 @json_option("Print JSON Lines, one object per register.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-@link_options
+@link_options()
 def command(
     arguments: tuple[str, ...],
     everything: bool,
@@ -49,30 +60,25 @@ def command(
     stream: bool,
     as_json: bool,
     as_csv: bool,
-    nearest: bool,
-    pin: str | None,
-    adapter: str | None,
-    radio: str | None,
-    timeout: float,
+    target: Target,
 ) -> None:
     """Connect to a device and print what it knows, by name, with units.
 
-    DEVICE is an address or a part of a name; with --nearest there is none. NAME is a metric such as battery_voltage, a
-    register's key, or its number such as 0xED8D; without names the device's facts and its live values are read.
+    DEVICE is an address or a part of a name; leave it out with --nearest. NAME is a metric such as battery_voltage, the
+    key of a register, or its number such as 0xED8D. Without names, the facts of the device and its live values are
+    read.
     """
-    device, names = (None, arguments) if nearest else (arguments[0] if arguments else None, arguments[1:])
-    target = target_of(device, nearest=nearest, pin=pin, adapter=adapter, radio=radio, timeout=timeout)
-    chosen = ("all",) if everything else groups or (() if names else DEFAULT_GROUPS)
+    chosen = ("all",) if everything else groups or (() if arguments else DEFAULT_GROUPS)
     printer = _Printer(as_json=as_json, as_csv=as_csv)
 
     async def work(link: BleLink, central: Central) -> None:
-        values = await read_named(link, names) if names else []
+        values = await read_named(link, arguments) if arguments else []
         values += await read_group(link, *chosen) if chosen else []
         serial = next((value.value for value in values if value.key == "serial_number"), None)
         link.know_serial(serial or "")
         printer.put(link, central.origin, values)
         if stream:
-            await _follow(link, printer, {value.register for value in values} if names else None)
+            await _follow(link, printer, {value.register for value in values} if arguments else None)
 
     run = run_until_stopped if stream else run_interruptible  # Ctrl-C is the good end of a stream
     run(work_on_link(target, work))
@@ -82,29 +88,29 @@ async def _follow(link: BleLink, printer: _Printer, wanted: set[int] | None) -> 
     async with aclosing(link.subscribe()) as readings:
         async for reading in readings:
             number = reading.values[0].register
-            if number in wanted if wanted else number != KEEP_ALIVE_REGISTER:  # of the link, not of the device
+            if number in wanted if wanted else number != KEEP_ALIVE_REGISTER:  # it is about the link, not the device
                 printer.follow(reading)
 
 
 class _Printer:
-    """Values in the form asked for."""
+    """Prints values as a table, JSON Lines or CSV."""
 
     def __init__(self, *, as_json: bool, as_csv: bool) -> None:
         self._as_json = as_json
         self._as_csv = as_csv
 
     def put(self, link: BleLink, origin: str, values: Sequence[RegisterValue]) -> None:
-        """What was read."""
+        """Print what was read."""
         if self._as_json:
             for value in values:
                 write_json(json_reading(link.device, time.time(), origin, value))
         elif self._as_csv:
             write_csv(COLUMNS, map(csv_cells, values))
         else:
-            print_table(link.device, values)
+            print_table(link.device, values, names=given_names())
 
     def follow(self, reading: RegisterReading) -> None:
-        """One more value, told by the device."""
+        """Print one more value that the device sent."""
         (value,) = reading.values
         if self._as_json:
             write_json(json_reading(reading.device, reading.at, reading.origin, value))

@@ -21,12 +21,12 @@ PAGES = (CLI_PAGE, *docgen.PAGES)
 
 
 def page(name: str) -> str:
-    """The Markdown of a page; KeyError for a name that is not in `PAGES`."""
+    """Return the Markdown of a page; KeyError for a name that is not in `PAGES`."""
     return "\n".join(cli_page()) if name == CLI_PAGE else docgen.page(name)
 
 
 def cli_page() -> Iterator[str]:
-    """The page of all commands and options, line by line."""
+    """Yield the page of all commands and options, line by line."""
     from bluewatt.cli import COMMANDS, bluewatt
 
     yield "# The command line"
@@ -43,8 +43,11 @@ def cli_page() -> Iterator[str]:
 
 def _introduction() -> Iterator[str]:
     yield "Keys come from the key file (TOML, mode 0600), from the environment variable `BLUEWATT_KEYS`, and from"
-    yield "`--key`; what comes later counts. `BLUEWATT_KEYS_FILE` names another key file, `BLUEWATT_DEBUG=1` shows"
-    yield "tracebacks and logs. With `--json`, standard output has JSON Lines and nothing else. Ctrl-C is a good end."
+    yield "`--key`; what comes later counts. `BLUEWATT_KEYS_FILE` names another key file. With `--json`, standard"
+    yield "output has JSON Lines and nothing else. Ctrl-C is a good end."
+    yield ""
+    yield "Every command takes `-v`, which reports its steps on standard error, and `-vv`, which adds what the"
+    yield "Bluetooth libraries log. `BLUEWATT_DEBUG=1` shows tracebacks and these logs."
     yield ""
     yield "| exit code | means |"
     yield "|---|---|"

@@ -7,26 +7,27 @@ from functools import partial
 import click
 
 from bluewatt.app.listening import Screen, listen
-from bluewatt.cli.options import keys_options, limit_of, live_options
+from bluewatt.cli.option_rules import RuledCommand
+from bluewatt.cli.options import Listening, listen_options
 from bluewatt.exports.terminal.screens import JsonScreen, TableScreen, overview
-from bluewatt.services.keys import gather_keys, gather_networks
+
+EXAMPLES = (
+    ("scan", "the devices around you, until Ctrl-C"),
+    ("scan --seconds 20 --json", "a JSON object per reading, for twenty seconds"),
+    ("scan capture:drive.pcapng", "the devices in a capture"),
+)
 
 
-@click.command("scan")
+@click.command("scan", cls=RuledCommand, examples=EXAMPLES)
 @click.argument("source", default="ble:")
-@click.option("--adapter", metavar="NAME", help="Bluetooth adapter, such as hci1. [default: the first that is on]")
-@live_options
-@keys_options
+@click.option("--adapter", metavar="NAME", help="The Bluetooth adapter, such as hci1. [default: the first that is on]")
+@listen_options()
 def command(
     source: str,
     adapter: str | None,
-    seconds: float | None,
-    as_json: bool,
-    record: str | None,
-    keys: tuple[str, ...],
-    keys_file: str | None,
+    listening: Listening,
 ) -> None:
-    """List the devices heard, nearest first: what each is, its values, or why it shows none.
+    """List the devices heard, nearest first, each with its values or the reason why it shows none.
 
     SOURCE is "ble:" (the default), "ble:hci1", "capture:FILE?speed=10", "virtual:", or an adapter that nothing else
     uses: "usb:0", "hci-socket:0", "tcp-client:HOST:PORT".
@@ -34,12 +35,14 @@ def command(
     if adapter and source != "ble:":
         raise click.UsageError("--adapter is for the source ble: alone")
     spec = f"ble:{adapter}" if adapter else source
-    limit = limit_of(seconds, spec)
+    limit, names = listening.limit(spec), listening.names()
 
     def screen() -> Screen:
-        return JsonScreen() if as_json else TableScreen(partial(overview, ending="" if limit else "Ctrl-C ends"))
+        if listening.as_json:
+            return JsonScreen()
+        return TableScreen(partial(overview, ending="" if limit else "Ctrl-C ends", names=names))
 
     listen(
-        spec, keys=gather_keys(keys, keys_file), networks=gather_networks(keys_file), screen=screen,
-        seconds=limit, record=record,
+        spec, keys=listening.key_ring(), networks=listening.networks(), screen=screen,
+        seconds=limit, record=listening.record,
     )  # fmt: skip

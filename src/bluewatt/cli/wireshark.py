@@ -1,4 +1,4 @@
-"""`bluewatt wireshark`: the dissector for Wireshark, printed or put where Wireshark finds it."""
+"""`bluewatt wireshark`: print the dissector for Wireshark, or install it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from bluewatt.cli.option_rules import RuledCommand
 from bluewatt.docgen.wireshark import FILE_NAME, dissector
 from bluewatt.errors import ConfigError
 from bluewatt.folders import home_folder
@@ -17,20 +18,26 @@ from bluewatt.safe_write import replace_file
 
 _FOLDER_OF = "Personal Lua Plugins"
 _PATIENCE = 30
-"""Seconds that tshark may take to tell its folders."""
+"""Seconds that tshark may take to list its folders."""
 
 
-@click.command("wireshark")
+EXAMPLES = (
+    ("wireshark --install", "the dissector where Wireshark finds it"),
+    ("wireshark --print > bluewatt.lua", "the dissector as a file"),
+)
+
+
+@click.command("wireshark", cls=RuledCommand, examples=EXAMPLES)
 @click.option("--print", "to_print", is_flag=True, help="Write the dissector to standard output.")
-@click.option("--install", "to_install", is_flag=True, help="Put it into Wireshark's personal plug-in folder.")
+@click.option("--install", "to_install", is_flag=True, help="Install it into Wireshark's folder for personal plug-ins.")
 @click.option(
     "--folder", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
-    help="Put it there instead. [default: the folder tshark names, else Wireshark's usual one]",
+    help="Install it into this folder. [default: the one that tshark names, else Wireshark's usual one]",
 )  # fmt: skip
 def command(to_print: bool, to_install: bool, folder: Path | None) -> None:
-    """Write the Wireshark dissector.
+    """Print or install the dissector for Wireshark.
 
-    It decodes Instant Readout advertisements (with the keys of your key file, of $BLUEWATT_KEYS and of Wireshark's
+    It decodes Instant Readout advertisements (with the keys of your key file, of BLUEWATT_KEYS and of Wireshark's
     preferences), VE.Smart broadcasts, VictronConnect's conversation and the SmartShunt service.
     """
     if to_print == (to_install or folder is not None):
@@ -54,26 +61,26 @@ def _install(folder: Path) -> Path:
 
 
 def plugin_folder() -> Path:
-    """Wireshark's folder for a person's own Lua plug-ins: as tshark tells it, else where it usually is."""
-    return _told_by_tshark() or _usual()
+    """Return Wireshark's folder for personal Lua plug-ins: the one tshark names, else the usual one."""
+    return _folder_of_tshark() or _usual_folder()
 
 
-def _told_by_tshark() -> Path | None:
+def _folder_of_tshark() -> Path | None:
     tshark = shutil.which("tshark")
     if tshark is None:
         return None
     try:
-        told = subprocess.run([tshark, "-G", "folders"], capture_output=True, text=True, timeout=_PATIENCE)
+        listed = subprocess.run([tshark, "-G", "folders"], capture_output=True, text=True, timeout=_PATIENCE)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    for line in told.stdout.splitlines():
+    for line in listed.stdout.splitlines():
         name, _, folder = line.partition(":")
         if name.strip() == _FOLDER_OF:
             return Path(folder.strip())
     return None
 
 
-def _usual() -> Path:
+def _usual_folder() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("APPDATA") or home_folder()) / "Wireshark" / "plugins"
     return home_folder() / ".local" / "lib" / "wireshark" / "plugins"

@@ -54,6 +54,11 @@ class AuditedChange(msgspec.Struct, frozen=True):
         """Whether the device may have the new value: yes unless it refused."""
         return self.result is None or self.result.outcome != "refused"
 
+    def is_of(self, device: str) -> bool:
+        """Return whether the change is of a device, by address or by part of its name."""
+        wanted = device.casefold()
+        return wanted == self.intent.device.casefold() or wanted in self.intent.name.casefold()
+
 
 class Audit:
     """The file at a path; made on the first row."""
@@ -89,14 +94,17 @@ class Audit:
             except msgspec.DecodeError:
                 continue
 
-    def changes(self, device: str) -> list[AuditedChange]:
-        """The changes of a device, oldest first."""
+    def all_changes(self) -> list[AuditedChange]:
+        """Return the changes of all devices, oldest first."""
         intents: dict[str, AuditRecord] = {}
         results: dict[str, AuditRecord] = {}
         for entry in self.entries():
-            if entry.device == device:
-                (intents if entry.event == "intent" else results)[entry.id] = entry
+            (intents if entry.event == "intent" else results)[entry.id] = entry
         return [AuditedChange(intent, results.get(key)) for key, intent in intents.items()]
+
+    def changes(self, device: str) -> list[AuditedChange]:
+        """Return the changes of a device, by address, oldest first."""
+        return [change for change in self.all_changes() if change.intent.device == device]
 
     def last_change(self, device: str) -> AuditedChange | None:
         """The newest change that can be taken back: not refused, its old value known, and not taken back yet."""

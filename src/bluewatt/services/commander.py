@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from bluewatt.config import Settings
 from bluewatt.errors import BluewattError, ConfigError, DeviceRefused, Forbidden, LinkError
 from bluewatt.model.ports import Link, Writer
 from bluewatt.model.register_values import RegisterValue
@@ -56,6 +57,7 @@ class Commander:
         *,
         allowed: Collection[str],
         audit: Audit,
+        how_to_allow: Callable[[str], str] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.link = link
@@ -64,7 +66,9 @@ class Commander:
         """The controls that the settings let be written on this device."""
         self.audit = audit
         self._writer = writer
-        self._gates = Gates(link, allowed=self.allowed)
+        self.how_to_allow = how_to_allow or Settings().how_to_allow
+        """Returns what to do so that a control may be written."""
+        self._gates = Gates(link, allowed=self.allowed, how_to_allow=self.how_to_allow)
         self._clock = clock
 
     def mode_control(self) -> str:

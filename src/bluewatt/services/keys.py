@@ -148,6 +148,17 @@ def _pin(path: Path | None, address: str, entry: Any) -> SecretText | None:
     return SecretText(pin)
 
 
+def key_file_names(path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the names that the key file gives devices, by address; errors as `named_keys` has them."""
+    file = _file_to_read(path, environ)
+    names: dict[str, str] = {}
+    for address, entry in (_entries(file) if file is not None else {}).items():
+        if address not in (_UNASSIGNED, _NETWORKS) and isinstance(entry, dict) and isinstance(entry.get("name"), str):
+            with suppress(KeyProblem):
+                names[normal_address(address)] = entry["name"]
+    return names
+
+
 def gather_networks(path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> list[Network]:
     """The VE.Smart networks of the key file; errors as `named_keys` has them."""
     file = _file_to_read(path, environ)

@@ -8,7 +8,7 @@ the caller says. An undo is a wish like any other: the value that the device tol
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any
 
@@ -65,11 +65,15 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 class Gates:
-    """The gates of one link; `allowed` holds the names of the controls that the settings let be written."""
+    """The gates of one link; `allowed` holds the names of the controls that the settings let be written.
 
-    def __init__(self, link: Link, *, allowed: Collection[str]) -> None:
+    `how_to_allow` returns what to do so that a control may be written.
+    """
+
+    def __init__(self, link: Link, *, allowed: Collection[str], how_to_allow: Callable[[str], str]) -> None:
         self._link = link
         self._allowed = allowed
+        self._how_to_allow = how_to_allow
 
     @property
     def name(self) -> str:
@@ -124,8 +128,8 @@ class Gates:
     def _check_allowed(self, row: Control) -> None:
         if row.name not in self._allowed:
             raise Forbidden(
-                f'the settings allow only reading: to let {row.name} be written, put allow_writes = ["{row.name}"] into'
-                " the settings file (config.toml), for all devices or for this one"
+                f"{row.name} of {self.name} was not changed, since the settings do not allow it:"
+                f" {self._how_to_allow(row.name)}"
             )
 
     # the wish

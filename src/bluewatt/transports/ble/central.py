@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ TRIES = 3
 
 _PRODUCT = 0x10  # first byte of the manufacturer data of a device that takes connections (protocol page, section 1)
 _PRODUCT_ID = slice(2, 4)
+_log = logging.getLogger(__name__)
 _OUR_SERVICES = frozenset({DATA_SERVICE, SECOND_DATA_SERVICE, SHUNT_SERVICE})
 _NO_RSSI = -127
 
@@ -133,13 +135,16 @@ class Central:
         if self._names_one(wanted) and len(found) > 1 and len(same) != 1:
             names = ", ".join(sorted(f"{one.label} ({one.address})" for one in found))
             raise DeviceNotFound(f"{wanted} is a part of {len(found)} names: {names}; write the address of one")
-        return max(same or found, key=lambda one: one.rssi)
+        chosen = max(same or found, key=lambda one: one.rssi)
+        _log.debug("chosen: %s (%s)", chosen.label, chosen.address)
+        return chosen
 
     def _names_one(self, wanted: Wanted) -> bool:
         return self.one_of_a_name and wanted.name is not None
 
     async def _listen(self, wanted: Wanted, seconds: float, nearest: float) -> list[Nearby]:
         """All that fit: the first one heard, or those of `nearest` seconds where it matters who else there is."""
+        _log.info("looking for %s", wanted)
         found: dict[str, Nearby] = {}
         arrived = asyncio.Event()
         strangers = 0
@@ -149,7 +154,10 @@ class Central:
             if data.rssi == _NO_RSSI or not wanted.fits(device, data):
                 strangers += 1
                 return
-            found[device.address] = _nearby(device, data, found.get(device.address))
+            before = found.get(device.address)
+            found[device.address] = now = _nearby(device, data, before)
+            if before is None:
+                _log.debug("found %s (%s), %d dBm", now.label, now.address, now.rssi)
             arrived.set()
 
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -33,6 +34,9 @@ from bluewatt.transports.ble.pairing import Pairing
 
 DROPS = 3
 """Links in a row that were up and cut by the device before it let us in, after which its bond is taken for lost."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class OpenConnection(msgspec.Struct, frozen=True):
@@ -109,11 +113,15 @@ class Dialler:
         return await self._once(heard, bonded=False)
 
     async def _once(self, nearby: Nearby, *, bonded: bool) -> OpenConnection:
+        _log.info("connecting to %s", nearby.label)
         client = self._client = await self._dial(nearby, bonded=bonded)
         if not bonded and self._pin is not None:
+            _log.info("pairing with %s", nearby.label)
             await self._pairing.pair(client, nearby, self._pin)
+            _log.debug("paired with %s", nearby.label)
         channel = self._make_channel(client)
         await self._let_in(client, channel, nearby.label, bonded=bonded)
+        _log.debug("connected to %s%s", nearby.label, ", paired before" if bonded else "")
         self._client = None
         return OpenConnection(client, channel)
 

@@ -10,6 +10,7 @@ What every failure means stands in one sentence of `ble_words`; the protocol is 
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from types import TracebackType
@@ -18,6 +19,7 @@ from typing import Self
 from bleak import BleakClient
 
 from bluewatt.errors import DeviceRefused, LinkLost, LinkTimeout, Unencodable
+from bluewatt.model.display import register_text
 from bluewatt.model.identity import Device
 from bluewatt.model.register_values import RegisterReading, RegisterValue, explain_register
 from bluewatt.tables.gatt import DATA_INSTANCE, DEFAULT_DATA_INSTANCE, KEEP_ALIVE_INSTANCE, ResultCode
@@ -45,6 +47,9 @@ INDEFINITE_FIRST = frozenset({"charger"})
 _PRODUCT = "product_id"
 _ADAPTERS = frozenset({"interface", "other"})
 """Families whose advertised product is an interface to the real device."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class BleLink:
@@ -291,8 +296,11 @@ class BleLink:
 
     def _explained(self, place: RegisterAddress, answer: Answer) -> RegisterValue | DeviceRefused | LinkTimeout:
         if not isinstance(answer, bytes):
+            _log.debug("register 0x%04X: %s", place[1], answer)
             return answer
-        return explain_register(place[1], answer, self.family, instance=place[0])
+        value = explain_register(place[1], answer, self.family, instance=place[0])
+        _log.debug("register 0x%04X of instance %d: %s %s %s", place[1], place[0], value.key, _Text(value), value.unit)
+        return value
 
     def _told(self, instance: int, register: int, raw: bytes) -> None:
         if self._streams:
@@ -300,6 +308,16 @@ class BleLink:
             reading = RegisterReading(self.device, self._stamp(), self._central.origin, "gatt", (value,))
             for stream in self._streams:
                 stream.put(reading)
+
+
+class _Text:
+    """The text of a register's value, made only if it is logged; keys and PINs stay hidden."""
+
+    def __init__(self, value: RegisterValue) -> None:
+        self._value = value
+
+    def __str__(self) -> str:
+        return register_text(self._value)
 
 
 def _goes_on(found: object, turn: int, tries: Sequence[RegisterAddress]) -> bool:

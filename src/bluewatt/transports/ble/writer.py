@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from bluewatt.errors import LinkLost
 from bluewatt.transports.ble.channel import Channel
+
+_log = logging.getLogger(__name__)
 
 
 class BleWriter:
@@ -17,4 +21,5 @@ class BleWriter:
         """Write a register; DeviceRefused where the device says no, LinkLost where the link is not open (any more)."""
         if self.channel is None:
             raise LinkLost("the link is not open")
+        _log.debug("writing register 0x%04X of instance %d: %s", register, instance, raw.hex(" "))
         await self.channel.write(instance, register, raw)

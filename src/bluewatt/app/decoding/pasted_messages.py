@@ -38,7 +38,7 @@ def read_texts(texts: Sequence[str], secrets: DecodeKeys, characteristic: str) -
             decoder.take(item)
         if decoder.reader.taken == before:
             raise Malformed(
-                f"no advertisement and no message in {text[:40]!r}: it takes hex bytes that begin with 10 or E1 02, "
+                f"no advertisement and no message in {text[:40]!r}: give hex bytes that begin with 10 or E1 02, "
                 "a message in hex digits, or lines of a log"
             )
     return decoder.end()

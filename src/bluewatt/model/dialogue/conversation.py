@@ -16,7 +16,7 @@ from functools import cache
 import msgspec
 
 from bluewatt.errors import Malformed
-from bluewatt.model.dialogue.gatt_handles import ELSEWHERE, AttributeInfo, HandleMap
+from bluewatt.model.dialogue.gatt_handles import ELSEWHERE, SUBSCRIPTIONS, AttributeInfo, HandleMap
 from bluewatt.model.identity import Device
 from bluewatt.model.keys import KeyRing
 from bluewatt.model.reasons import PROTOCOL_ERROR, UNFINISHED
@@ -57,8 +57,6 @@ CONNECTED, DISCONNECTED, ENCRYPTED, NOTIFICATIONS = "connected", "disconnected",
 
 _KEY_SIZE = 16
 _MOST_DEVICES = 4096
-SUBSCRIPTIONS = {b"\x00\x00": 0, b"\x01\x00": 1, b"\x02\x00": 2}
-"""What a client writes to switch notifications off or on, or indications on → the bits."""
 _UNKNOWN = "unknown"
 
 

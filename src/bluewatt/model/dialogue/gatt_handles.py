@@ -32,8 +32,8 @@ _COPIES: Final = (DATA_SERVICE, SECOND_DATA_SERVICE)
 _LONGEST_CONTROL = 3
 _CONTROL_OPCODES: Final = frozenset(ControlOpcode)
 _LIMITS = bytes([ControlOpcode.LIMITS])
-_SUBSCRIPTIONS: Final = frozenset({b"\x00\x00", b"\x01\x00", b"\x02\x00"})
-"""The values written to a descriptor to switch notifications or indications."""
+SUBSCRIPTIONS: Final = {b"\x00\x00": 0, b"\x01\x00": 1, b"\x02\x00": 2}
+"""What a client writes to a descriptor to switch notifications off or on, or indications on → the bits."""
 
 
 class AttributeInfo(msgspec.Struct, frozen=True):
@@ -92,7 +92,7 @@ class HandleMap:
         if value[:1] == _LIMITS and 2 <= len(value) <= _LONGEST_CONTROL:
             copy = min(self._copies(), 1)
             self._assume({handle + STEP * step: _ORDER[step] for step in range(len(_ORDER))}, first_copy=copy)
-        elif value not in _SUBSCRIPTIONS:
+        elif value not in SUBSCRIPTIONS:
             self._recognise(handle, control=_looks_like_control(value))
 
     def _recognise(self, handle: int, *, control: bool) -> None:

@@ -16,8 +16,8 @@ from enum import Enum
 import msgspec
 
 from bluewatt.errors import WireError
-from bluewatt.model.dialogue.conversation import CONTROL, GATT, SUBSCRIPTIONS, VREG, Attribute, Conversation, Line
-from bluewatt.model.dialogue.gatt_handles import ELSEWHERE, HandleMap
+from bluewatt.model.dialogue.conversation import CONTROL, GATT, VREG, Attribute, Conversation, Line
+from bluewatt.model.dialogue.gatt_handles import ELSEWHERE, SUBSCRIPTIONS, HandleMap
 from bluewatt.model.dialogue.pseudonyms import Pseudonyms
 from bluewatt.model.dialogue.sentences import SECRET_ATTRIBUTES, holds_secret
 from bluewatt.model.keys import KeyRing

@@ -47,11 +47,11 @@ def why_held(before: KeyTrial | None, opened: KeyTrial, heard: float) -> str | N
     if before is None or seconds > JUMP_SECONDS:
         return "the record is cut short" if opened.is_short else _first(unfamiliar(None, record))
     if type(before.record) is not type(record):
-        return f"the record type turned to {record.title.lower()}"
+        return f"the record type changed to {record.title.lower()}"
     if opened.is_short and len(before.frame.payload) != len(opened.frame.payload):
         return "the record is cut short"
     if (opened.nonce - before.nonce) % NONCES > NONCE_LEAP:
-        return "the nonce leapt"
+        return "the nonce jumped"
     if record_checks(type(record)).steady(before.values, opened.values):
         return None
     surprises = (unfamiliar(before.record, record), appeared(before.record, record))

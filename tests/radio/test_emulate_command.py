@@ -198,7 +198,7 @@ def test_another_seed_does_not_overwrite_a_device(tmp_path: Path, capsys) -> Non
         arguments = ["emulate", "orion", "--radio", "virtual", "--state", str(tmp_path), "--seconds", "0.2"]
         assert main([*arguments, "--seed", seed]) == code
     assert os.listdir(tmp_path) == ["orion.json"]
-    assert "remembers another device" in capsys.readouterr().err
+    assert "holds another device" in capsys.readouterr().err
 
 
 async def test_scan_hears_the_emulator_through_a_radio_it_hosts(tmp_path: Path) -> None:

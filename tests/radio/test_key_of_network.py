@@ -65,7 +65,7 @@ async def test_a_device_without_a_network_is_asked_and_the_answer_told(
         device = emulator.running[0].device
         await key_command._fetch(Target(device.address, "virtual:", PIN), keys)
     told = capsys.readouterr()
-    assert "tells nothing of a VE.Smart network" in told.err
+    assert "does not say to which VE.Smart network it belongs" in told.err
     assert load_keys(keys) == [(device.address, device.key)]
     assert load_networks(keys) == []
 

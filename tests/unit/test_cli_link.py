@@ -76,7 +76,7 @@ def test_what_is_wrong_before_a_device_is_heard(
         (["history", "Orion", "--pin", PIN], 4, "keeps no history"),
         (["mode", "Shunt", "on", "--yes", "--pin", PIN], 4, "has no mode that may be switched"),
         (["set", "Solar", "charger=off", "--yes", "--pin", PIN], 4, 'allow_writes = ["charger"]'),
-        (["set", "Solar", "clear_history=1", "--yes", "--pin", PIN], 4, "is no control"),
+        (["set", "Solar", "clear_history=1", "--yes", "--pin", PIN], 4, "is not a control: "),
         (["set", "Solar", "--undo", "--yes", "--pin", PIN], 4, "nothing that was changed"),
     ],
 )

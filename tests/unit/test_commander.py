@@ -126,10 +126,10 @@ async def test_a_write_is_intended_written_read_back_and_recorded(audit: Audit) 
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("clear_history", "1", "'clear_history' is no control: on Charger may be written: charger, load"),
-        ("0x1030", "1", "is no control"),
-        ("battery_capacity", "200", "is no control"),
-        ("inverter", "on", "is none of a mppt's"),
+        ("clear_history", "1", "'clear_history' is not a control: Charger has charger, load"),
+        ("0x1030", "1", "is not a control: "),
+        ("battery_capacity", "200", "is not a control: "),
+        ("inverter", "on", "is not a control of the family mppt: "),
         ("charger", "eco", "charger is one of on, off, not 'eco'"),
         ("float_voltage", "17", "may be 12.6 to 14.6 V, not 17 V"),
         ("float_voltage", "nan", "may be 12.6 to 14.6 V"),
@@ -157,7 +157,7 @@ async def test_limits_grow_with_the_system_voltage(audit: Audit) -> None:
         await commander(link, audit).change("float_voltage", "13.5", yes)
     silent = solar()
     del silent.held[by_name("battery_voltage_setting", "mppt").id]  # type: ignore[union-attr]
-    with pytest.raises(Forbidden, match="does not tell its system voltage"):
+    with pytest.raises(Forbidden, match="does not give its system voltage"):
         await commander(silent, audit).change("float_voltage", "13.5", yes)
 
 

@@ -138,7 +138,7 @@ async def test_undo_stays_within_the_limits_whatever_the_audit_file_says(audit: 
         ("charger", "0x0200", "zz", "is damaged"),
         ("battery_type", "0xEDF1", "2a", "was 42 before"),
         ("load", "0xEDAB", "81", "was 129 before"),
-        ("clear_history", "0x1030", "01", "is no control"),
+        ("clear_history", "0x1030", "01", "is not a control: "),
     ],
 )
 async def test_undo_refuses_what_nobody_may_write(

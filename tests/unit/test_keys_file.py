@@ -312,7 +312,7 @@ def test_a_pin_in_the_key_file_is_read(path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_pin_that_is_none_is_refused_without_it(path: Path, pin: str) -> None:
     write(path, f'["{ADDRESS}"]\nkey = "{HEX}"\npin = {pin}\n')
     for load in (load_keys, gather_pins):
-        with pytest.raises(ConfigError, match="no text of six digits") as told:
+        with pytest.raises(ConfigError, match="not a text of six digits") as told:
             load(path)
         assert pin.strip('"') not in str(told.value)
 

@@ -72,15 +72,15 @@ async def test_a_network_without_a_name_is_one() -> None:
 @pytest.mark.parametrize(
     ("registers", "why"),
     [
-        ({"network_id": 1}, "tells nothing of a VE.Smart network"),
-        ({"network_id": LinkTimeout("no answer")}, "tells nothing of a VE.Smart network: no answer"),
+        ({"network_id": 1}, "does not say to which VE.Smart network it belongs"),
+        ({"network_id": LinkTimeout("no answer")}, "does not say to which VE.Smart network it belongs: no answer"),
         ({"network_id": bytes(2)}, "belongs to no VE.Smart network"),
         ({"network_id": b"\xff\xff"}, "belongs to no VE.Smart network"),
         ({"network_id": b""}, "belongs to no VE.Smart network"),
-        ({"network_key": 2}, "belongs to the VE.Smart network 7C04, and does not tell its key: code 2"),
-        ({"network_key": LinkTimeout("no answer")}, "does not tell its key: no answer"),
-        ({"network_key": bytes(16)}, "tells a key of 16 bytes that is none"),
-        ({"network_key": bytes(range(15))}, "tells a key of 15 bytes that is none"),
+        ({"network_key": 2}, "belongs to the VE.Smart network 7C04, and does not give its key: code 2"),
+        ({"network_key": LinkTimeout("no answer")}, "does not give its key: no answer"),
+        ({"network_key": bytes(16)}, "gives 16 bytes that are no key"),
+        ({"network_key": bytes(range(15))}, "gives 15 bytes that are no key"),
     ],
 )
 async def test_a_refusal_is_told_in_words(registers: dict[str, Any], why: str) -> None:

@@ -40,17 +40,17 @@ from bluewatt.wire.vesmart.broadcast import Network
 PERIOD = 1.0
 """Seconds of the device's time between two records (measured on real devices)."""
 SHORTEST_PERIOD = 0.05
-"""Seconds of our time between them at least: an accelerated device does not flood the radio."""
+"""Least real seconds between two records: an accelerated device does not flood the radio."""
 
 _SITE_SIZE = 6
-"""So many of the simulated site's devices are emulated families or feed them."""
+"""Number of the simulated site's devices: all that are emulated, and those they depend on."""
 
-_SHOWN = 40  # characters of a value that cannot be shown
-_FAULTS = 100  # of them are told; a feed may go on for years
+_SHOWN = 40  # characters of a value in the sentence that it cannot be shown
+_FAULTS = 100  # such sentences at most: a feed may go on for years
 
 
 class EmulatedDeviceConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """One device to be. What is None is as remembered, else as the family has it."""
+    """The configuration of an emulated device. What is None is as remembered, else as the family has it."""
 
     family: str
     name: str | None = None
@@ -59,14 +59,14 @@ class EmulatedDeviceConfig(msgspec.Struct, frozen=True, kw_only=True):
     mtu: int | None = None
     key_behind_puk: bool = False
     keep_alive: float | None = None
-    """Seconds until a client that writes no keep-alive is disconnected; infinity for never."""
+    """Seconds after which a client that writes no keep-alive is disconnected; infinity for never."""
 
     def __post_init__(self) -> None:
         hide_fields(self, "pin")
 
 
 class Running(msgspec.Struct):
-    """One device on the air."""
+    """An emulated device on the air."""
 
     device: EmulatedDevice
     peripheral: Peripheral
@@ -125,7 +125,7 @@ class Emulator:
         await self._open.__aexit__(kind, error, trace)
 
     def feed(self, values: Mapping[str, Any]) -> list[str]:
-        """Give all fed devices these values, by metric key; returns the keys of values that one cannot show."""
+        """Give all fed devices these values, by metric key; return the keys of values that one of them cannot show."""
         odd: dict[str, None] = {}
         for running in self.running:
             if isinstance(running.device.plant, FedValues):
@@ -136,7 +136,7 @@ class Emulator:
     async def feed_from(
         self, source: AsyncIterator[Mapping[str, Any]], problem: Callable[[str], None] = lambda sentence: None
     ) -> None:
-        """Feed until the source ends; `problem` is told, once, of each value that cannot be shown."""
+        """Feed until the source ends; `problem` is called once for each value that cannot be shown."""
         told: set[tuple[str, str]] = set()
         async for values in source:
             for key in self.feed(values):
@@ -167,7 +167,7 @@ class Emulator:
             seed = child_seed(self._seed, plan.family, number) >> 1
             if content.seed not in (None, seed):
                 raise ConfigError(
-                    f"{memory.path} remembers another device than --seed {self._seed}", path=str(memory.path),
+                    f"{memory.path} holds another device than --seed {self._seed} makes", path=str(memory.path),
                     hint="choose another --state, or leave --seed out",
                 )  # fmt: skip
             content.seed = seed
@@ -176,7 +176,7 @@ class Emulator:
         if plan.pin is not None and fresh:
             content.pin = pin_text(plan.pin)
         if self._network and content.counter is None:
-            # Whoever forgets his counter must not begin it anew: the same count twice is the same nonce twice.
+            # A forgotten counter must not begin anew: the same count twice is the same nonce twice.
             content.counter = int(time.time() * 1000)
         return memory
 
@@ -203,7 +203,7 @@ class Emulator:
     # running
 
     async def run(self) -> None:
-        """Wait while the devices live: for ever. What ends them interrupts the body of the `async with`."""
+        """Wait for ever; what ends a device or the radio interrupts the body of the `async with`."""
         await asyncio.Event().wait()
 
     async def _refresh(self) -> None:
@@ -223,7 +223,7 @@ class Emulator:
 
 
 def _numbered(plans: Sequence[EmulatedDeviceConfig]) -> list[tuple[EmulatedDeviceConfig, int]]:
-    """Each plan with the number of its family's devices before it."""
+    """Return each plan with the number of its family's devices before it."""
     counts: dict[str, int] = {}
     numbered = []
     for plan in plans:
@@ -245,9 +245,10 @@ def _generation(key: str) -> Any:
 
 
 async def feed_values(source: str, problem: Callable[[str], None]) -> AsyncIterator[Mapping[str, Any]]:
-    """Values from standard input ("-") or an MQTT topic ("mqtt://host/topic"); what cannot be read is told.
+    """Yield values from standard input ("-") or an MQTT topic ("mqtt://host/topic").
 
-    Raises ConfigError for another source, BrokerError where the broker cannot be reached.
+    `problem` is called with a sentence about each line or message that cannot be read. Raises ConfigError for another
+    source, BrokerError if the broker cannot be reached.
     """
     if source == "-":
         read: AsyncIterator[tuple[str, bytes]] = _from_input()
@@ -270,7 +271,7 @@ async def _from_input() -> AsyncIterator[tuple[str, bytes]]:
 
 
 async def watch_clients(emulator: Emulator, tell: Callable[[str], None]) -> None:
-    """Tell of clients that come and go, until cancelled."""
+    """Report clients that come and go through `tell`, until cancelled."""
     known = {running.device.address: (0, 0, 0) for running in emulator.running}
     while True:
         for running in emulator.running:

@@ -1,4 +1,4 @@
-"""Opens the link to one device: which radio, which device, whose PIN.
+"""Opens the link to a device: finds radio, device and PIN.
 
 async with connect("AA:BB:CC:DD:EE:FF", pin="014916") as link:
     voltage = await link.get("battery_voltage")
@@ -42,9 +42,9 @@ async def connect(
     nearest: float = NEAREST,
     notice: Notice | None = None,
 ) -> AsyncIterator[BleLink]:
-    """Open a link to a device, by address or part of its name; None is the nearest. Errors as `BleLink` has them.
+    """Open a link to a device, by address or part of its name; None is the nearest. Errors as for `BleLink`.
 
-    The link reads and cannot write. `pin` is a text of six digits, wanted once per device: the bond serves afterwards.
+    The link reads and cannot write. `pin` is a text of six digits, needed once per device: afterwards the bond is used.
     `central` shares an open adapter.
     """
     with radio_libraries():
@@ -94,12 +94,12 @@ async def open_commander(
 
 
 def _central(radio: str, central: Central | None) -> AbstractAsyncContextManager[Central]:
-    """The adapter that is open already, which stays open, else the one of a radio string."""
+    """Return the adapter that is open already, which stays open, else the one of a radio string."""
     return open_central(radio) if central is None else nullcontext(central)
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Which device, over which radio, with whose PIN."""
+    """A device to connect to, with its radio and PIN; times are in seconds."""
 
     device: str | None
     radio: str = DEFAULT_RADIO

@@ -1,4 +1,4 @@
-"""The loop under `scan`, `watch` and `demo`: a source is open, a screen shows what arrives, something ends it."""
+"""The loop of `scan`, `watch` and `demo`: a screen shows what a source hears until something ends it."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from bluewatt.wire.vesmart.broadcast import Network
 _T = TypeVar("_T")
 
 REFRESH = 0.5
-"""Seconds between two pictures of a live table."""
+"""Seconds between two updates of a live table."""
 
 
 class Screen(Protocol):
-    """Who shows what is heard."""
+    """Displays events as they arrive."""
 
     def put(self, outcome: FrameOutcome) -> None:
-        """One more outcome."""
+        """Show an outcome."""
 
     def tick(self, source: SourceReader) -> None:
-        """Time passed."""
+        """Update what changes with time."""
 
     def close(self, source: SourceReader) -> None:
-        """It is over."""
+        """Show the last state; nothing comes after it."""
 
 
 @contextmanager
 def recorder(path: str | None) -> Iterator[FrameRecorder | None]:
-    """The recording of `--record`, if there is to be one."""
+    """Open the recording of `--record`, if there is to be one."""
     if path is None:
         yield None
         return
@@ -58,10 +58,10 @@ def listen(
     networks: Sequence[Network] = (),
     unasked: bool = False,
 ) -> SourceReader:
-    """Open a source and show what is heard until it ends, `seconds` are over, or Ctrl-C; all of these end well.
+    """Open a source and show what is heard until it ends, `seconds` are over, or a signal comes: all are good ends.
 
-    Where the seconds are not the user's (`unasked`), standard error tells that they ended it.
-    DeviceNotFound, with what to check, when no Victron device was heard; CaptureError when a file holds none.
+    If the seconds are not the user's (`unasked`), standard error says that they ended it.
+    Raises DeviceNotFound, which says what to check, if no Victron device was heard; CaptureError if a file holds none.
     """
     with recorder(record) as recording:
         source = open_source(spec, keys=keys, networks=networks, on_frame=recording.write if recording else None)

@@ -1,4 +1,4 @@
-"""From a radio string to an open adapter, and to its advertisements as a source.
+"""Opens the adapter of a radio string, and its advertisements as a source.
 
 A radio is "ble:" or "ble:hci1" (this computer's Bluetooth), "virtual:" (emulated devices in this process, PIN 000000),
 or a transport string of an adapter whose host we are: "usb:0", "hci-socket:0", "tcp-client:127.0.0.1:7001".
@@ -20,7 +20,7 @@ from bluewatt.folders import state_folder
 from bluewatt.transports.ble.nested_scan import NestedScanSource
 from bluewatt.transports.radio_names import KINDS
 
-if TYPE_CHECKING:  # the libraries for Bluetooth are wanted when a radio is opened, not before
+if TYPE_CHECKING:  # the libraries for Bluetooth are imported when a radio is opened, not before
     from bluewatt.transports.ble.central import Central
     from bluewatt.transports.ble.scan import BleSource
 
@@ -83,7 +83,7 @@ def radio_libraries(*extras: str) -> AbstractContextManager[None]:
 
 
 def _private(bonds: Path) -> None:
-    """Bonds are secrets: folder and file are their owner's alone."""
+    """Make folder and file of the bonds their owner's alone, since bonds are secrets; ConfigError if that fails."""
     try:
         bonds.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if bonds.exists():

@@ -1,4 +1,4 @@
-"""From a source string to readings.
+"""Opens a source by its string.
 
 A source is opened by a string, NAME:WHAT?option=value: `ble:`, `ble:hci1`, `capture:drive.pcapng?speed=10`,
 `virtual:?seed=7`. The names stand in `SOURCES` and in the entry points of the group `bluewatt.sources`; each leads to
@@ -33,10 +33,10 @@ SOURCES: dict[str, str] = {
     "virtual": "bluewatt.app.virtual_site:VirtualSource.from_text",
     **dict.fromkeys(KINDS, "bluewatt.app.radios:HostedSource"),
 }
-"""Name of a source → "module:function"; what hosts an adapter itself is given the whole source string."""
+"""Name of a source → "module:function"; a function that hosts an adapter itself is given the whole string."""
 
 GROUP = "bluewatt.sources"
-"""The entry points that add sources."""
+"""Group of the entry points that add sources."""
 
 
 def files_of(source: Source) -> list[str]:
@@ -52,7 +52,7 @@ def open_source(
     on_frame: Callable[[Frame], None] | None = None,
     on_registers: Callable[[RegisterReading], None] | None = None,
 ) -> SourceReader:
-    """The source named by `spec`, to be entered with `async with`; iterating it gives readings.
+    """Return the source named by `spec`, to be entered with `async with`; iterating it gives readings.
 
     `keys` by address; left out, those of the key file and of the environment count. `on_frame` sees every frame before
     it is opened (a recorder). Of the VE.Smart `networks` given, `on_registers` is
@@ -63,7 +63,7 @@ def open_source(
 
 
 def make_source(spec: str) -> Source:
-    """The source named by a source string, not open yet; errors as in `open_source`."""
+    """Return the source named by a source string, not open yet; errors as for `open_source`."""
     name, colon, text = spec.partition(":")
     place = SOURCES.get(name) or _plugin(name)
     if not colon or place is None:
@@ -74,7 +74,7 @@ def make_source(spec: str) -> Source:
 
 
 def is_source(text: str) -> bool:
-    """Whether a text begins as a source string does."""
+    """Return whether a text begins as a source string does."""
     name, colon, _ = text.partition(":")
     return bool(colon) and (name in SOURCES or _plugin(name) is not None)
 
@@ -93,7 +93,7 @@ def _load(place: str) -> Callable[[str], Source]:
 
 
 def ble_source(text: str) -> Source:
-    """The source `ble:[ADAPTER][?mode=passive|active]`."""
+    """Return the source `ble:[ADAPTER][?mode=passive|active]`, not open yet."""
     adapter, options = split_options("ble", text, {"mode": _mode})
     from bluewatt.transports.ble.scan import BleSource  # here: it needs the libraries of an extra
 

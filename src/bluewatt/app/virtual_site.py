@@ -24,11 +24,11 @@ from bluewatt.transports.virtual.hardware_radio import HardwareRadio
 from bluewatt.transports.virtual.radio import Advertiser, Radio, VirtualRadio
 
 LONGEST_RATE = 0.1
-"""Seconds between two records of one device at most as often: an accelerated site does not flood the radio."""
+"""Least real seconds between two records of one device, however fast its site runs."""
 
 
 async def advertise(site: Site, radio: Radio, clock: SiteClock) -> None:
-    """Let the devices of a site advertise on a radio, for ever; AdapterUnavailable where not even one finds room."""
+    """Let the devices of a site advertise on a radio, for ever; AdapterUnavailable if not even one fits."""
     advertisers = _advertisers(site, radio)
     due = [(clock.start, number) for number in range(len(advertisers))]
     while True:
@@ -36,7 +36,7 @@ async def advertise(site: Site, radio: Radio, clock: SiteClock) -> None:
         await clock.until(at)
         device, now = site.devices[number], clock.now()
         if now - at > device.period:
-            at = now  # too late for the plan; else the plan holds to the second, so that a seed tells all values
+            at = now  # too late for the schedule, which otherwise holds exactly, so all values follow from the seed
         advertisers[number].update(device.advertisement(at))
         heapq.heappush(due, (max(device.next_change(at), at + LONGEST_RATE * clock.speed), number))
 
@@ -72,7 +72,7 @@ class VirtualSource(NestedScanSource):
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Open what stands behind "virtual:" in a source string, such as "?seed=7&speed=60&devices=5"."""
+        """Return the source of what follows "virtual:" in a source string, such as "?seed=7&speed=60&devices=5"."""
         known: dict[str, Callable[[str], Any]] = {"seed": int, "speed": _speed, "devices": _count, "start": _start}
         what, options = split_options("virtual", text, known)
         if what:
@@ -89,7 +89,7 @@ class VirtualSource(NestedScanSource):
         return scan
 
     def now(self) -> float:
-        """The site's present."""
+        """Return the site's present in POSIX seconds."""
         return self.clock.now()
 
 
@@ -97,7 +97,7 @@ async def serve(site: Site, transport: str, clock: SiteClock) -> None:
     """Let a site advertise for another program or for real receivers, until cancelled.
 
     "vhci" hands a virtual adapter to this computer's Bluetooth system (Linux, root), "tcp-server:HOST:PORT" to who
-    connects; "usb:0" or "hci-socket:0" sends with a real adapter. AdapterUnavailable where that cannot be opened.
+    connects; "usb:0" or "hci-socket:0" sends with a real adapter. Raises AdapterUnavailable if that cannot be opened.
     """
     async with AsyncExitStack() as stack:
         radio: VirtualRadio | HardwareRadio

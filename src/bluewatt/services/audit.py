@@ -1,8 +1,8 @@
-"""The audit file: what was to be written to devices, and what came of it. JSON Lines, appended, its owner's alone.
+"""The audit file: every write to a device, before it is sent and after. JSON Lines, appended, its owner's alone.
 
 Before a write a row "intent" is on the disk, after it a row "result" with the same `id`. A crash between the two leaves
-an intent without a result, which says the truth: it may have been written. Whoever writes a row says what its failure
-means: before the write nothing is changed, after it the change stands.
+an intent without a result, which is the truth: it may have been written. The caller that cannot write a row says
+what that means: before the write nothing is changed, after it the change stands.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from bluewatt.safe_write import LineFile
 
 
 class AuditRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One row."""
+    """One row of the file."""
 
     at: float
     """POSIX seconds."""
     id: str
-    """The same for an intent and its result."""
+    """An identifier that an intent shares with its result."""
     event: str
     """"intent" or "result"."""
     device: str
@@ -33,14 +33,14 @@ class AuditRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     register: str = ""
     instance: int = 0
     old: str | None = None
-    """The content before, hex digits; None where it could not be read."""
+    """The content before, hex digits; None if it could not be read."""
     new: str = ""
     outcome: str = ""
-    """Of a result: "done", "refused", "differs", "unknown"."""
+    """Only in a result: "done", "refused", "differs", "unknown"."""
     read_back: str | None = None
     detail: str = ""
     undoes: str = ""
-    """The id of the change that this one takes back."""
+    """The id of the change that this one undoes."""
 
 
 class AuditedChange(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ class AuditedChange(msgspec.Struct, frozen=True):
 
     @property
     def may_hold(self) -> bool:
-        """Whether the device may have the new value: yes unless it refused."""
+        """Whether the device may hold the new value: yes unless it refused."""
         return self.result is None or self.result.outcome != "refused"
 
     def is_of(self, device: str) -> bool:
@@ -61,13 +61,13 @@ class AuditedChange(msgspec.Struct, frozen=True):
 
 
 class Audit:
-    """The file at a path; made on the first row."""
+    """The audit file at a path; it is created with the first row."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def append(self, entry: AuditRecord) -> None:
-        """Put a row on the disk; ConfigError where that is impossible."""
+        """Write a row to the disk; ConfigError if that is impossible."""
         line = msgspec.json.encode(entry) + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -79,7 +79,7 @@ class Audit:
             ) from error
 
     def entries(self) -> Iterator[AuditRecord]:
-        """All rows that can be read, oldest first."""
+        """Return all rows that can be read, oldest first."""
         try:
             lines = self.path.read_bytes().splitlines()
         except FileNotFoundError:
@@ -107,7 +107,7 @@ class Audit:
         return [change for change in self.all_changes() if change.intent.device == device]
 
     def last_change(self, device: str) -> AuditedChange | None:
-        """The newest change that can be taken back: not refused, its old value known, and not taken back yet."""
+        """Return the newest change that can be undone: not refused, its old value known, and not undone yet."""
         changes = self.changes(device)
         undone = {change.intent.undoes for change in changes if change.result and change.result.outcome == "done"}
         open_ = [
@@ -121,6 +121,6 @@ class Audit:
         return open_[-1] if open_ else None
 
     def unfinished(self, device: str) -> AuditedChange | None:
-        """The newest change of a device, if it has no result: its end is unknown."""
+        """Return the newest change of a device if it has no result: its outcome is unknown."""
         changes = self.changes(device)
         return changes[-1] if changes and changes[-1].result is None else None

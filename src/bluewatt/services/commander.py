@@ -27,17 +27,17 @@ from bluewatt.tables.gatt import ResultCode
 from bluewatt.tables.registers import Register
 
 Consent = Callable[[WritePlan], Awaitable[bool]]
-"""Asked once, with everything known; True lets the write happen. It is awaited, for the link must be kept alive while a
-person thinks."""
+"""Asks a person, once, with everything known; True lets the write happen. It is awaited, because the link must be kept
+alive while the person thinks."""
 
 Derive = Callable[[], Awaitable[WritePlan]]
-"""The way from a wish to a plan, through all gates, by what the device holds at that moment."""
+"""Turns a wish into a plan, through all gates, by what the device holds at that moment."""
 
 _Error = TypeVar("_Error", bound=BluewattError)
 
 
 class Done(msgspec.Struct, frozen=True):
-    """A write that the device kept."""
+    """A write that the device took."""
 
     plan: WritePlan
     held: RegisterValue | None
@@ -45,7 +45,7 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Commander:
-    """Changes one device as far as `allowed` (names of controls) lets it; `clock` stamps the audit rows.
+    """Writes one device, as far as `allowed` (names of controls) lets it; `clock` gives the times of the audit rows.
 
     `writer` is the writing half of `link`. Nobody else is given it.
     """
@@ -63,7 +63,7 @@ class Commander:
         self.link = link
         """The link, to read."""
         self.allowed = frozenset(allowed)
-        """The controls that the settings let be written on this device."""
+        """Controls that the settings allow to be written on this device."""
         self.audit = audit
         self._writer = writer
         self.how_to_allow = how_to_allow or Settings().how_to_allow
@@ -72,7 +72,7 @@ class Commander:
         self._clock = clock
 
     def mode_control(self) -> str:
-        """The control that switches this device on and off; Forbidden where it has none."""
+        """Return the control that switches this device on and off; Forbidden if it has none."""
         family = self.link.family
         names = [row.name for row in controls_of(family) if row.name in MODES]
         if not names:
@@ -98,7 +98,7 @@ class Commander:
         return await self._carry_out(lambda: self._gates.derive(name, text), consent)
 
     async def undo(self, consent: Consent) -> Done:
-        """Take the newest change of this device back, by the same path; Forbidden where there is none, or a gate is
+        """Take the newest change of this device back, by the same path; Forbidden if there is none, or a gate is
         shut today; errors as `change` has them."""
         return await self._carry_out(self._derive_undo, consent)
 

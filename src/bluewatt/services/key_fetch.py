@@ -1,7 +1,7 @@
-"""Advertisement keys: fetched over a link, proved on the air before they are saved, told apart from the one before.
+"""Advertisement keys: fetched over a link, proved on the air before they are saved, compared with the one before.
 
 Protocol page victronconnect-gatt, section 10. A key is a register of the Bluetooth part; firmware that refuses the
-plain read wants a nonce answered first (single source), which is tried with the owner's PIN and only then.
+plain read requires the answer to a nonce first (single source), which is tried with the owner's PIN and only then.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bluewatt.wire.instant_readout.advertisement import parse_advertisement
 from bluewatt.wire.instant_readout.cipher import Key, key_for
 
 KEY, ADDRESS, MODE = "advertisement_key", "ble_mac_address", "advertisement_mode"
-"""The registers, by key: 0xEC65, 0xEC66 and 0xEC7D."""
+"""Keys of the registers 0xEC65, 0xEC66 and 0xEC7D."""
 
 INSTANCE = 0
 """The instance of the Bluetooth part, which has them."""
@@ -36,29 +36,29 @@ _SIZE = 16
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """A key as the device told it."""
+    """A key as read from the device."""
 
     key: Key
     addresses: tuple[str, ...]
-    """Where to file it: the device's own address, and the system's name for it where that differs (macOS)."""
+    """Addresses to save it under: the device's own, and the system's name for it if that differs (macOS)."""
     readout: bool | None
-    """Whether the device advertises its values (Instant Readout); None where it does not say."""
+    """Whether the device advertises its values (Instant Readout); None if it does not say."""
 
 
 class KeyChange(enum.Enum):
-    """What a key is to the key file."""
+    """How a key compares with the key file."""
 
     NEW = "new"
     SAME = "same"
     CHANGED = "changed"
-    """Another one than before: the PIN was changed since, which makes a new key each time."""
+    """A key other than the saved one: the PIN was changed since, which makes a new key each time."""
 
 
 async def fetch_key(link: Link, *, pin: str | None = None) -> Fetched:
-    """Read the key; KeyProblem where the device has none, DeviceRefused where it does not tell."""
+    """Read the key; KeyProblem if the device has none, DeviceRefused if it keeps it to itself."""
     key = await _read_key(link, pin)
     if len(key) != _SIZE or len(set(key)) == 1:
-        raise KeyProblem(f"{_name(link)} told a key of {len(key)} bytes that is none: switch its Instant Readout on")
+        raise KeyProblem(f"{_name(link)} gave {len(key)} bytes that are no key: switch its Instant Readout on")
     addresses = [link.device.address]
     mode: bool | None = None
     with suppress(DeviceRefused, LinkTimeout):
@@ -82,9 +82,9 @@ def _name(link: Link) -> str:
 
 
 async def prove_key(fetched: Fetched, frames: AsyncIterable[Frame], *, seconds: float = PROOF) -> Reading:
-    """The first advertisement of the device that the key opens; the link must be closed, for it is silent meanwhile.
+    """Return the first advertisement that the key opens; the link must be closed: a device is silent while connected.
 
-    KeyMismatch where its advertisements are sealed with another key, KeyProblem where it sends none that are sealed.
+    Raises KeyMismatch if its advertisements are sealed with another key, KeyProblem if it sends none that are sealed.
     """
     receiver = Receiver(KeyRing({address: bytes(fetched.key) for address in fetched.addresses}))
     heard, foreign = 0, 0
@@ -114,7 +114,7 @@ def _unproved(fetched: Fetched, heard: int, foreign: int) -> KeyProblem:
     where = fetched.addresses[0]
     if foreign:
         return KeyMismatch(
-            f"the key that {where} told does not open what it advertises: nothing was saved; was its PIN changed just"
+            f"the key read from {where} does not open what it advertises: nothing was saved; was its PIN changed just"
             " now? Then fetch it again"
         )
     if fetched.readout is False or heard:
@@ -129,7 +129,7 @@ def _unproved(fetched: Fetched, heard: int, foreign: int) -> KeyProblem:
 
 
 def compare_keys(fetched: Fetched, path: Path | None = None) -> KeyChange:
-    """What the key is to the key file."""
+    """Compare a key with the one in the key file."""
     path = path or default_path()
     known = dict(load_keys(path)) if path.exists() else {}
     before = next((known[address] for address in fetched.addresses if address in known), None)
@@ -139,7 +139,7 @@ def compare_keys(fetched: Fetched, path: Path | None = None) -> KeyChange:
 
 
 def save(fetched: Fetched, path: Path | None = None) -> Path:
-    """File the key under the device's addresses; returns the file."""
+    """Save the key under the device's addresses; return the file."""
     for address in fetched.addresses:
         path = save_key(address, fetched.key, path)
     return path or default_path()

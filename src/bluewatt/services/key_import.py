@@ -1,8 +1,8 @@
-"""Keys from elsewhere: VictronConnect's own database on a desktop, and lists of `address@key`.
+"""Keys from other programs: VictronConnect's own database on a desktop, and lists of `address@key`.
 
 The database is SQLite: `advertisementKeys` has the key of each address, `macAddresses` the system's name of it, which
 differs on macOS (protocol page instant-readout, section 5); `networks` has a row per VE.Smart network with identifier,
-key and name (page vesmart-networking, section 7: single source, which does not name the columns, so they are told by
+key and name (page vesmart-networking, section 7: single source, which does not name the columns, so they are found by
 their content). Either may be missing. The database is opened read-only and never written.
 """
 
@@ -30,15 +30,15 @@ _COMMENT = "#"
 
 
 class Imported(NamedTuple):
-    """What a file of keys held."""
+    """The keys and networks found in a file."""
 
     keys: list[NamedKey]
-    """A key without an address has None."""
+    """Keys with their addresses, None for a key without one."""
     networks: list[Network]
 
 
 def read_key_list(path: Path) -> Imported:
-    """The keys of a file of either kind, and the networks of a database.
+    """Return the keys of a file of either kind, and the networks of a database.
 
     ConfigError for a file that cannot be read or is neither, KeyProblem for an entry that is no key; no error repeats
     a key.
@@ -83,7 +83,7 @@ def _not_ours(path: Path, why: str) -> ConfigError:
 
 
 def _rows(database: sqlite3.Connection, query: str) -> list[tuple[Any, ...]] | None:
-    """What a query finds; None where its table is missing."""
+    """Return what a query finds; None if its table is missing."""
     try:
         return database.execute(query).fetchall()
     except sqlite3.OperationalError as error:
@@ -103,7 +103,7 @@ def _device_keys(path: Path, rows: list[tuple[Any, ...]], names: Mapping[str, li
 
 
 def _network(path: Path, number: int, row: tuple[Any, ...]) -> Network:
-    """The network of a row: four digits, 32 digits, and the text that is neither."""
+    """Return the network of a row: four digits, 32 digits, and the text that is neither."""
     cells = [cell.hex() if isinstance(cell, bytes) else cell for cell in row]
     texts = [cell.strip() for cell in cells if isinstance(cell, str)]
     identifier = next(filter(_IDENTIFIER.fullmatch, texts), None)
@@ -115,7 +115,7 @@ def _network(path: Path, number: int, row: tuple[Any, ...]) -> Network:
 
 
 def _names(database: sqlite3.Connection) -> dict[str, list[str]]:
-    """The system's names of an address; none where the table is missing."""
+    """Return the system's names of addresses; none if the table is missing."""
     names: dict[str, list[str]] = {}
     try:
         for address, name in database.execute(_NAMES):

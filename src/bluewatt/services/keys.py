@@ -35,9 +35,9 @@ from bluewatt.wire.instant_readout.cipher import Key, ShortKey, parse_key
 from bluewatt.wire.vesmart.broadcast import Network
 
 ENVIRONMENT = "BLUEWATT_KEYS"
-"""Keys by comma: ADDRESS=KEY,ADDRESS=KEY or a key alone."""
+"""Environment variable with keys, separated by commas: ADDRESS=KEY,ADDRESS=KEY or a key alone."""
 KEYS_FILE = "BLUEWATT_KEYS_FILE"
-"""Another place for the key file."""
+"""Environment variable with another place for the key file."""
 
 _UNASSIGNED = "unassigned"
 _NETWORKS = "networks"
@@ -48,17 +48,17 @@ _PIN = re.compile("[0-9]{6}")
 _HEAD = "# The keys of your devices: secrets. Only you may read this file.\n"
 
 NamedKey = tuple[str | None, Key | ShortKey]
-"""A key with the address of its device, None where that is not known."""
+"""A key with the address of its device, None if that is not known."""
 
 
 def default_path(environ: Mapping[str, str] = os.environ) -> Path:
-    """The key file where nobody names one: $BLUEWATT_KEYS_FILE, else bluewatt/keys.toml in the configuration folder."""
+    """Return the default key file: $BLUEWATT_KEYS_FILE, else bluewatt/keys.toml in the configuration folder."""
     named = environ.get(KEYS_FILE)
     return Path(named) if named else config_folder(environ) / "keys.toml"
 
 
 def _file_to_read(path: str | Path | None, environ: Mapping[str, str]) -> Path | None:
-    """The key file; None where none is at the default place. One that is named must be there: reading it tells."""
+    """Return the key file, None if there is none at the default place; reading one that is named and missing raises."""
     file = Path(path) if path is not None else default_path(environ)
     return file if path is not None or environ.get(KEYS_FILE) or _exists(file) else None
 
@@ -66,14 +66,14 @@ def _file_to_read(path: str | Path | None, environ: Mapping[str, str]) -> Path |
 def gather_keys(
     arguments: Iterable[str] = (), path: str | Path | None = None, environ: Mapping[str, str] = os.environ
 ) -> KeyRing:
-    """The key ring of everything given; errors as `named_keys` has them."""
+    """Return the key ring of everything given; errors as for `named_keys`."""
     return ring_of(named_keys(arguments, path, environ))
 
 
 def named_keys(
     arguments: Iterable[str] = (), path: str | Path | None = None, environ: Mapping[str, str] = os.environ
 ) -> list[NamedKey]:
-    """Every key given, what counts more behind what counts less: key file, environment, `arguments`.
+    """Return all keys, lowest priority first: key file, environment, `arguments`.
 
     A file that is named, by `path` or by $BLUEWATT_KEYS_FILE, must be there. KeyProblem for a text that is no key,
     ConfigError for a file that cannot be read, may be read by others, or is not TOML.
@@ -85,14 +85,14 @@ def named_keys(
 
 
 def ring_of(named: Iterable[NamedKey]) -> KeyRing:
-    """A key ring; of two keys for one device the later counts."""
+    """Return a key ring; of two keys for one device the later counts."""
     pairs = list(named)
     by_address: dict[str, AnyKey] = {address: key for address, key in pairs if address is not None}
     return KeyRing(by_address, loose=dict.fromkeys(key for address, key in pairs if address is None))
 
 
 def parse_keys(texts: Iterable[str], origin: str) -> Iterator[NamedKey]:
-    """Keys as people write them on a command line; errors tell `origin` and which one, never the text."""
+    """Yield keys as people write them on a command line; errors name `origin` and which one, never the text."""
     for number, text in enumerate(texts, 1):
         yield _parsed(text, f"{origin}, number {number}")
 
@@ -105,12 +105,12 @@ def _parsed(text: str, place: str) -> NamedKey:
 
 
 def _unquoted(error: KeyProblem) -> str:
-    """The message of an error; what it quotes as an address could be a key in the wrong place: not repeated."""
+    """Return the message of an error without what it quotes as an address, which could be a key in the wrong place."""
     return re.sub(r"^(['\"]).*\1 is", "this is", str(error), flags=re.DOTALL)
 
 
 def load_keys(path: Path) -> list[NamedKey]:
-    """The keys of a key file; errors as `named_keys` has them."""
+    """Yield the keys of a key file; errors as for `named_keys`."""
     named: list[NamedKey] = []
     for address, entry in _entries(path).items():
         if address == _NETWORKS:
@@ -124,7 +124,7 @@ def load_keys(path: Path) -> list[NamedKey]:
 
 
 def gather_pins(path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> dict[str, SecretText]:
-    """The PINs in the tables of the key file, by address and by the name in the same table; errors as `named_keys`."""
+    """Return the PINs of the key file by address, and by the name in the same table; errors as for `named_keys`."""
     pins: dict[str, SecretText] = {}
     file = _file_to_read(path, environ)
     for address, entry in (_entries(file) if file is not None else {}).items():
@@ -135,14 +135,14 @@ def gather_pins(path: str | Path | None = None, environ: Mapping[str, str] = os.
 
 
 def _pin(path: Path | None, address: str, entry: Any) -> SecretText | None:
-    """The PIN in the table of a device; ConfigError, without it, for what is none."""
+    """Return the PIN in the table of a device; ConfigError, which does not repeat it, for what is none."""
     pin = entry.get("pin") if isinstance(entry, dict) else None
     if pin is None:
         return None
     if not isinstance(pin, str) or not _PIN.fullmatch(pin):
         place = address if len(address) <= _ADDRESS_LENGTH else "an entry"
         raise ConfigError(
-            f"{path}, {place}: the PIN is no text of six digits", path=str(path),
+            f"{path}, {place}: the PIN is not a text of six digits", path=str(path),
             hint='write pin = "014916", with quotes: leading zeros get lost otherwise',
         )  # fmt: skip
     return SecretText(pin)
@@ -160,20 +160,20 @@ def key_file_names(path: str | Path | None = None, environ: Mapping[str, str] = 
 
 
 def gather_networks(path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> list[Network]:
-    """The VE.Smart networks of the key file; errors as `named_keys` has them."""
+    """Return the VE.Smart networks of the key file; errors as for `named_keys`."""
     file = _file_to_read(path, environ)
     return load_networks(file) if file is not None else []
 
 
 def load_networks(path: Path) -> list[Network]:
-    """The networks of a key file: `"1A2B" = "…"` or a table with `key` and `name` under `networks`."""
+    """Yield the networks of a key file: `"1A2B" = "…"` or a table with `key` and `name` under `networks`."""
     return [_network(path, name, entry) for name, entry in _networks(path).items()]
 
 
 def _networks(path: Path) -> dict[str, Any]:
     found = _entries(path).get(_NETWORKS, {})
     if not isinstance(found, dict):
-        raise ConfigError(f"{path}: networks is no table", path=str(path), hint='write [networks] and "1A2B" = "…"')
+        raise ConfigError(f"{path}: networks is not a table", path=str(path), hint='write [networks] and "1A2B" = "…"')
     return found
 
 
@@ -190,7 +190,7 @@ def _network(path: Path, identifier: str, entry: Any) -> Network:
 
 
 def _known_names(path: Path, place: str, entry: Any, known: tuple[str, ...]) -> None:
-    """ConfigError for a table with an entry nobody reads: misspelt, it would be missed in silence."""
+    """Raise ConfigError for a table with an unknown entry: a misspelt one would be ignored in silence."""
     unknown = next((name for name in entry if name not in known), None) if isinstance(entry, dict) else None
     if unknown is not None:
         # What is longer than an address could be a key in the wrong place.
@@ -221,7 +221,7 @@ def save_key(address: str, key: Key | ShortKey, path: Path | None = None) -> Pat
 
     Comments, order and everything else in the file stay; a key that is replaced stays above the new one as a comment.
     A key that is there already, or of which `key` is a part, is left. The file is replaced as a whole, so that a power
-    cut leaves the old one or the new one. ConfigError where its layout allows no such change.
+    cut leaves the old one or the new one. Raises ConfigError if its layout allows no such change.
     """
     path, wanted = path or default_path(), normal_address(address)
     entries = _entries(path) if _exists(path) else {}
@@ -233,7 +233,7 @@ def save_key(address: str, key: Key | ShortKey, path: Path | None = None) -> Pat
 def save_network(network: Network, path: Path | None = None) -> Path:
     """Write the key of a VE.Smart network into the key file, as `save_key` does, and return where.
 
-    The name goes into a new entry; in one that is there the name is its owner's and stays.
+    The name goes into a new entry only; the name in one that is there was chosen by its owner and stays.
     """
     path, wanted = path or default_path(), network.network_id.hex().upper()
     networks = _networks(path) if _exists(path) else {}
@@ -252,7 +252,7 @@ def holds_other_key(address: str, key: Key | ShortKey, path: Path | None = None)
 
 
 def _save(path: Path, entry: Any, place: tuple[str, ...], key: Key | ShortKey, more: Mapping[str, str]) -> None:
-    """Put a key at a place of the file, where `entry` stands; `more` goes into a new table with it."""
+    """Write a key to a place of the file that holds `entry` now; `more` goes into a new table with it."""
     from bluewatt.services.toml_lines import NotFound, quoted, with_new_table, with_new_value, with_value  # reads TOML
 
     text, old, was = _text_of(path), _parsed_or_none(entry), _key_text(entry)
@@ -276,7 +276,7 @@ def _save(path: Path, entry: Any, place: tuple[str, ...], key: Key | ShortKey, m
 
 
 def _covers(one: Key | ShortKey, other: Key | ShortKey) -> bool:
-    """Whether a key says all that the other says: it is the same, or the other lacks its first digit."""
+    """Return whether a key covers another: it is the same, or the other lacks its first digit."""
     if isinstance(one, Key) and isinstance(other, ShortKey):
         return other.complete(one[0]) == one
     return one == other
@@ -303,7 +303,7 @@ def _exists(path: Path) -> bool:
 
 
 def _text_of(path: Path) -> str:
-    """The text of the key file as it is, line ends and all; the head of a new one."""
+    """Return the text of the key file with its line ends as they are; of a new one, its head."""
     return path.read_bytes().decode() if _exists(path) else _HEAD
 
 

@@ -2,7 +2,7 @@
 
 Registers 0xEC12 (identifier), 0xEC13 (key) and 0xEC14 (name) of the Bluetooth part (protocol page vesmart-networking,
 section 7: the vendor's list has them as readable, and the app asks for them; no answer is public). So a refusal is
-expected and is told in words.
+expected, and reported in words.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ from bluewatt.wire.instant_readout.advertisement import is_vesmart
 from bluewatt.wire.vesmart.broadcast import Broadcast, Network, parse_broadcast, serial_text, unseal
 
 IDENTIFIER, KEY, NAME = "network_id", "network_key", "network_name"
-"""The registers, by key: 0xEC12, 0xEC13 and 0xEC14."""
+"""Keys of the registers 0xEC12, 0xEC13 and 0xEC14."""
 
 PROOF = OVERFLOW_PERIOD + 10.0
-"""Seconds to wait for a broadcast that proves a key: members tell the high part of their counter once a minute."""
+"""Seconds to wait for a broadcast that proves a key: members send the high part of their counter once a minute."""
 
 _KEY_SIZE = 16
 _NO_NETWORK = (b"\0", b"\xff")
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """Why a device gave no key of a network, in a sentence that begins with what it did."""
+    """A sentence about why a device gave no key of a network, without its subject, the device."""
 
     why: str
 
 
 async def fetch_network(link: Link) -> Network | Refused:
-    """Read identifier, key and name of the network a device belongs to; what it does not tell is no error."""
+    """Read identifier, key and name of the network a device belongs to; what it keeps to itself is no error."""
     try:
         identifier = (await link.get(IDENTIFIER, INSTANCE)).raw
     except (DeviceRefused, LinkTimeout) as error:
-        return Refused(f"tells nothing of a VE.Smart network: {_reason(link, error)}")
+        return Refused(f"does not say to which VE.Smart network it belongs: {_reason(link, error)}")
     if len(identifier) != NETWORK_ID_SIZE or identifier in (byte * NETWORK_ID_SIZE for byte in _NO_NETWORK):
         return Refused("belongs to no VE.Smart network")
     place = f"belongs to the VE.Smart network {identifier.hex().upper()}"
     try:
         key = (await link.get(KEY, INSTANCE)).raw
     except (DeviceRefused, LinkTimeout) as error:
-        return Refused(f"{place}, and does not tell its key: {_reason(link, error)}; VictronConnect's database has it")
+        return Refused(f"{place}, and does not give its key: {_reason(link, error)}; VictronConnect's database has it")
     if len(key) != _KEY_SIZE or len(set(key)) == 1:
-        return Refused(f"{place}, and tells a key of {len(key)} bytes that is none")
+        return Refused(f"{place}, and gives {len(key)} bytes that are no key")
     name = ""
     with suppress(DeviceRefused, LinkTimeout):
         name = str((await link.get(NAME, INSTANCE)).value or "")
@@ -61,14 +61,14 @@ async def fetch_network(link: Link) -> Network | Refused:
 
 
 def _reason(link: Link, error: Exception) -> str:
-    """What an error says, without the name of the device, which the sentence has already."""
+    """Return what an error says without the name of the device, which the sentence has already."""
     return str(error).removeprefix(f"{link.device.name or link.device.address} ")
 
 
 async def prove_network(network: Network, frames: AsyncIterable[Frame], *, seconds: float = PROOF) -> str:
     """Return the serial number of the first member whose live broadcast the key opens.
 
-    KeyMismatch where broadcasts of the network are heard and none opens, KeyProblem where none is heard.
+    Raises KeyMismatch if broadcasts of the network are heard and none opens, KeyProblem if none is heard.
     """
     proof = _Proof(network)
     async with time_limit(seconds):
@@ -89,16 +89,16 @@ async def prove_network(network: Network, frames: AsyncIterable[Frame], *, secon
 
 
 class _Proof:
-    """Tries a key on broadcasts; those with a counter record open at once, others with the counter it told."""
+    """The trial of a key on broadcasts: a counter record opens at once, a data record with the counter sent before."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self._overflows: dict[int, int] = {}
         self.unopened = 0
-        """Broadcasts of this group that the key did not open."""
+        """Number of broadcasts of this group that the key did not open."""
 
     def serial(self, payload: bytes) -> str | None:
-        """The sender's serial number, where the key opens its broadcast."""
+        """Return the sender's serial number if the key opens its broadcast, else None."""
         if not is_vesmart(payload):
             return None
         with suppress(WireError):
@@ -121,7 +121,7 @@ class _Proof:
 
 
 def compare_network(network: Network, path: Path | None = None) -> KeyChange:
-    """What the key of a network is to the key file."""
+    """Compare the key of a network with the one in the key file."""
     path = path or default_path()
     known = {one.network_id: one.key for one in load_networks(path)} if path.exists() else {}
     if network.network_id not in known:

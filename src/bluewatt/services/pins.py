@@ -1,4 +1,4 @@
-"""Where PINs are kept, and which one is a device's."""
+"""Finds the PIN of a device where PINs are kept."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ PIN = "BLUEWATT_PIN"
 """The environment variable with the PIN."""
 
 PINS_FILE = "BLUEWATT_PINS_FILE"
-"""Another place for the file of PINs."""
+"""The environment variable with another place for the file of PINs."""
 
 _EVERY_DEVICE = "default"
 
 
 def find_pin(device: str | None, given: str | None) -> str | None:
-    """The PIN given, else that of the environment, of the file of PINs, of the key file; None where none is known.
+    """Return the PIN given, else that of the environment, the file of PINs or the key file; None if none is known.
 
-    PairingFailed for a text that is no PIN, ConfigError for a file that cannot be used; neither repeats it.
+    Raises PairingFailed for a text that is no PIN, ConfigError for a file that cannot be used; neither repeats the PIN.
     """
     if given is not None:
         return parse_pin(given)
@@ -38,12 +38,12 @@ def find_pin(device: str | None, given: str | None) -> str | None:
 
 
 def pins_path() -> Path:
-    """The file of PINs: lines `"AA:BB:CC:DD:EE:FF" = "014916"`, or a device's name, or `default`."""
+    """Return the path of the file of PINs, with lines `"AA:BB:CC:DD:EE:FF" = "014916"`, of a name or of `default`."""
     return Path(os.environ[PINS_FILE]) if os.environ.get(PINS_FILE) else config_folder() / "pins.toml"
 
 
 def _kept_pins() -> dict[str, SecretText]:
-    """The file of PINs; one that the environment names must be there."""
+    """Return the entries of the file of PINs; one that the environment names must be there."""
     path = pins_path()
     try:
         with path.open("rb") as file:
@@ -66,7 +66,7 @@ def _kept_pins() -> dict[str, SecretText]:
 
 
 def _same_name(name: str) -> str:
-    """An address in its normal form, a name in lower case."""
+    """Return an address in its normal form, a name in lower case."""
     try:
         return normal_address(name)
     except KeyProblem:

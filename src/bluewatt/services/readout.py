@@ -1,6 +1,6 @@
-"""Reading a device over a link: by name, by group, everything it knows, its facts, its history.
+"""Reads a device over a link: by name, by group, everything it knows, its facts, its history.
 
-What a device does not have is left out, so a group may be asked of any device of a family.
+What a device does not have is left out, so a group can be read from any device of a family.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bluewatt.tables.products import product_name
 from bluewatt.tables.registers import EVERY_FAMILY, Register, by_key, by_metric, registers
 
 FACTS = ("product_id", "model_name", "firmware_version", "serial_number", "custom_name", "uptime", "ble_mac_address")
-"""Who a device is, by register key."""
+"""Keys of the registers that identify a device."""
 
 DAYS = 31
 """Daily records a solar charger keeps at most, today's included (protocol page victronconnect-gatt, section 13)."""
@@ -49,11 +49,11 @@ GROUPS: dict[str, Callable[[Register], bool]] = {
     "history": _is_history,
     "all": lambda row: not row.layout.startswith(_DAY),
 }
-"""What may be asked for together; the days of a history are `read_history`'s."""
+"""Groups of registers that are read together; `read_history` reads the days of a history."""
 
 
 def rows_of(group: str, family: str | None) -> list[Register]:
-    """The readable registers of a group on a family's devices, secrets left out; Unencodable for an unknown group."""
+    """Return the readable registers of a group in a family, without secrets; Unencodable for an unknown group."""
     belongs = GROUPS.get(group)
     if belongs is None:
         raise Unencodable(f"no group is called {group!r}; there are: {', '.join(GROUPS)}")
@@ -61,7 +61,7 @@ def rows_of(group: str, family: str | None) -> list[Register]:
 
 
 async def read_named(link: Link, names: Iterable[str]) -> list[RegisterValue]:
-    """Registers by name; the first refusal or silence is raised."""
+    """Read registers by name; the first refusal or silence is raised."""
     found: list[RegisterValue] = []
     for outcome in await link.get_many(names):
         if isinstance(outcome, DeviceRefused | LinkTimeout):
@@ -71,7 +71,7 @@ async def read_named(link: Link, names: Iterable[str]) -> list[RegisterValue]:
 
 
 async def read_group(link: Link, *groups: str) -> list[RegisterValue]:
-    """What the device has of groups, once per metric (its finest register) but in "all"; LinkTimeout if it has none."""
+    """Read groups, each metric once (its finest register) except in "all"; LinkTimeout if there is no answer."""
     rows = list(dict.fromkeys(row for group in groups for row in rows_of(group, link.family)))
     outcomes = await link.get_many([row.id for row in rows])
     found = [outcome for outcome in outcomes if isinstance(outcome, RegisterValue)]
@@ -91,13 +91,13 @@ def _finest(found: list[RegisterValue], family: str | None) -> list[RegisterValu
 
 
 def _rank(value: RegisterValue, family: str | None) -> tuple[bool, int]:
-    """A value before none, then by the table's order of the registers of a metric."""
+    """Return the rank of a register: a value before none, then the table's order of the registers of a metric."""
     order = [row.id for row in by_metric(value.key, family)]
     return value.value is None, order.index(value.register) if value.register in order else len(order)
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """Who a device is; None where it does not tell."""
+    """The identity of a device; None for what it does not answer."""
 
     address: str
     name: str | None
@@ -108,7 +108,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 async def read_facts(link: Link) -> Facts:
-    """Product, firmware, serial number and name."""
+    """Read product, firmware, serial number and name."""
     told = {one.row.key: one.value for one in await read_group(link, "facts") if one.row}
     device = link.device
     firmware = told.get("firmware_version") or {}
@@ -130,11 +130,11 @@ class Day(msgspec.Struct, frozen=True):
     """Days before today; the device ends its day at dusk, not at midnight (single source)."""
     on: date
     values: dict[str, Any]
-    """By field of the layout; `version`, errors and spare bytes as they came."""
+    """Values by field of the layout; `version`, errors and spare bytes as they came."""
 
 
 class History(msgspec.Struct, frozen=True):
-    """What a device keeps of its past."""
+    """The history that a device keeps."""
 
     days: list[Day] = []
     totals: dict[str, Any] = {}
@@ -142,7 +142,7 @@ class History(msgspec.Struct, frozen=True):
 
 
 async def read_history(link: Link, *, today: date, on_day: Callable[[int, int], None] | None = None) -> History:
-    """The days and totals of a solar charger, the counters of a battery monitor or inverter.
+    """Read the days and totals of a solar charger, or the counters of a battery monitor or inverter.
 
     Only the days the device says it has are read, a request each, which is what its firmware bears best; empty days are
     left out. It counts the days behind today, so there is one record more (two real chargers: 31 records, and 30 said).

@@ -1,4 +1,4 @@
-"""One open source: frames become readings, a roster, counts, and why nothing was heard."""
+"""Turns the frames of a source into readings, a roster and counts, and says why nothing was heard."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class SourceReader:
         self.receiver = Receiver(keys)
         self._listener = VeSmartReceiver(self.receiver, networks)
         self.on_registers = on_registers
-        """Told what members of VE.Smart networks tell."""
+        """Called with what members of VE.Smart networks broadcast."""
         self.roster = Roster(self.receiver.keys.knows)
         self.frames = 0
-        """Frames of Victron devices heard so far."""
+        """Number of frames of Victron devices heard so far."""
         self._latest = 0.0
         self._on_frame = on_frame
         self._steady_clock = steady_clock
@@ -63,13 +63,13 @@ class SourceReader:
         await self.source.__aexit__(kind, error, trace)
 
     async def __aiter__(self) -> AsyncIterator[Reading]:
-        """The readings, as they come."""
+        """Iterate over the readings as they come."""
         async for outcome in self.outcomes():
             if isinstance(outcome, Reading):
                 yield outcome
 
     async def outcomes(self) -> AsyncGenerator[Reading | Undecoded, None]:
-        """The readings, and the frames that gave none; what waits for proof is judged when the source ends."""
+        """Yield the readings, and the frames that gave none; what waits for proof is judged when the source ends."""
         damage: CaptureError | None = None
         try:
             async for frame in self.source:
@@ -93,13 +93,13 @@ class SourceReader:
             raise damage
 
     def _network(self, reading: RegisterReading) -> None:
-        """What a member of a VE.Smart network told the others."""
+        """Take note of what a member of a VE.Smart network sent."""
         self.roster.update_network(reading)
         if self.on_registers:
             self.on_registers(reading)
 
     def now(self) -> float:
-        """The present as the frames count it: of a capture the time of its last frame, else the source's clock."""
+        """Return the present by the time of the frames: in a capture that of its last frame, else its clock."""
         if isinstance(self.source, ClockedSource):
             return self.source.now()
         return time.time() if self.scanner else self._latest
@@ -111,17 +111,17 @@ class SourceReader:
         return self.roster.timeline.now if (now := self._monotonic()) is None else now
 
     def _monotonic(self) -> float | None:
-        """The computer's steady clock where a radio is heard now; None where frames bring a time of their own."""
+        """Return the computer's steady clock if a radio is heard now; None if frames bring a time of their own."""
         return self._steady_clock() if self.scanner and not isinstance(self.source, ClockedSource) else None
 
     @property
     def scanner(self) -> RadioSource | None:
-        """The source, where it listens to a radio; None for a file."""
+        """The source if it listens to a radio; None for a file."""
         return self.source if isinstance(self.source, RadioSource) else None
 
 
 def nothing_heard(source: SourceReader) -> BluewattError:
-    """Why nothing may have been heard, in a sentence that says what to check."""
+    """Return the error for a source that heard nothing: a sentence that says what to check."""
     if source.scanner is None:
         path = str(getattr(source.source, "path", "the source"))
         return CaptureError(f"{path}: no advertisement of a Victron device in it", path=path)
@@ -137,7 +137,7 @@ def nothing_heard(source: SourceReader) -> BluewattError:
 
 
 def completed_keys(receiver: Receiver) -> Iterator[str]:
-    """Yield a sentence for each such key that is right; the digit is on air, so nothing secret is told."""
+    """Yield a sentence for each such key that is right; the digit is on air, so no secret is given away."""
     for address, key in receiver.keys.completed.items():
         if receiver.key_state(address) is KeyState.RIGHT:
             yield (

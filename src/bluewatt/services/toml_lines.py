@@ -1,8 +1,8 @@
-"""Changing one text in a TOML file and nothing else: comments, order and layout of the user's file stay.
+"""Changes one text in a TOML file and nothing else: comments, order and layout of the user's file stay.
 
 The line that holds the value is found by reading each line as TOML of its own, with the header above it. What comes out
 is read again as a whole: it must say exactly what the file said, but for the one change. A layout in which the line is
-not found (a value over several lines, a table in one line without the name) is told, and nothing is written.
+not found (a value over several lines, a table in one line without the name) raises NotFound, and nothing is written.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 Place = tuple[str, ...]
-"""Where a value stands: the names of the tables above it, and its own."""
+"""The place of a value: the names of the tables above it, and its own."""
 
 
 class NotFound(Exception):
-    """The value stands in a layout that is not known here."""
+    """The file has a layout in which the value is not found."""
 
 
 class _Statement(NamedTuple):
-    """What one line says."""
+    """The meaning of one line."""
 
     line: int
     place: Place
     value: Any
-    """None for the header of a table."""
+    """The value, None for the header of a table."""
 
 
 def with_value(text: str, place: Place, old: str, new: str, *, remark: str = "") -> str:
@@ -55,7 +55,7 @@ def with_new_value(text: str, table: Place, name: str, new: str) -> str:
 
 
 def with_new_table(text: str, table: Place, values: Mapping[str, str]) -> str:
-    """Return the text with one more table at its end. Raises NotFound where it cannot be."""
+    """Return the text with one more table at its end. Raises NotFound if that is impossible."""
     head = ".".join(name if name.isidentifier() and name.isascii() else quoted(name) for name in table)
     rows = "".join(f"{name} = {quoted(value)}\n" for name, value in values.items())
     gap = "" if text.endswith("\n") or not text else "\n"
@@ -88,7 +88,7 @@ def _statements(lines: Sequence[str]) -> Iterator[_Statement]:
 
 
 def _only(said: Any) -> Place:
-    """The names in the header of a table."""
+    """Return the names in the header of a table."""
     names: list[str] = []
     while isinstance(said, dict) and said:
         name, said = next(iter(said.items()))
@@ -109,7 +109,7 @@ def _ending(line: str) -> str:
 
 
 def _checked(before: str, after: str, place: Place, new: str) -> str:
-    """The new text, if it says what the old one said but for the value at a place."""
+    """Return the new text if it differs from the old one in the value at a place only; else raise NotFound."""
     _compare(after, place, new)
     if _without(_read(after), place) != _without(_read(before), place):
         raise NotFound
@@ -132,7 +132,7 @@ def _read(text: str) -> dict[str, Any]:
 
 
 def _without(said: dict[str, Any], place: Place) -> dict[str, Any]:
-    """What a file says but for one place; a table that held nothing else is left out, too."""
+    """Return what a file says except at one place; a table that holds nothing else is left out too."""
     name, *rest = place
     kept = {key: value for key, value in said.items() if key != name}
     inner = said.get(name)

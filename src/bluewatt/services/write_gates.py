@@ -1,9 +1,9 @@
-"""The gates before a write: from a name and a text to a `Plan`, each time from the device itself.
+"""The gates before a write: from a name and a text to a `WritePlan`, each time by what the device holds.
 
     known control → allowed by the settings → a word, text or number in range → possible now → fits the register
 
 Every gate raises Forbidden with what to do. What is not a row of `tables.controls` cannot pass the first one, whatever
-the caller says. An undo is a wish like any other: the value that the device told before passes the same gates.
+the caller says. An undo is a wish like any other: the value that the device had before passes the same gates.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class WritePlan(msgspec.Struct, frozen=True):
     before: RegisterValue | None
     """What the device holds now; None for a command."""
     undoes: str = ""
-    """The audit id of the change that this one takes back."""
+    """The audit id of the change that this one undoes."""
     no_way_back: str = ""
-    """Why an undo will not be able to put back what the device holds now; empty where it will."""
+    """Why an undo will not be able to put back what the device holds now; empty if it will."""
 
     @property
     def message(self) -> bytes:
@@ -58,14 +58,14 @@ class WritePlan(msgspec.Struct, frozen=True):
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """What is to be written: as the register encodes it, and as people say it."""
+    """A value to be written: as the register encodes it, and as people write it."""
 
     content: Any
     shown: Any
 
 
 class Gates:
-    """The gates of one link; `allowed` holds the names of the controls that the settings let be written.
+    """The gates of one link; `allowed` holds the names of the controls that the settings allow to be written.
 
     `how_to_allow` returns what to do so that a control may be written.
     """
@@ -77,11 +77,11 @@ class Gates:
 
     @property
     def name(self) -> str:
-        """What to call the device in a sentence."""
+        """The name of the device in a sentence."""
         return self._link.device.name or self._link.device.address
 
     async def derive(self, name: str, text: str, *, dry_run: bool = False) -> WritePlan:
-        """Turn a control's name and a person's text into a plan; Forbidden where a gate is shut.
+        """Turn a control's name and a person's text into a plan; Forbidden if a gate is shut.
 
         A dry run passes the gate of permission, since nothing will be written.
         """
@@ -91,7 +91,7 @@ class Gates:
         return await self._plan(row, before, self._read_wish(row, text))
 
     async def derive_back(self, change: AuditedChange, *, dry_run: bool = False) -> WritePlan:
-        """Plan to put back what a change replaced; Forbidden where that could not be written today."""
+        """Plan to put back what a change replaced; Forbidden if that could not be written today."""
         intent = change.intent
         row, before = await self._known(intent.control)
         if not dry_run:
@@ -121,8 +121,8 @@ class Gates:
         row = control(name, family)
         if row is None:
             there = ", ".join(one.name for one in controls_of(family)) or "nothing"
-            why = "is no control" if all(one.name != name for one in CONTROLS) else f"is none of a {family}'s"
-            raise Forbidden(f"{name!r} {why}: on {self.name} may be written: {there}")
+            of = "" if all(one.name != name for one in CONTROLS) else f" of the family {family}"
+            raise Forbidden(f"{name!r} is not a control{of}: {self.name} has {there}")
         return row, None if row.command else await self._link.get(row.row(family).id)
 
     def _check_allowed(self, row: Control) -> None:
@@ -150,7 +150,7 @@ class Gates:
         return Wish(number, number)
 
     def _former(self, row: Control, raw: bytes) -> Wish:
-        """Read what a device held as if a person wished it; Forbidden for "not available" and for what nobody may."""
+        """Read what a device held as a wish; Forbidden for "not available" and for what may never be written."""
         register = row.row(self._link.family)
         found = explain_register(register.id, raw, self._link.family)
         if row.command or found.problem or found.value in (None, ""):
@@ -191,7 +191,7 @@ class Gates:
                 told = (await self._link.get(name)).value
                 if isinstance(told, int | float) and told >= SYSTEM_VOLTAGES[0] * 0.75:
                     return min(SYSTEM_VOLTAGES, key=lambda volts: abs(volts - told))
-        raise Forbidden(f"{self.name} does not tell its system voltage, so no charge voltage is known to be safe")
+        raise Forbidden(f"{self.name} does not give its system voltage, so no charge voltage is known to be safe")
 
     def _check_range(self, row: Control, wish: Wish, limits: Limits) -> None:
         low, high = limits

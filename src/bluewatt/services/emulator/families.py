@@ -1,4 +1,4 @@
-"""The emulated families as data: who they are, which registers they answer, what may be written.
+"""The emulated families as data: their identity, the registers they answer, what may be written.
 
 A row names a register by its key in the register table, which knows number, type and scale. Which registers a family
 has, and on which instance, follows the protocol page victronconnect-gatt (sections 12 and 15); a register that no row
@@ -25,26 +25,26 @@ RADIO_INSTANCE = 0
 
 
 class EmulatedRegister(msgspec.Struct, frozen=True, kw_only=True):
-    """One register a family answers."""
+    """A register that a family answers."""
 
     register: str
     """The key in the register table."""
     value: str = ""
-    """The key of what it shows, where that is neither the register's metric nor its key."""
+    """The key of the value it shows, if that is neither the register's metric nor its key."""
     fixed: Any = None
-    """What it shows as long as nothing else is known."""
+    """The value it shows as long as no other is known."""
     writable: bool = False
     """Whether a client may set it; the value is remembered."""
     allowed: tuple[int, ...] = ()
     """The numbers that may be written; empty: whatever the register can hold."""
     lowest: float | None = None
-    """The least it can be set to: less is taken and becomes this."""
+    """The lowest value it can be set to: a lower one is accepted and becomes this."""
     guarded: bool = False
     """Whether it may be written only while the battery type is "user" (section 9, single source)."""
     passing: bool = False
     """Whether what is written is not remembered, since the device goes on measuring it."""
     command: bool = False
-    """Whether a write does something and nothing is kept."""
+    """Whether a write runs a command and no value is kept."""
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     product_id: int
     place: str
-    """How the local name of the device in the simulated site begins."""
+    """The beginning of the local name of its plant in the simulated site."""
     name: str
     """The local name; "{serial}" stands for the serial number."""
     table: str
@@ -69,9 +69,9 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     mtu: int = 77
     """The largest MTU the device agrees to (section 3: 23 and 77 were seen)."""
     live: tuple[EmulatedRegister, ...]
-    """What is measured: pushed to subscribers when it changes."""
+    """Measured values: subscribers are notified of their changes."""
     kept: tuple[EmulatedRegister, ...] = ()
-    """History, limits and settings: read when asked for."""
+    """History, limits and settings: sent on request only."""
     shunt_service: bool = False
     """Whether it has the documented SmartShunt service."""
     second_service: bool = False
@@ -84,7 +84,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def instances(self) -> tuple[tuple[int, int], ...]:
-        """What GetDevices lists: instance and kind (section 5.2; kind 1 for the attached product is inferred)."""
+        """The instances that GetDevices lists, each with its kind (section 5.2; kind 1 of a product: inferred)."""
         if self.data_instance == RADIO_INSTANCE:
             return ((RADIO_INSTANCE, 0),)
         return ((RADIO_INSTANCE, 0), (1, 0), (self.data_instance, 1))
@@ -206,14 +206,14 @@ ORION = Family(
     table="orion", firmware="1.09", record=DcdcConverter, service_prefix=0xCD54, mtu=23, second_service=True,
     personality=CHARGER,
     live=(
-        # A real one tells its uptime each second (single source).
+        # A real one sends its uptime each second (single source).
         *_shown("device_state", "device_off_reason", "error_code", "input_voltage", "uptime"),
         EmulatedRegister(register="battery_voltage", value="output_voltage"),
         *_shown("charger_voltage", "charger_current", "internal_temperature"),
     ),
     kept=(
         *_shown("charger_maximum_current"),
-        # That the register is there is known of a real one, its content is not.
+        # A real one has this register; its content is not known.
         EmulatedRegister(register="capabilities_1",
         fixed=["adaptive_mode", "remote_on_off", "remote_sense", "power_supply"]),
         EmulatedRegister(register="device_mode", writable=True, allowed=(0, 1, 4)),
@@ -251,7 +251,7 @@ IP22 = Family(
 FAMILIES: dict[str, Family] = {
     family.key: family for family in (SMARTSHUNT, BMV712, MPPT, PHOENIX, ORION, IP22)
 }  # fmt: skip
-"""By the word on the command line."""
+"""Families by the word on the command line."""
 
 OLD_FIRMWARE = Generation(
     personality=OLD, mtu=23, absent=frozenset({"serial_number", "custom_name", "ble_mode"})

@@ -11,7 +11,7 @@ from bluewatt.errors import Malformed
 
 
 def values_of_line(line: bytes | str) -> Mapping[str, Any]:
-    """The values in a JSON object: `{"battery_voltage": 12.6}` or a reading with "values"; Malformed for others."""
+    """Return the values of a JSON object, `{"battery_voltage": 12.6}` or a reading with "values"; else Malformed."""
     try:
         found = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -23,7 +23,7 @@ def values_of_line(line: bytes | str) -> Mapping[str, Any]:
 
 
 def values_of_message(topic: str, payload: bytes) -> Mapping[str, Any]:
-    """The values in an MQTT message: a JSON object, or one value whose metric the last level of the topic names."""
+    """Return the values in an MQTT message: a JSON object, or one value, named by the last level of the topic."""
     try:
         found = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""What an emulated device remembers over a restart: PIN, key, name, settings and counters, in one JSON file.
+"""The memory of an emulated device over a restart: PIN, key, name, settings and counters, in one JSON file.
 
 The file holds secrets, so only its owner may read it; it is replaced as a whole, so a crash leaves the old or the new
 one. Without a file everything is forgotten when the process ends.
@@ -23,7 +23,7 @@ class StoredState(msgspec.Struct):
     """The fields of the file."""
 
     seed: int | None = None
-    """Who the device is: address, serial number and first key follow from it."""
+    """The seed of its identity: address, serial number and first key follow from it."""
     pin: str = DEFAULT_PIN
     key: str = ""
     """The advertisement key in hex digits; empty until it was changed."""
@@ -31,21 +31,21 @@ class StoredState(msgspec.Struct):
     counter: int | None = None
     """The last count of the VE.Smart network that may have been used."""
     values: dict[str, Any] = {}
-    """What was written to the device's settings, by register key."""
+    """Settings as they were written, by register key."""
 
     def __repr__(self) -> str:
-        return f"Content(name={self.name!r})"  # neither PIN nor key
+        return f"StoredState(name={self.name!r})"  # neither PIN nor key
 
 
 class Memory:
-    """The remembered things as `content`; `save` after a change. Raises ConfigError for a file that is none of ours."""
+    """The stored state as `content`; call `save` after a change. Raises ConfigError for a file that holds none."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
         self.content = StoredState() if path is None else _load(path)
 
     def save(self) -> None:
-        """Write the file, if there is one; ConfigError where that is impossible."""
+        """Write the file, if there is one; ConfigError if that is impossible."""
         if self.path is None:
             return
         try:
@@ -72,7 +72,7 @@ def _load(path: Path) -> StoredState:
 
 
 def pin_text(text: str) -> str:
-    """A PIN as six digits, leading zeros kept; ConfigError for anything else, which is not repeated in the message."""
+    """Return a PIN as six digits, leading zeros kept; ConfigError, which does not repeat it, for anything else."""
     if len(text) != PIN_DIGITS or not (text.isascii() and text.isdigit()):
         raise ConfigError(f"a PIN has {PIN_DIGITS} digits", hint="write it in full, such as 000123")
     return str.__str__(text)  # plain: it is kept in a file

@@ -11,7 +11,7 @@ from bluewatt.services.chance import chance, wander
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):
-    """What all devices of a site meet during one tick."""
+    """The conditions on a site during one tick."""
 
     at: float
     """The end of the tick, POSIX seconds UTC."""
@@ -28,25 +28,25 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
 
 
 class Use(msgspec.Struct, frozen=True):
-    """One habit of a day."""
+    """One use of an appliance in a day."""
 
     hour: float
     minutes: float
     chance: float = 1.0
-    """How often it happens, of 1."""
+    """Probability that it happens on a day, 0 to 1."""
     spread: float = 0.5
-    """How many hours earlier or later it may be."""
+    """Hours by which it may be earlier or later."""
 
 
 class Appliance(Protocol):
-    """Something that takes power."""
+    """A consumer of power."""
 
     def power(self, moment: Moment) -> float:
         """W."""
 
 
 class Habit:
-    """On at certain hours of a day, never quite the same; also the timetable of engine and shore power."""
+    """An appliance in use at certain hours, a little different every day; also the hours of engine and shore power."""
 
     def __init__(self, seed: int, watts: float, *uses: Use) -> None:
         self.watts = watts
@@ -55,7 +55,7 @@ class Habit:
         self._spans = cache(self._draw)
 
     def _draw(self, day: int) -> tuple[tuple[float, float], ...]:
-        """The times of a day in local hours, first and last."""
+        """Return the times of use on a day in local hours, each with beginning and end."""
         spans = []
         for index, use in enumerate(self._uses):
             place = 64 * day + 2 * index
@@ -65,7 +65,7 @@ class Habit:
         return tuple(spans)
 
     def is_on(self, moment: Moment) -> bool:
-        """Whether it is in use."""
+        """Return whether it is in use."""
         return any(start <= moment.hour < end for start, end in self._spans(moment.day))
 
     def power(self, moment: Moment) -> float:
@@ -74,7 +74,7 @@ class Habit:
 
 
 class Compressor:
-    """A fridge: on and off around the clock, longer in the heat."""
+    """A fridge: on and off around the clock, longer if it is hot."""
 
     def __init__(self, seed: int, watts: float, *, period: float = 1800.0) -> None:
         self._phase = chance(seed, 0) * period
@@ -88,7 +88,7 @@ class Compressor:
 
 
 class Standing:
-    """A load that is always there and wanders a little."""
+    """A load that is always on and varies a little."""
 
     def __init__(self, seed: int, watts: float) -> None:
         self._seed = seed

@@ -1,6 +1,6 @@
-"""A battery bank and what hangs on it: one voltage, and currents that add up.
+"""A battery bank and what is connected to it: one voltage, and currents that add up.
 
-Every device has a `Branch` on the bank. Each tick it says what it draws and what it could give up to which voltage;
+Every device has a `Branch` on the bank. In each tick it sets what it draws, and what it could give up to which voltage;
 `Bank.settle` finds the one voltage at which all of that fits, shares the current out and counts the charge.
 """
 
@@ -23,30 +23,30 @@ RELAXATION = 300.0
 
 
 def rest_voltage(state_of_charge: float) -> float:
-    """The voltage at rest of one cell; `state_of_charge` from 0 to 1."""
+    """Return the voltage at rest of one cell in V; `state_of_charge` from 0 to 1."""
     index = min(max(bisect_right(_SOC, state_of_charge), 1), len(_SOC) - 1)
     part = (state_of_charge - _SOC[index - 1]) / (_SOC[index] - _SOC[index - 1])
     return float(_VOLTS[index - 1] + part * (_VOLTS[index] - _VOLTS[index - 1]))
 
 
 class Branch:
-    """One device's place on the bank; currents in A, all of them positive."""
+    """The connection of one device to the bank; currents in A, all of them positive."""
 
     __slots__ = ("available", "current", "drawn", "setpoint")
 
     def __init__(self) -> None:
         self.available = 0.0
-        """What the device could give now."""
+        """The current that the device could give now."""
         self.setpoint = 0.0
-        """Up to which bank voltage it gives."""
+        """The bank voltage up to which it gives."""
         self.current = 0.0
-        """What it gives: at most `available`, set by the bank."""
+        """The current it gives: at most `available`, set by the bank."""
         self.drawn = 0.0
-        """What it takes."""
+        """The current it takes."""
 
     @property
     def net(self) -> float:
-        """What it brings the battery: given less taken."""
+        """The current into the battery: given less taken."""
         return self.current - self.drawn
 
 
@@ -64,7 +64,7 @@ class Bank:
         self.current = 0.0
         """A, positive while charging."""
         self.cut_off = False
-        """The battery's management allows no discharge."""
+        """Whether the battery's management allows no discharge."""
         self.temperature = 18.0
         self.branches: list[Branch] = []
         self._slow_drop = 0.0
@@ -72,11 +72,11 @@ class Bank:
 
     @property
     def state_of_charge(self) -> float:
-        """0 to 1, and a little above while the battery is pushed over full."""
+        """The state of charge, 0 to 1; a little above 1 while the battery is charged beyond full."""
         return self.charge / self.capacity
 
     def attach(self) -> Branch:
-        """A new branch."""
+        """Return a new branch."""
         branch = Branch()
         self.branches.append(branch)
         return branch

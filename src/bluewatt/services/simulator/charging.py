@@ -17,7 +17,7 @@ REBULK_SECONDS = 60.0
 
 
 class ChargeCycle:
-    """What one charger aims at. Settings in V of the bank and seconds; they may be changed at any time."""
+    """The charge cycle of one charger. Its settings, in V of the bank and seconds, may be changed at any time."""
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
@@ -37,11 +37,11 @@ class ChargeCycle:
         return self.float_voltage if self.state == FLOAT else self.absorption_voltage
 
     def stop(self) -> None:
-        """No power, or switched off: the next start begins with bulk."""
+        """Stop for want of power or because it is switched off; the next start begins with bulk."""
         self.state = OFF
 
     def start(self) -> None:
-        """Power is here: begin with bulk, unless a cycle is running."""
+        """Begin with bulk, unless a cycle is running."""
         if self.state == OFF:
             self._enter(BULK)
 

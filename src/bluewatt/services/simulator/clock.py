@@ -1,4 +1,4 @@
-"""The time of a simulation: it may run faster than the world's."""
+"""The time of a simulation, which may run faster than real time."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import asyncio
 from bluewatt.monotonic import monotonic
 
 FASTEST = 10_000.0
-"""The fastest a site's time may run: the simulator computes all that happens on the way, an hour takes milliseconds."""
+"""Highest speed of a site's time; the simulator computes all that happens meanwhile, an hour in milliseconds."""
 LATEST = 4_000_000_000.0
-"""The last time a site may begin at, POSIX seconds: the year 2096."""
+"""Latest start of a site in POSIX seconds: the year 2096."""
 MOST_DEVICES = 500
-"""The largest site: one processor of a small computer just sends and receives what so many devices say."""
+"""Devices of the largest site: one processor of a small computer just manages to send and receive their packets."""
 
 
 class SiteClock:
-    """The site's time: it began at `start` and runs `speed` times as fast as the world's."""
+    """The site's time: it began at `start` and runs `speed` times as fast as real time."""
 
     def __init__(self, start: float, speed: float) -> None:
         self.start = start
@@ -23,7 +23,7 @@ class SiteClock:
         self._began = monotonic()
 
     def now(self) -> float:
-        """The site's present, POSIX seconds."""
+        """Return the site's present in POSIX seconds."""
         return self.start + max(0.0, monotonic() - self._began) * self.speed
 
     async def until(self, at: float) -> None:

@@ -1,4 +1,4 @@
-"""What devices remember: the days of a solar charger, the counters of a battery monitor."""
+"""The history that devices keep: the days of a solar charger, the counters of a battery monitor."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class DayHistory(msgspec.Struct):
             setattr(self, minutes, getattr(self, minutes) + dt / 60)
 
     def as_fields(self, newest: int) -> dict[str, Any]:
-        """The values by the names of the layout `history_day`; `newest` is the number of the day that is today."""
+        """Return the values by the names of the layout `history_day`; `newest` is the number of today."""
         fields = msgspec.structs.asdict(self)
         sequence = newest - fields.pop("number")
         whole = ("time_in_bulk", "time_in_absorption", "time_in_float", "maximum_pv_power")
@@ -71,18 +71,18 @@ class PvArray(msgspec.Struct, frozen=True):
     """Local hour from which mast or sail takes half of the sun."""
 
     def power(self, irradiance: float, air: float, hour: float) -> float:
-        """W the panels could give: less when hot, less in the shade."""
+        """Return the W that the panels could give: less if they are hot or in the shade."""
         shade = 0.5 if hour >= self.shade_from else 1.0
         cell = air + 0.03 * irradiance
         return max(self.peak * irradiance / 1000 * (1 - 0.004 * (cell - 25)) * shade, 0.0)
 
     def terminal_voltage(self, irradiance: float) -> float:
-        """V at the charger."""
+        """Return the V at the charger."""
         return self.voltage * (0.9 + 0.1 * min(irradiance / 200, 1.0)) if irradiance > 0.5 else 0.0
 
 
 class PastDays:
-    """The days before the simulation began: the same sun and panels, the battery's hunger drawn from the seed."""
+    """The days before the simulation began: the same sun and panels, and batteries as empty as the seed says."""
 
     def __init__(self, seed: int, sky: Sky, array: PvArray, bank: Bank) -> None:
         self._seed = seed
@@ -91,7 +91,7 @@ class PastDays:
         self._blocks = bank.cells / 4
 
     def day(self, number: int) -> DayHistory:
-        """A whole day, at ten-minute steps: bulk until the hunger is stilled, an hour of absorption, float."""
+        """Return a whole day in ten-minute steps: bulk until the battery is charged, an hour of absorption, float."""
         sky, past = self._sky, DayHistory(number)
         hunger = self._array.peak / 1000 * (1.2 + 3.5 * chance(self._seed, number))
         midnight = number * DAY - sky.solar_time(0)
@@ -112,7 +112,7 @@ class PastDays:
         return past
 
     def _stage(self, past: DayHistory, hunger: float) -> tuple[DeviceState, float, float]:
-        """State, share of the possible power and voltage, after what the day has brought so far."""
+        """Return state, share of the possible power, and voltage, by what the day has brought so far."""
         if past.energy < hunger:
             return BULK, 1.0, (13.2 + 0.6 * past.energy / hunger) * self._blocks
         if past.time_in_absorption < 60:
@@ -121,7 +121,7 @@ class PastDays:
 
 
 class Harvest:
-    """The yield counters of everything with panels: today, yesterday, thirty days, for ever."""
+    """The yield counters of a device with panels: today, yesterday, thirty days, in total."""
 
     def __init__(self, seed: int, sky: Sky, array: PvArray, bank: Bank) -> None:
         self.array = array
@@ -144,7 +144,7 @@ class Harvest:
         )  # fmt: skip
 
     def day(self, ago: int) -> DayHistory:
-        """The day `ago` days before today; those before the simulation are worked out when first asked for."""
+        """Return the day `ago` days before today; those before the simulation are worked out when first asked for."""
         number = self.today.number - ago
         if number not in self._days:
             self._days[number] = self._past.day(number)
@@ -175,7 +175,7 @@ class MonitorHistory(msgspec.Struct):
 
     @classmethod
     def of_a_past_life(cls, seed: int, bank: Bank) -> MonitorHistory:
-        """Counters as after some seasons of use."""
+        """Return counters as after some seasons of use."""
         cycles = 20 + int(200 * chance(seed, 30))
         depth = -bank.capacity * (0.3 + 0.3 * chance(seed, 31))
         drawn = cycles * depth * 1.6
@@ -204,7 +204,7 @@ class MonitorHistory(msgspec.Struct):
         self.maximum_voltage = max(self.maximum_voltage, voltage)
 
     def full(self) -> None:
-        """The monitor saw a full battery and synchronised."""
+        """Count a full battery, at which the monitor synchronised."""
         self.time_since_full_charge = 0.0
         self.automatic_syncs += 1
         self.charge_cycles += 1

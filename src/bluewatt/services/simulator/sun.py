@@ -24,23 +24,23 @@ class Sky:
         self._warmth = child_seed(seed, "warmth")
 
     def solar_time(self, at: float) -> float:
-        """Seconds of local mean solar time; its days begin at the middle of the night."""
+        """Return local mean solar time in seconds; its days begin in the middle of the night."""
         return at + self.longitude * DAY / 360
 
     def day(self, at: float) -> int:
-        """The number of the local day."""
+        """Return the number of the local day."""
         return floor(self.solar_time(at) / DAY)
 
     def hour(self, at: float) -> float:
-        """The local hour, 0 up to 24."""
+        """Return the local hour, 0 up to 24."""
         return self.solar_time(at) % DAY / 3600
 
     def midnight(self, at: float) -> float:
-        """When the local day of `at` began, POSIX seconds."""
+        """Return when the local day of `at` began, in POSIX seconds."""
         return at - self.solar_time(at) % DAY
 
     def elevation(self, at: float) -> float:
-        """The height of the sun over the horizon, radians; below 0 at night."""
+        """Return the height of the sun over the horizon in radians; below 0 at night."""
         declination = _TILT * cos(tau * (at - _SOLSTICE) / _YEAR)
         angle = (self.hour(at) - 12) * pi / 12
         return asin(
@@ -48,20 +48,20 @@ class Sky:
         )  # fmt: skip
 
     def cloud(self, at: float) -> float:
-        """How much cloud is before the sun, 0 to 1: half-day weather, drifting clouds, and their edges."""
+        """Return how much cloud is before the sun, 0 to 1: half-day weather, drifting clouds, and their edges."""
         weather = wander(self._weather, at / 40000)
         drift = 0.65 * wander(self._drift, at / 1500) + 0.25 * wander(self._gusts, at / 240)
         edge = 0.1 * wander(self._gusts, at / 40)
         return min(max(2.2 * (drift + edge) + 1.4 * weather - 1.5, 0.0), 1.0)
 
     def irradiance(self, at: float) -> float:
-        """Global irradiance on the flat, W/m²: the clear sky of Haurwitz' formula behind the clouds."""
+        """Return global irradiance on a level surface in W/m²: the clear sky of Haurwitz' formula, less the clouds."""
         height = sin(self.elevation(at))
         if height <= 0.005:
             return 0.0
         return 1098 * height * exp(-0.059 / height) * (1 - 0.8 * self.cloud(at))
 
     def temperature(self, at: float) -> float:
-        """Air temperature, °C: coldest before dawn, warmest in the afternoon, a little different every day."""
+        """Return the air temperature in °C: lowest before dawn, highest in the afternoon, different every day."""
         season = 8 * cos(tau * (at - _SOLSTICE - 30 * DAY) / _YEAR)
         return 14 + season + 5 * cos(tau * (self.hour(at) - 15) / 24) + 6 * (wander(self._warmth, at / DAY) - 0.5)

@@ -14,21 +14,21 @@ AnyGroups = TypeVar("AnyGroups", bound=TwoBitFields)
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
-_numbers: dict[tuple[int, str], int] = {}  # by the identity of the enumeration's names, which live for ever
+_numbers: dict[tuple[int, str], int] = {}  # by the identity of the enumeration's names, which are never freed
 
 
 def code(cls: type[AnyCode], key: str) -> AnyCode:
-    """The number an enumeration calls `key`; KeyError where it names none so."""
+    """Return the number that an enumeration calls `key`; KeyError if there is none."""
     return cls(_number(cls.names, key))
 
 
 def flag_mask(cls: type[AnyFlags], *keys: str) -> AnyFlags:
-    """The mask with the bits an enumeration calls `keys`."""
+    """Return the mask with the bits that an enumeration calls `keys`."""
     return cls(sum(1 << _number(cls.names, key) for key in keys))
 
 
 def groups(cls: type[AnyGroups], **states: str) -> AnyGroups:
-    """Two-bit groups by name and state, such as `contactor="yes"`."""
+    """Return two-bit groups by name and state, such as `contactor="yes"`."""
     return cls(sum(cls.states.index(state) << 2 * _number(cls.names, key) for key, state in states.items()))
 
 
@@ -41,7 +41,7 @@ def _number(names: Mapping[int, Name], key: str) -> int:
 
 @cache
 def _limits(row: Row) -> tuple[float, float]:
-    """The lowest and highest value of a row that is not the pattern of "not available"."""
+    """Return the lowest and highest value of a row that is not the pattern of "not available"."""
     lowest, highest = (1 << (row.bits - 1), (1 << (row.bits - 1)) - 1) if row.signed else (0, row.mask)
     while highest in row.na:
         highest -= 1
@@ -50,7 +50,7 @@ def _limits(row: Row) -> tuple[float, float]:
 
 
 def fit(cls: type[AnyRecord], **values: Any) -> AnyRecord:
-    """A record of these values, each rounded to the step of its row and held within its limits: it always encodes.
+    """Return a record of these values, each rounded to its row's step and held within its limits: it always encodes.
 
     Rows left out are absent, bits without a meaning are ones: a receiver decodes an equal record.
     """
@@ -83,5 +83,5 @@ def _number_fitted(row: Row, value: float) -> Any:
 
 @cache
 def _choices(row: Row) -> tuple[float, ...]:
-    """Every value of a short row."""
+    """Return every value of a short row."""
     return tuple(row.value(raw) for raw in range(row.mask + 1) if raw not in row.na)

@@ -1,4 +1,4 @@
-"""Batteries that speak, their management systems, and the BatteryProtect between battery and loads."""
+"""Batteries that advertise, their management systems, and the BatteryProtect between battery and loads."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class LithiumBattery(SimulatedDevice):
 
     @property
     def bms_flags(self) -> BmsFlags:
-        """What the battery's own management says."""
+        """The flags of the battery's own management."""
         bank, keys = self.bank, ["allowed_to_charge"]
         keys += [] if bank.cut_off else ["allowed_to_discharge"]
         keys += ["charging"] if bank.current > 0.1 else ["discharging"] if bank.current < -0.1 else []
@@ -70,7 +70,7 @@ class LithiumBattery(SimulatedDevice):
         return self.bank.voltage > self.bank.cells * rest_voltage(0.995)
 
     def measure(self) -> Record:
-        """What a Smart Lithium battery says."""
+        """Return the record of a Smart Lithium battery."""
         return fit(
             SmartLithium,
             bms_flags=self.bms_flags,
@@ -86,7 +86,7 @@ class LynxBms(ShuntMonitor):
     """A Lynx Smart BMS: battery monitor, contactor and alarms of the 48 V bank."""
 
     def measure(self) -> Record:
-        """What a Lynx Smart BMS says."""
+        """Return the record of a Lynx Smart BMS."""
         ok = "no" if self.bank.cut_off else "yes"
         low = "warning" if self.alarm_reason else "ok"
         return fit(
@@ -120,7 +120,7 @@ class UnknownBms(SimulatedDevice):
         self.bank = bank
 
     def measure(self) -> Record:
-        """Fourteen bytes."""
+        """Return a record of fourteen bytes without a layout."""
         volts = round(100 * (self.bank.voltage + self.noise(0.01)))
         return SmartBms(
             _UNKNOWN_HEAD + struct.pack("<3H", volts, max(volts - 1, 0), max(volts - 41, 0)) + _UNKNOWN_TAIL
@@ -158,7 +158,7 @@ class BatteryProtector(SimulatedDevice):
         self.device_mode = int(code(DeviceMode, "on") if on else CHARGER_OFF)
 
     def prepare(self, moment: Moment) -> None:
-        """Feed the loads, or not."""
+        """Draw what the loads take, if they have power."""
         self._low_for = self._low_for + moment.dt if self.bank.voltage < self.shutdown_voltage else 0.0
         self.is_cut_off = (
             self.bank.voltage < self.restart_voltage if self.is_cut_off else self._low_for >= self.delay
@@ -173,7 +173,7 @@ class BatteryProtector(SimulatedDevice):
         return OffReason(soft | (flag_mask(OffReason, "low_battery") if self.is_cut_off else 0))
 
     def measure(self) -> Record:
-        """The alarm stays while the loads are cut off, the warning goes with the voltage."""
+        """Return the record; the alarm stays while the loads are cut off, the warning ends with the low voltage."""
         low, on = flag_mask(AlarmReason, "low_voltage"), self.load_output
         voltage = self.bank.voltage + self.noise(0.01)
         return fit(

@@ -1,4 +1,4 @@
-"""Those who make mains voltage: Phoenix inverter, and the inverter/chargers MultiPlus, Multi RS and Inverter RS."""
+"""Devices that make mains voltage: Phoenix inverter, and the inverter/chargers MultiPlus, Multi RS, Inverter RS."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PhoenixInverter(SimulatedDevice):
         self.shutdown_low_voltage = 11.0 * bank.cells / 4
         self.restart_voltage = 12.5 * bank.cells / 4
         self.eco_search_power_threshold = 20.0
-        """W under which eco mode takes the load for none."""
+        """W below which eco mode counts a load as none."""
         self.device_state: DeviceState = INVERTING
         self.ac_out_power = 0.0
         self.alarm_reason = AlarmReason(0)
@@ -61,11 +61,11 @@ class PhoenixInverter(SimulatedDevice):
 
     @property
     def ac_voltage(self) -> float:
-        """V at the outlet; none while it is off or searching."""
+        """V at the outlet; 0 while it is off or searching."""
         return MAINS_VOLTAGE if self.device_state == INVERTING else 0.0
 
     def prepare(self, moment: Moment) -> None:
-        """Draw what the appliances take, and the inverter's own hunger."""
+        """Draw what the appliances and the inverter itself take."""
         wanted = sum(appliance.power(moment) for appliance in self.appliances)
         self._look_at_voltage()
         if not self.inverter_on or self.alarm_reason or self.bank.cut_off:
@@ -81,7 +81,7 @@ class PhoenixInverter(SimulatedDevice):
         self.alarm_reason = flag_mask(AlarmReason, "low_voltage") if self.bank.voltage < limit else AlarmReason(0)
 
     def measure(self) -> Record:
-        """What a Phoenix says."""
+        """Return the record of a Phoenix inverter."""
         voltage = self.ac_voltage + self.noise(0.3) if self.ac_voltage else 0.0
         apparent = self.ac_out_power / 0.95
         return fit(
@@ -138,11 +138,11 @@ class InverterCharger(SimulatedDevice):
         return self.harvest.total
 
     def history(self, ago: int) -> DayHistory:
-        """The solar day `ago` days before today (0 to 30)."""
+        """Return the solar day `ago` days before today (0 to 30)."""
         return self.harvest.day(ago)
 
     def prepare(self, moment: Moment) -> None:
-        """Take AC where it is, the battery where it is not, and the sun in any case."""
+        """Take AC if it is there, else the battery, and the sun in any case."""
         working = self.device_mode in ON_MODES and not self.bank.cut_off
         self.has_ac = bool(self.mains and self.mains.is_on(moment)) and self.device_mode in ON_MODES
         wanted = sum(appliance.power(moment) for appliance in self.appliances)
@@ -164,7 +164,7 @@ class InverterCharger(SimulatedDevice):
         return array.power(moment.irradiance, moment.air, moment.hour) * _SOLAR_EFFICIENCY / self.bank.voltage
 
     def finish(self, moment: Moment) -> None:
-        """The sun comes first, AC gives the rest."""
+        """Share the charge current out: the sun first, AC gives the rest."""
         self.cycle.advance(moment.dt)
         solar = min(self.branch.current, self._solar_current)
         self.pv_power = solar * self.bank.voltage / _SOLAR_EFFICIENCY
@@ -180,7 +180,7 @@ class MultiPlus(InverterCharger):
     """A MultiPlus behind a VE.Bus Smart dongle; it has no panels."""
 
     def measure(self) -> Record:
-        """What the dongle says."""
+        """Return the record of the dongle."""
         return fit(
             VeBus,
             device_state=self.device_state,
@@ -200,7 +200,7 @@ class MultiRsSolar(InverterCharger):
     """A Multi RS Solar: 48 V, panels, AC in and out."""
 
     def measure(self) -> Record:
-        """What a Multi RS says; the input power is absent without AC."""
+        """Return the record of a Multi RS; the input power is absent without AC."""
         return fit(
             MultiRs,
             device_state=self.device_state,
@@ -219,7 +219,7 @@ class InverterRsSolar(InverterCharger):
     """An Inverter RS Solar: 48 V, panels, no AC input."""
 
     def measure(self) -> Record:
-        """What an Inverter RS says."""
+        """Return the record of an Inverter RS."""
         return fit(
             InverterRs,
             device_state=self.device_state,

@@ -1,4 +1,4 @@
-"""Two who say little: a product that never tells a record, and the vendor's test record."""
+"""Two simple devices: a product without Instant Readout, and one that sends the vendor's test record."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class TestBench(SimulatedDevice):
         self.temperature = 20.0
 
     def finish(self, moment: Moment) -> None:
-        """Grow older."""
+        """Count the uptime."""
         self.uptime += moment.dt
         self.temperature = moment.air + 4
 
     def measure(self) -> Record:
-        """Uptime and temperature."""
+        """Return a record with uptime and temperature."""
         return fit(VendorTest, uptime=int(self.uptime), temperature=self.temperature)

@@ -52,7 +52,7 @@ class MpptCharger(Charger):
         self.pv_power = 0.0
         self.pv_voltage = 0.0
         self.load = load
-        """What hangs on the load output; None on models without one."""
+        """The load on the load output; None on models without one."""
         self.load_control = int(LOAD_AUTOMATIC)
         self.load_disconnect_voltage = 11.8 * bank.cells / 4
         self.load_reconnect_voltage = 12.8 * bank.cells / 4

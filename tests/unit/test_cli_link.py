@@ -260,3 +260,11 @@ def test_tables_show_the_name_that_a_device_was_given(home: Path, capsys: pytest
     settings(home, f'[devices."{address.lower()}"]\nname = "Roof"\n')
     assert main(wanted) == 0
     assert capsys.readouterr().out.startswith("Roof ")
+
+
+def test_v_reports_what_a_scan_finds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", "virtual:?devices=3&speed=20", "--seconds", "2", "-v", "--json"]) == 0
+    told = capsys.readouterr()
+    found = [line for line in told.err.splitlines() if line.startswith("bluewatt: found ")]
+    assert len(found) == len(set(found)) == 3
+    assert all(line.endswith(" dBm") for line in found)

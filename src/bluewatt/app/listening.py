@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Protocol, TypeVar
@@ -12,6 +13,7 @@ from bluewatt.app.lifetime import run_until_stopped
 from bluewatt.app.sources import files_of, open_source
 from bluewatt.exports.terminal.notices import notice
 from bluewatt.model.keys import KeyRing
+from bluewatt.model.roster import Roster
 from bluewatt.model.vesmart import FrameOutcome
 from bluewatt.services.source_reader import SourceReader, completed_keys, nothing_heard
 from bluewatt.time_limit import time_limit
@@ -20,6 +22,7 @@ from bluewatt.transports.capture.recording import FrameRecorder
 from bluewatt.wire.vesmart.broadcast import Network
 
 _T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 
 REFRESH = 0.5
 """Seconds between two updates of a live table."""
@@ -36,6 +39,23 @@ class Screen(Protocol):
 
     def close(self, source: SourceReader) -> None:
         """Show the last state; nothing comes after it."""
+
+
+class FoundLog:
+    """Logs each device once, when it was found, with its strength; `-v` shows it."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def report(self, roster: Roster) -> None:
+        """Log the devices that are new since the last call."""
+        if not _log.isEnabledFor(logging.DEBUG):
+            return
+        for address, entry in roster.entries.items():
+            if address not in self._known:
+                self._known.add(address)
+                strength = f", {entry.rssi:.0f} dBm" if entry.rssi is not None else ""
+                _log.debug("found %s (%s)%s", entry.device.name or "a device without a name", address, strength)
 
 
 @contextmanager
@@ -79,9 +99,9 @@ async def _listen(
     source: SourceReader, make_screen: Callable[[], Screen], seconds: float | None, *, unasked: bool
 ) -> None:
     async with source, Background() as tasks:
-        screen = make_screen()
+        screen, found = make_screen(), FoundLog()
         source.on_registers = screen.put
-        tasks.start(_tick(screen, source), name="screen")
+        tasks.start(_tick(screen, source, found), name="screen")
         try:
             async with time_limit(seconds) as limit, aclosing(source.outcomes()) as outcomes:
                 async for outcome in outcomes:
@@ -90,9 +110,11 @@ async def _listen(
                 notice(f"ended after {seconds:g} s: give --seconds for longer")
         finally:
             screen.close(source)
+            found.report(source.roster)
 
 
-async def _tick(screen: Screen, source: SourceReader) -> None:
+async def _tick(screen: Screen, source: SourceReader, found: FoundLog) -> None:
     while True:
         screen.tick(source)
+        found.report(source.roster)
         await asyncio.sleep(REFRESH)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bluewatt.cli.option_rules import RuledCommand, excludes, given_options, needs
-from bluewatt.cli.options import SECRET, force_option, json_option, keys_options
+from bluewatt.cli.options import SECRET, force_option, given_names, json_option, keys_options
 from bluewatt.extras import libraries_for
 from bluewatt.model.pasted_text import bare_hex, lacks_a_digit
 from bluewatt.services.keys import NamedKey, named_keys
@@ -28,10 +28,10 @@ RULES = (
     excludes("--report", "--output", "--json", "--format", "--follow"),
     needs("--force", any_of=("--output", "--redact", "--report")),
 )
-"""Options of which one would be ignored."""
+"""Pairs of options of which one would be ignored."""
 
 FOR_FILES = ("--explain", "--redact", "--report", "--ltk", "--follow")
-"""Options that mean nothing for what is given as text."""
+"""Options that have no meaning for an input that is text."""
 
 
 EXAMPLES = (
@@ -47,12 +47,12 @@ EXAMPLES = (
 @json_option("The same as --format json.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "csv", "parquet"]), default="table", show_default=True,
-    help="What to write of captures and logs: the devices in a table, a JSON object per reading, a CSV line per value, "
+    help="The format for captures and logs: a table of the devices, a JSON object per reading, a CSV line per value, "
     "or a Parquet row per advertisement.",
 )  # fmt: skip
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False), metavar="FILE",
-    help="Write there. [default: standard output; Parquet needs a file]",
+    help="Write into this file. [default: standard output; Parquet needs a file]",
 )  # fmt: skip
 @click.option("--explain", "number", type=click.IntRange(min=1), metavar="N", help="Explain message N byte by byte.")
 @click.option(
@@ -61,18 +61,18 @@ EXAMPLES = (
 )  # fmt: skip
 @click.option(
     "--report", type=click.Path(dir_okay=False), metavar="OUTPUT",
-    help="Write an HTML report: devices, timeline, charts, and the registers nobody knows.",
+    help="Write a report in HTML: devices, timeline, charts, and registers that are not known.",
 )  # fmt: skip
 @click.option(
     "--ltk", "long_term_keys", type=SECRET, multiple=True, metavar="KEY",
-    help="Long-term key (32 hex digits) of an encrypted connection that a sniffer heard. Repeatable.",
+    help="The long-term key (32 hex digits) of an encrypted connection that a sniffer recorded. Repeatable.",
 )  # fmt: skip
 @click.option(
     "--characteristic", metavar="UUID", default="",
-    help="The characteristic that bytes in hex digits are of, where they do not tell it themselves.",
+    help="The characteristic that bytes in hex digits belong to, if they do not show it themselves.",
 )  # fmt: skip
-@click.option("--reveal", is_flag=True, help="Show keys and PINs that are in the capture. [default: hidden]")
-@click.option("--follow", is_flag=True, help="Wait for more at the end of a file that grows, until Ctrl-C.")
+@click.option("--reveal", is_flag=True, help="Show the keys and PINs in a capture. [default: hidden]")
+@click.option("--follow", is_flag=True, help="At the end of a file that grows, wait for more, until Ctrl-C.")
 @force_option
 def command(
     inputs: tuple[str, ...],
@@ -92,11 +92,12 @@ def command(
 ) -> None:
     """Explain an advertisement, or decode everything in a capture.
 
-    INPUT is an advertisement in hex digits (manufacturer data, with or without the company identifier E1 02), a message
-    of a connection or chunks of one, a line copied from bluetoothctl, btmon, nRF Connect, bleak, ESPHome and others, or
-    a file: btsnoop, pcap, pcapng, PacketLogger, hcidump, any of them gzipped or in a tar or zip (a sysdiagnose, an
-    Android bug report), a recording of --record, or the text of nRF Connect, bluetoothctl, btmon, gatttool, hcidump,
-    tshark or a program. "-" is standard input. Of connections each message is shown, in both directions.
+    INPUT is text or a file, "-" standard input. Text is an advertisement in hex digits (manufacturer data, with or
+    without the company identifier E1 02), a message of a connection or chunks of one, or a line copied from
+    bluetoothctl, btmon, nRF Connect, bleak, ESPHome and others. A file is btsnoop, pcap, pcapng, PacketLogger or
+    hcidump, also gzipped or in a tar or zip (a sysdiagnose, an Android bug report); a recording of --record; or the
+    text of nRF Connect, bluetoothctl, btmon, gatttool, hcidump, tshark or a program. Of a connection, every message is
+    shown, in both directions.
     """
     if not all(text.strip() for text in inputs):
         raise click.UsageError("an INPUT is empty: it takes hex digits, a line of another tool, or a file")
@@ -120,14 +121,14 @@ def command(
         secrets = _secrets(named, keys_file, reveal, long_term_keys)
         _decode_files(
             files, secrets, form, output, number=number, redact=redact, report=report, follow=follow,
-            force=force,
+            force=force, keys_file=keys_file,
         )  # fmt: skip
 
 
 def _secrets(
     named: Sequence[NamedKey], keys_file: str | None, reveal: bool, long_term_keys: Sequence[str] = ()
 ) -> DecodeKeys:
-    """All that opens things; imported late, for an advertisement in hex digits needs none of it."""
+    """Return the keys of advertisements, networks and links; imported here, since plain hex digits need none of it."""
     from bluewatt.app.decoding.contents import DecodeKeys
     from bluewatt.services.keys import gather_networks
     from bluewatt.wire.bluetooth.link_encryption import parse_long_term_key
@@ -147,8 +148,9 @@ def _decode_files(
     report: str | None,
     follow: bool,
     force: bool,
+    keys_file: str | None,
 ) -> None:
-    """What is wanted of files: one message explained, a copy to share, a report, or all of it in some form."""
+    """Do what is asked for with files: explain one message, write a copy to share or a report, or decode everything."""
     if (number is not None or redact or report) and len(files) > 1:
         raise click.UsageError("--explain, --redact and --report take one file")
     if redact:
@@ -166,7 +168,8 @@ def _decode_files(
     else:
         from bluewatt.app.decoding.convert import decode_files
 
-        decode_files(files, secrets, form, output, follow=follow, force=force)
+        names = given_names(keys_file) if form == "table" else {}
+        decode_files(files, secrets, form, output, follow=follow, force=force, names=names)
 
 
 def _refuse_ignored(texts: Sequence[str], files: Sequence[str], form: str, *, as_json: bool) -> None:
@@ -201,7 +204,7 @@ def _to_parquet(
 
 
 def characteristic_uuid(text: str) -> str:
-    """The UUID of a characteristic in its long form, empty for none; a usage error for what is none."""
+    """Return the UUID of a characteristic in its long form, empty for none; a usage error if it is no UUID."""
     if not text:
         return ""
     from bluewatt.wire.text_logs.words import full_uuid
@@ -213,14 +216,14 @@ def characteristic_uuid(text: str) -> str:
 
 
 def _is_file(text: str) -> bool:
-    """Whether an input names a file rather than being an advertisement; a name that is not there still is a name."""
+    """Return whether an input names a file rather than being an advertisement; the file need not exist."""
     digits = bare_hex(text) is not None or lacks_a_digit(text)
     looks_like_text = digits or any(character in text for character in " :'\n")
     return text == "-" or not looks_like_text or (len(text) < _LONGEST_NAME and Path(text).exists())
 
 
 def _words(inputs: Sequence[str]) -> Sequence[str]:
-    """The inputs; bytes given as separate words (nobody quoted them) are one input."""
+    """Return the inputs; bytes that were typed as separate words, without quotes, are one input."""
     if len(inputs) > 1 and all(re.fullmatch(r"(?:0x)?[0-9a-fA-F]{2},?", word) for word in inputs):
         return [" ".join(inputs)]
     return inputs

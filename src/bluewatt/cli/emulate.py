@@ -1,4 +1,4 @@
-"""`bluewatt emulate`: this computer as a device that other people's software discovers, pairs with and reads."""
+"""`bluewatt emulate`: make this computer a device that other software finds, pairs with and reads."""
 
 from __future__ import annotations
 
@@ -45,20 +45,22 @@ EXAMPLES = (
 @click.argument("devices", nargs=-1, required=True, type=click.Choice(DEVICES), metavar="DEVICE...")
 @click.option(
     "--radio", default=DEFAULT_RADIO, show_default=True, metavar="TRANSPORT",
-    help="Where the device is on the air: hci-socket:0, usb:0 or serial:/dev/tty… (a real adapter, which nothing else "
-    "may use meanwhile; one device at a time), vhci (this computer's own Bluetooth hears it; Linux, root), "
-    "tcp-server:HOST:PORT (programs that attach by HCI over TCP), virtual (nobody but this process).",
+    help="The radio of the device: hci-socket:0, usb:0 or serial:/dev/tty... (a real adapter, which nothing else may "
+    "use meanwhile; one device at a time), vhci (this computer's own Bluetooth receives it; Linux, root), "
+    "tcp-server:HOST:PORT (for programs that attach by HCI over TCP), virtual (for this process alone).",
 )  # fmt: skip
-@click.option("--name", metavar="TEXT", help="The local name. [default: the factory's, with a serial number]")
+@click.option(
+    "--name", metavar="TEXT", help="The name it advertises. [default: that of the factory, with a serial number]"
+)
 @click.option(
     "--pin", type=SECRET, metavar="DIGITS",
-    help="Six digits. A new PIN makes a new key. [default: as before, else 000000]",
+    help="The PIN of the device: six digits. A new PIN makes a new key. [default: as before, else 000000]",
 )  # fmt: skip
 @click.option(
     "--state", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="Where PIN, key, name, settings and bonds are kept. [default: bluewatt/emulate in your state folder]",
+    help="Keep PIN, key, name, settings and bonds in this folder. [default: bluewatt/emulate in your state folder]",
 )  # fmt: skip
-@click.option("--forget", is_flag=True, help="Keep nothing: the next start is another device.")
+@click.option("--forget", is_flag=True, help="Keep nothing: the next start makes another device.")
 @click.option(
     "--feed", type=SECRET, default=SIMULATOR, show_default=True, metavar="SOURCE",
     help="Where the values come from: simulator, - (JSON Lines on standard input) or mqtt://host/topic.",
@@ -66,36 +68,36 @@ EXAMPLES = (
 @click.option("--seed", type=click.IntRange(min=1), metavar="N", help="Be device number N, the same on every computer.")
 @click.option(
     "--speed", type=FiniteRange(0, FASTEST, min_open=True), default=1.0, show_default=True, metavar="FACTOR",
-    help="How fast the device's time runs.",
+    help="How fast time passes for the device.",
 )  # fmt: skip
 @click.option(
     "--firmware", type=click.Choice(("new", "old")), default="new", show_default=True,
-    help="old: as a SmartShunt of 2021, which knows no keep-alive and small packets only.",
+    help="The age of the firmware; old is that of a SmartShunt of 2021: no keep-alive, small packets only.",
 )  # fmt: skip
 @click.option(
     "--mtu",
     type=click.IntRange(23, 517),
     metavar="BYTES",
-    help="The largest MTU it agrees to. [default: as the device]",
+    help="The largest MTU that the device agrees to. [default: that of the real device]",
 )
 @click.option(
     "--keep-alive", type=FiniteRange(0, 65), metavar="SECONDS",
-    help="Send a client away that writes no keep-alive for so long; 0: never. "
+    help="Disconnect a client that writes no keep-alive for this time; 0: never. "
     "[default: 10 for smartshunt, bmv712 and mppt, else never]",
 )  # fmt: skip
 @click.option(
     "--key-behind-puk",
     is_flag=True,
-    help="Refuse the advertisement key until the client answered a nonce and the PIN, as some chargers do.",
+    help="Refuse the advertisement key until the client has answered a nonce with the PIN, as some chargers do.",
 )
 @click.option(
     "--vesmart", metavar="FILE",
-    help="Broadcast to a VE.Smart network too: a TOML file with network_id and network_key, or demo, a made-up one.",
+    help="Also broadcast to a VE.Smart network: a TOML file with network_id and network_key, or demo (a made-up one).",
 )  # fmt: skip
 @click.option(
     "--transmit", is_flag=True, help="Send VE.Smart broadcasts on a real radio. Can make chargers overcharge!"
 )
-@click.option("--seconds", type=POSITIVE, metavar="N", help="End after so many seconds.")
+@click.option("--seconds", type=POSITIVE, metavar="N", help="End after N seconds. [default: at Ctrl-C]")
 def command(
     devices: tuple[str, ...], radio: str, name: str | None, pin: str | None, state: Path | None, forget: bool,
     feed: str, seed: int | None, speed: float, firmware: str, mtu: int | None, keep_alive: float | None,
@@ -103,8 +105,8 @@ def command(
 ) -> None:  # fmt: skip
     """Be one or more devices: smartshunt, bmv712, mppt, phoenix, orion, ip22.
 
-    They advertise, pair by their PIN, and answer reads and writes as the real ones do; what is switched or set acts on
-    the simulated device. On, off, name, PIN and key survive a restart. Ctrl-C ends it.
+    They advertise, pair by their PIN, and answer reads and writes like real ones; a write changes the simulated device.
+    Mode, name, PIN and key survive a restart. Ctrl-C ends the command.
     """
     from bluewatt.app.lifetime import run_until_stopped
 
@@ -156,7 +158,7 @@ async def _emulate(emulator: Emulator, feed: str, seconds: float | None) -> None
 
 
 def _introduce(running: Running) -> None:
-    """Who it is; a person has to know the PIN of the device he made."""
+    """Print who the device is, with its PIN, which its user has to know."""
     device = running.device
     _tell(f"{device.family.title}: {device.name}, address {device.address}, PIN {device.pin}")
 
@@ -166,7 +168,7 @@ def _tell(text: str) -> None:
 
 
 async def _status(emulator: Emulator) -> None:
-    """One line that is drawn anew, on a terminal."""
+    """Show the state of the devices on one line of the terminal."""
     while sys.stderr.isatty():
         click.echo(f"\r{' · '.join(map(_line, emulator.running))}\x1b[K", err=True, nl=False)
         await asyncio.sleep(_STATUS_PERIOD)

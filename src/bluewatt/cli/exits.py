@@ -1,4 +1,4 @@
-"""Errors become one sentence and an exit code."""
+"""How an error ends a command: with one sentence on standard error and an exit code."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from bluewatt.extras import missing_library
 
 
 def forget_output() -> None:
-    """Who read our output has seen enough: the interpreter's own flush at exit must not stumble over that again."""
+    """Write no more output, since nobody reads it; the interpreter flushes it at exit and would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def report_error(error: Exception) -> int:
-    """Say in one line what went wrong; the exit code for it."""
+    """Print in one line what went wrong and return the exit code for it."""
     if os.environ.get(DEBUG) and not isinstance(error, click.exceptions.Exit):
         import traceback
 
@@ -45,7 +45,7 @@ def report_error(error: Exception) -> int:
 
 
 def _leaf(error: BaseException) -> BaseException:
-    """The first error of our own tree in a group, else the first error."""
+    """Return the first error of Bluewatt in a group of errors, else the first error."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = [_leaf(inner) for inner in error.exceptions]

@@ -1,4 +1,4 @@
-"""Options that mean nothing together: said before anything is done, so that none is ignored in silence.
+"""Options that have no meaning together: they are refused before anything is done, so that none is ignored in silence.
 
 A command names its rules where it is declared: `@click.command("capture", cls=RuledCommand, rules=RULES)`. Only what
 the user wrote counts, not defaults.
@@ -14,14 +14,14 @@ from click.core import ParameterSource
 
 
 class Excludes(NamedTuple):
-    """With the option `one`, none of `others` has a meaning."""
+    """The rule that with the option `one` none of `others` has a meaning."""
 
     one: str
     others: tuple[str, ...]
 
 
 class Needs(NamedTuple):
-    """The options `ones` mean something only with one of `others`."""
+    """The rule that the options `ones` have a meaning only with one of `others`."""
 
     ones: tuple[str, ...]
     others: tuple[str, ...]

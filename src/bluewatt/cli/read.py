@@ -1,4 +1,4 @@
-"""`bluewatt read`: connect to a device, pair once, print what it knows."""
+"""`bluewatt read`: connect to a device and print its values."""
 
 from __future__ import annotations
 

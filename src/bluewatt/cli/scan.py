@@ -1,4 +1,4 @@
-"""`bluewatt scan`: the devices around, nearest first."""
+"""`bluewatt scan`: the devices that are heard, nearest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`bluewatt watch`: everything devices say, as they say it."""
+"""`bluewatt watch`: all values of devices, as they come."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from bluewatt.app.decoding.contents import DecodeKeys, decode_input
 from bluewatt.app.decoding.output import output_file
@@ -12,11 +13,15 @@ from bluewatt.errors import BluewattError, CaptureError
 from bluewatt.exports.csv_values import to_csv
 from bluewatt.exports.decoded_input import BLOCK_LINES, DecodedInput
 from bluewatt.exports.jsonlines import to_json
+from bluewatt.exports.terminal.names import NO_NAMES
 from bluewatt.exports.terminal.progress import progress
 from bluewatt.exports.text_table import to_table
 from bluewatt.safe_write import SafeFile, Writable
 from bluewatt.transports.capture.files import STANDARD_INPUT
 from bluewatt.transports.capture.input import Input
+
+Writer = Callable[[Iterable[DecodedInput], Writable], None]
+"""Writes decoded inputs in one format."""
 
 
 def decode_files(
@@ -27,16 +32,21 @@ def decode_files(
     *,
     follow: bool = False,
     force: bool = False,
+    names: Mapping[str, str] = NO_NAMES,
 ) -> None:
-    """Decode all files into one output; raises the error that ended it, or the reason if there was not one reading."""
+    """Decode all files into one output; raises the error that ended it, or the reason if there was not one reading.
+
+    A table shows the `names` that devices were given, by address.
+    """
     summary = DecodeSummary()
+    write = partial(to_table, names=names) if form == "table" else WRITERS[form]
     try:
         if output is None:
-            WRITERS[form](open_inputs(files, secrets, summary, follow=follow), sys.stdout.buffer)
+            write(open_inputs(files, secrets, summary, follow=follow), sys.stdout.buffer)
         else:
             live = follow or STANDARD_INPUT in files
             with output_file(output, *files, force=force, private=secrets.reveal, live=live) as out:
-                _write_and_keep(open_inputs(files, secrets, summary, follow=follow), form, out, summary, live=live)
+                _write_and_keep(open_inputs(files, secrets, summary, follow=follow), write, out, summary, live=live)
     finally:
         summary.report()
     if not summary.readings and not summary.lines:
@@ -44,11 +54,11 @@ def decode_files(
 
 
 def _write_and_keep(
-    inputs: Iterator[DecodedInput], form: str, out: SafeFile, summary: DecodeSummary, *, live: bool
+    inputs: Iterator[DecodedInput], write: Writer, out: SafeFile, summary: DecodeSummary, *, live: bool
 ) -> None:
     """Write, and keep what a damaged input held before the damage and what a live one gave before it was ended."""
     try:
-        WRITERS[form](inputs, out)
+        write(inputs, out)
     except (KeyboardInterrupt, SystemExit):
         if not live:
             raise
@@ -57,7 +67,9 @@ def _write_and_keep(
     except BluewattError:
         out.keep()
         raise
-    if summary.readings or summary.lines or (summary.reasons and form != "csv"):  # a CSV of none has its header only
+    if (
+        summary.readings or summary.lines or (summary.reasons and write is not to_csv)
+    ):  # a CSV without values is a heading alone
         out.keep()
 
 
@@ -106,9 +118,5 @@ def write_report(path: str, secrets: DecodeKeys, output: str, *, force: bool = F
         raise why_nothing(summary.reasons, f"{path}: {summary.detail}")
 
 
-WRITERS: dict[str, Callable[[Iterable[DecodedInput], Writable], None]] = {
-    "json": to_json,
-    "csv": to_csv,
-    "table": to_table,
-}
-"""Format → its writer."""
+WRITERS: dict[str, Writer] = {"json": to_json, "csv": to_csv, "table": to_table}
+"""The writer of each format."""

@@ -157,7 +157,7 @@ def test_the_inverter_to_eco_and_back(client: Client) -> None:
         assert '"value":"inverter_only"' in client.ok("read", "Phoenix", "device_mode", "--json")
         nobody = client.run("mode", "Phoenix", "off")
         assert nobody.returncode == 4
-        assert "nobody is there to consent" in nobody.stderr
+        assert "run this on a terminal to consent" in nobody.stderr
     audit = client.home / "state" / "bluewatt" / "audit.jsonl"
     assert audit.stat().st_mode & 0o777 == 0o600
     assert [json.loads(line)["event"] for line in audit.read_text().splitlines()] == ["intent", "result"] * 2

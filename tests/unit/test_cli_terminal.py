@@ -219,6 +219,14 @@ def test_more_devices_than_lines_are_counted_and_the_status_line_stays(roster: R
     assert named >= min(height, 24) - 6, "lines are not wasted"
 
 
+def test_of_a_device_higher_than_the_terminal_what_fits_is_shown(roster: Roster) -> None:
+    entry = next(iter(roster.entries.values()))
+    panel = device_panel(entry, NOW, width=80)
+    status = status_line(roster, 7, mode="", ending="")
+    lines = drawn(Picture(lambda count: Group(*[panel] * count), 3, status, 6), 80)
+    assert lines == [*drawn(panel, 80)[:4], "… 2 more", "20 devices  ·  7 advertisements"]
+
+
 def test_the_echo_of_ctrl_c_fits_behind_the_status_line(roster: Roster) -> None:
     """Else the terminal scrolls by a line, and the header that is drawn anew stands under the old one."""
     for width in (40, 60, 80):

@@ -18,7 +18,7 @@ from bluewatt.tables.records import record_classes
 from bluewatt.tables.registers import Register, registers
 
 _BITS_FUNCTION = """\
-/* Bits of a record: bit n is bit n mod 8 of byte n div 8. Bits behind the end of the bytes are ones. */
+/* Bits of a record: bit n is bit n mod 8 of byte n div 8. Bits after the end of the bytes are ones. */
 static inline uint32_t bluewatt_bits(const uint8_t *data, unsigned length, unsigned start, unsigned width)
 {
     uint32_t value = 0;

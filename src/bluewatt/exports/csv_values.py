@@ -26,8 +26,8 @@ COLUMNS = ("key", "value", "unit", "register", "instance")
 
 def csv_cells(value: RegisterValue) -> list[Any]:
     """Return the cells of a value in the order of COLUMNS."""
-    shown = value.as_json()
-    return [value.key, csv_cell(shown["value"]), value.unit, shown["register"], value.instance]
+    plain_value = value.as_json()
+    return [value.key, csv_cell(plain_value["value"]), value.unit, plain_value["register"], value.instance]
 
 
 def csv_cell(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 A field is called `victron.` and the metric key, so that a filter on `victron.battery_voltage` finds advertisements,
 registers and characteristics alike. Where one key means different things (a number here, a mask there), the first keeps
-the bare name and the others have their shape behind it.
+the bare name and the others append their shape to it.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class DissectorFields:
             made.children = self._children(made)
         field = self.fields[found - 1]
         field.decimal |= decimal
-        # A number that is unsigned in one row and signed in another needs more room than either.
+        # A number that is unsigned in one row and signed in another needs more bits than either.
         field.bits = max(field.bits, bits + (signed != field.signed and bool(field.bits)))
         field.signed |= signed
         return found

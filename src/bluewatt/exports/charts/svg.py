@@ -58,10 +58,10 @@ def _placed(runs: list[list[Point]]) -> Iterator[tuple[list[Point], float, float
     """Yield each run with its left edge and its width, which is proportional to its duration."""
     lengths = [max(run[-1][0] - run[0][0], 0.0) for run in runs]
     gap = min(8.0, (WIDTH - _LEFT - _RIGHT) / (2 * len(runs)))
-    room, total = WIDTH - _LEFT - _RIGHT - gap * (len(runs) - 1), sum(lengths)
+    width_left, total = WIDTH - _LEFT - _RIGHT - gap * (len(runs) - 1), sum(lengths)
     left = float(_LEFT)
     for run, length in zip(runs, lengths, strict=True):
-        width = room * length / total if total else room / len(runs)
+        width = width_left * length / total if total else width_left / len(runs)
         yield run, left, width
         left += width + gap
 

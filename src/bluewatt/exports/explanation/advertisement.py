@@ -26,7 +26,7 @@ def explain(opened: OpenedAdvertisement) -> Iterator[str]:
     yield from _container(advertisement, len(frame.payload))
     if opened.evidence is not None:
         likely = (
-            "right as far as one advertisement tells" if opened.evidence > 0 else "not certain from one advertisement"
+            "right as far as one advertisement shows" if opened.evidence > 0 else "not certain from one advertisement"
         )
         yield f"Key: {likely} (first byte fits, content {opened.evidence:+.0f} bits)"
         if opened.note:

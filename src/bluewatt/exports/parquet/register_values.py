@@ -62,11 +62,12 @@ class ValueWriter:
         device = line.device
         side = line.direction.value if line.direction else None
         for value in values_of(line):
-            shown = self._reveal or not value.secret
+            visible = self._reveal or not value.secret
             row = (
                 round(line.at * 1e6), device.address, device.name, line.link, line.number, side, line.message,
-                value.instance, value.register, value.key, value.raw if shown else None,
-                _number(value.value) if shown else None, value_words(value, reveal=True) if shown else None, value.unit,
+                value.instance, value.register, value.key, value.raw if visible else None,
+                _number(value.value) if visible else None, value_words(value, reveal=True) if visible else None,
+                value.unit,
             )  # fmt: skip
             for column, cell in zip(self._columns.values(), row, strict=True):
                 column.append(cell)

@@ -28,7 +28,7 @@ async def _agreed(plan: WritePlan) -> bool:
 async def _ask(device: Device, plan: WritePlan) -> bool:
     """Show the plan and wait for an answer; raise Forbidden if nobody is at the terminal to give one."""
     if not sys.stdin.isatty():
-        raise Forbidden(f"{plan.control.name} was not changed: nobody is there to consent; add --yes")
+        raise Forbidden(f"{plan.control.name} was not changed: run this on a terminal to consent, or add --yes")
     print(f"{device.name or device.address}: {plan.control.name}", file=sys.stderr)
     print(f"  {plain_text(plan.old)} → {plain_text(plan.new)} {plan.row.unit}".rstrip(), file=sys.stderr)
     print(f"  {plan.control.risk}", file=sys.stderr)

@@ -34,7 +34,7 @@ from bluewatt.tables.products import product_name
 from bluewatt.wire.printable import printable
 
 _STATE_PLACE = 2
-"""Values that stand before the state where the state has no column of its own."""
+"""The number of values before the state, if the state has no column of its own."""
 
 
 def device_name(entry: RosterEntry, names: Mapping[str, str] = NO_NAMES) -> str:
@@ -154,14 +154,14 @@ def _values(entry: RosterEntry, now: float, widths: Widths) -> Text:
     return _values_with_state(entry, entry.reading, now, widths.values, why)
 
 
-def _values_with_state(entry: RosterEntry, reading: Reading, now: float, room: int, why: str | None) -> Text:
-    """Return the values where the state has no column: an alarm or a silence goes first, a state among the values."""
+def _values_with_state(entry: RosterEntry, reading: Reading, now: float, width: int, why: str | None) -> Text:
+    """Return the values if the state has no column: an alarm or a silence goes first, a state among the values."""
     record, stale = reading.record, _is_stale(entry, now)
     parts = list(headline(record))
     alarm = Text() if not stale and not trouble(record) else _state(entry, now).append("  ")
     if not alarm and (state := state_text(record)):
         parts.insert(_STATE_PLACE, state)
-    text = _fitting(parts, room - len(alarm)) or ("" if alarm else type_title(record.record_type))
+    text = _fitting(parts, width - len(alarm)) or ("" if alarm else type_title(record.record_type))
     return alarm.append_text(_with_reason(text, why, stale=stale))
 
 
@@ -172,19 +172,19 @@ def _with_reason(text: str, why: str | None, *, stale: bool) -> Text:
     return Text(text, "dim" if stale else "")
 
 
-def _network_values(entry: RosterEntry, room: int) -> str:
+def _network_values(entry: RosterEntry, width: int) -> str:
     """Return what a device sent to its VE.Smart network: measured values first, then those without a unit, by name."""
     ordered = sorted(entry.network.values(), key=lambda value: not value.unit or value.value is None)
     parts = (value_words(value) if value.unit else f"{register_label(value)} {value_words(value)}" for value in ordered)
-    return _fitting(parts, room) or "VE.Smart networking"
+    return _fitting(parts, width) or "VE.Smart networking"
 
 
-def _fitting(parts: Iterable[str], room: int) -> str:
-    """Return a line of the parts that fit into `room` columns, the first ones preferred."""
+def _fitting(parts: Iterable[str], width: int) -> str:
+    """Return a line of the parts that fit into `width` columns, the first ones preferred."""
     line = ""
     for part in parts:
         longer = f"{line}  {part}" if line else part
-        if len(longer) <= room:
+        if len(longer) <= width:
             line = longer
     return line
 

@@ -11,10 +11,10 @@ from rich.console import Console, RenderableType
 from bluewatt.safe_write import Writable
 
 
-def write_picture(out: Writable, shown: RenderableType, *, width: int, title: str) -> None:
+def write_picture(out: Writable, picture: RenderableType, *, width: int, title: str) -> None:
     """Write what a terminal of `width` columns shows to an SVG file."""
     console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(shown)
+    console.print(picture)
     without_fonts = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
     svg = console.export_svg(title=title, code_format=without_fonts, unique_id="bluewatt")
     out.write(svg.encode())

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
+from rich.segment import Segment
 from rich.text import Text
 
 from bluewatt.exports.jsonlines import write_json
@@ -131,15 +132,20 @@ class Picture:
         self._height = height
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        def lines(count: int) -> int:
-            return len(console.render_lines(self._draw(count), options.update(height=None), pad=False))
+        def drawn(count: int) -> list[list[Segment]]:
+            return console.render_lines(self._draw(count), options.update(height=None), pad=False)
 
-        shown = self._count
-        if self._height is not None and lines(shown) > self._height - 1:
-            shown = max(bisect_right(range(self._count), self._height - 2, key=lines) - 1, 0)
-        yield self._draw(shown)
-        if shown < self._count:
-            yield Text(f"… {self._count - shown} more", "dim")
+        fitting, lines = self._count, drawn(self._count)
+        if self._height is not None and len(lines) > self._height - 1:
+            most = max(self._height - 2, 1)
+            fitting = bisect_right(range(self._count), most, key=lambda count: len(drawn(count))) - 1
+            fitting = max(fitting, 1)  # of a device that is higher than the terminal, what fits
+            lines = drawn(fitting)[:most]
+        for line in lines:
+            yield from line
+            yield Segment.line()
+        if fitting < self._count:
+            yield Text(f"… {self._count - fitting} more", "dim")
         status = self._status.copy()
         status.truncate(max(options.max_width - _ECHO, 1), overflow="ellipsis")
         yield status

@@ -1,1 +1,1 @@
-"""transports"""
+"""Bytes in and out: Bluetooth adapters, the virtual radio, captures and recordings, values over MQTT."""

@@ -189,10 +189,10 @@ def test_where_the_state_has_no_column_alarms_and_silence_go_before_the_values()
     roster.heard(frame)
     device = roster.entries[frame.address].device
     alarm = BatteryMonitor(alarm_reason=AlarmReason(1), battery_voltage=10.1)
-    roster.told(reading_of(device, alarm))
+    roster.update(reading_of(device, alarm))
     assert drawn(devices_table(roster, NOW, width=40), 40)[1] == "Bow     Battery voltage low  10.10 V"
     assert drawn(devices_table(roster, NOW + 60, width=40), 40)[1] == "Bow     stale  10.10 V"
-    roster.told(reading_of(device, SolarCharger(device_state=DeviceState(3), battery_voltage=13.4)))
+    roster.update(reading_of(device, SolarCharger(device_state=DeviceState(3), battery_voltage=13.4)))
     assert drawn(devices_table(roster, NOW, width=40), 40)[1] == "Bow     13.40 V  Bulk"
 
 

@@ -20,7 +20,7 @@ from bluewatt.safe_write import SafeFile, Writable
 from bluewatt.transports.capture.files import STANDARD_INPUT
 from bluewatt.transports.capture.input import Input
 
-Writer = Callable[[Iterable[DecodedInput], Writable], None]
+FormatWriter = Callable[[Iterable[DecodedInput], Writable], None]
 """Writes decoded inputs in one format."""
 
 
@@ -54,7 +54,7 @@ def decode_files(
 
 
 def _write_and_keep(
-    inputs: Iterator[DecodedInput], write: Writer, out: SafeFile, summary: DecodeSummary, *, live: bool
+    inputs: Iterator[DecodedInput], write: FormatWriter, out: SafeFile, summary: DecodeSummary, *, live: bool
 ) -> None:
     """Write, and keep what a damaged input held before the damage and what a live one gave before it was ended."""
     try:
@@ -118,5 +118,5 @@ def write_report(path: str, secrets: DecodeKeys, output: str, *, force: bool = F
         raise why_nothing(summary.reasons, f"{path}: {summary.detail}")
 
 
-WRITERS: dict[str, Writer] = {"json": to_json, "csv": to_csv, "table": to_table}
+WRITERS: dict[str, FormatWriter] = {"json": to_json, "csv": to_csv, "table": to_table}
 """The writer of each format."""

@@ -69,10 +69,10 @@ def build_message(message: Message) -> bytes:
 
 
 def _read(data: bytes, at: int, layout: MessageLayout) -> tuple[Message, int]:
-    build, parameters, array = layout
+    build, readers, _, array = layout
     fields = []
-    for parameter in parameters:
-        field, at = parameter[0](data, at)
+    for read in readers:
+        field, at = read(data, at)
         fields.append(field)
     if array is None or (array.optional and not cbor.is_array(data, at)):
         return build(*fields), at

@@ -11,7 +11,7 @@ indefinite one (section 0, fact 9, single source), and a DeviceList was only eve
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Final, NamedTuple, TypeVar
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -61,8 +61,10 @@ class MessageLayout(NamedTuple):
     """A message class, its parameters in order, and the array that follows them."""
 
     build: type[KnownMessage]
-    parameters: tuple[Parameter, ...] = ()
-    array: ArrayParameter | None = None
+    readers: tuple[Callable[[bytes, int], tuple[Any, int]], ...]
+    """The readers of the parameters: millions of messages are read, so they are looked up once."""
+    parameters: tuple[Parameter, ...]
+    array: ArrayParameter | None
 
 
 LAYOUTS: Final[dict[int, MessageLayout]] = {}
@@ -84,7 +86,8 @@ def message(opcode: Opcode, *parameters: Parameter, array: ArrayParameter | None
         if len(cls.__struct_fields__) != expected:
             raise TypeError(f"{cls.__name__} has {len(cls.__struct_fields__)} fields, its layout {expected}")
         cls.opcode = opcode
-        LAYOUTS[opcode] = MessageLayout(cls, parameters, array)
+        readers = tuple(parameter.read for parameter in parameters)
+        LAYOUTS[int(opcode)] = MessageLayout(cls, readers, parameters, array)  # int(): a plain key is found faster
         return cls
 
     return declare

@@ -1,6 +1,6 @@
 """Text from outside made fit for a terminal: names, register texts, product texts, names in archives.
 
-Whoever is in radio range chooses what a device calls itself. So text from outside passes through here where it enters,
+Anyone in radio range can give a device any name. So text from outside passes through here where it enters,
 and everything behind (tables, sentences, error messages, reports) may print it as it is. The bytes stay what they were.
 """
 

@@ -33,7 +33,7 @@ def characteristic(uuid: str) -> SmartShuntCharacteristic:
     try:
         return BY_UUID[uuid.lower()]
     except KeyError:
-        raise UnknownType(f"{uuid} is no characteristic of the SmartShunt service") from None
+        raise UnknownType(f"{uuid} is not a characteristic of the SmartShunt service") from None
 
 
 def decode_characteristic(uuid: str, raw: bytes) -> float | int | None:
@@ -86,17 +86,17 @@ class KeepAlive:
 
     @property
     def raw(self) -> bytes:
-        """What a read of the characteristic gives: the last write, no bytes on a fresh connection."""
+        """The answer to a read of the characteristic: the last write; no bytes on a new connection."""
         return self._raw
 
     @property
     def expires_at(self) -> float:
-        """When the device ends the connection; infinity for never."""
+        """The time at which the device ends the connection; infinity for never."""
         return self._armed_at + self._seconds
 
     @property
     def renew_at(self) -> float:
-        """When the client has to write again: at once on a fresh connection, infinity for never."""
+        """The time at which the client must write again: at once on a new connection, infinity for never."""
         return self._armed_at + self._seconds * RENEW_AT if self._raw else self._armed_at
 
     def expired(self, now: float) -> bool:
@@ -152,7 +152,7 @@ class ShuntService:
     def update(self, values: Mapping[str, float | None]) -> dict[str, bytes]:
         """Set measurements by metric key; returns the changed bytes by UUID, which a subscriber is notified of.
 
-        Metrics the service does not show are passed over. Raises Unencodable, and changes nothing, for a value out of
+        Metrics the service does not show are ignored. Raises Unencodable, and changes nothing, for a value out of
         range.
         """
         rows = [BY_METRIC[metric] for metric in values if metric in BY_METRIC and metric != KEEP_ALIVE.metric]

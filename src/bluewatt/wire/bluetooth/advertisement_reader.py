@@ -32,7 +32,7 @@ _MAX_PARTIAL = 256
 class AdvertisementReader:
     """The reader of advertisements in packets; damage is counted and reported in `problems`, never raised.
 
-    Advertisements of other companies are skipped unless they name their sender. Other HCI packets are passed over:
+    Advertisements of other companies are skipped unless they name their sender. Other HCI packets are skipped:
     who wants connections reads the same packets beside this class.
     """
 

@@ -129,7 +129,7 @@ class HciLinks:
     """The connections of an HCI capture: takes packets, returns at most one event of a connection for each.
 
     A connection that began before the capture is opened by its first ATT packet, its addresses unknown. What is
-    damaged is told in `problems`, taken out by the caller; nothing is raised.
+    damaged is reported in `problems`, taken out by the caller; nothing is raised.
     """
 
     def __init__(self) -> None:

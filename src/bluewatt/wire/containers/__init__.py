@@ -4,7 +4,7 @@
         for at, kind, direction, data, offset, adapter in packets: ...
 
 No file is opened here: the bytes come in blocks of any size. A capture that is not one, is empty or is of an unknown
-link type raises `CaptureError` (its `path` is filled in by whoever opened the file).
+link type raises `CaptureError` (its `path` is filled in by the code that opened the file).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def read_packets(
 ) -> Iterator[list[Packet]]:
     """Yield the packets of a capture, a list per block; raise for a cut end.
 
-    Damage survived is told to `on_problem`, before the packets of the block it was met in.
+    Damage that does not end the capture is given to `on_problem`, before the packets of its block.
     """
     stream = iter(blocks)
     head = b""

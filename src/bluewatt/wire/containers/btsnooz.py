@@ -28,7 +28,7 @@ _HEADER = struct.Struct("<BQ")
 _RECORDS = {1: struct.Struct("<HIB"), 2: struct.Struct("<HHIB")}
 _PER_SECOND = 1_000_000
 _MILLISECONDS_BELOW = 1 << 46
-"""A time below this would lie before 1973 as microseconds, so it is milliseconds after all."""
+"""The lowest time in microseconds: a lower one would be before 1973, so it is in milliseconds."""
 
 _TYPES: dict[int, tuple[PacketKind, int]] = {
     0x10: (PacketKind.EVENT, FROM_CONTROLLER),

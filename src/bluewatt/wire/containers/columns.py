@@ -2,8 +2,8 @@
 
 Only finding where the records begin is a loop; everything else is gathered at once through a structured type that lays
 the common shape over the buffer: a record header, then an event with one legacy report of flags and Victron's
-manufacturer data. What has another shape is read by `AdvertisementReader`, and so does the rest of a
-capture from its first unbelievable header on: the rows are the same as those of the careful way alone.
+manufacturer data. `AdvertisementReader` reads what has another shape, and the rest of a capture from its first
+implausible header on: the rows are the same as those of that reader alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the records of a capture lie in its bytes, for reading them as numpy columns (needs the `batch` extra).
+"""The layout of the records of a capture in its bytes, for reading them as numpy columns (needs the `batch` extra).
 
 A structured type lays the common shape over the buffer: a record header, then an event with one legacy report of flags
 and Victron's manufacturer data. Only finding where the records begin is a loop.

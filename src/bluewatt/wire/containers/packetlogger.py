@@ -1,8 +1,8 @@
 """Apple PacketLogger: no file header; per packet its length, seconds, microseconds, a type byte and the packet.
 
 The length counts what follows it (nine bytes of header and the packet). Written big-endian by old versions of the
-program and little-endian by newer ones and by iOS, so both are told by whether the first record makes sense. The format
-is not published; the facts are those that readers of it agree on.
+program and little-endian by newer ones and by iOS: the byte order is the one in which the first record is plausible.
+The format is not published; the facts are those that readers of it agree on.
 """
 
 from __future__ import annotations

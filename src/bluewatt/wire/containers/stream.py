@@ -1,8 +1,8 @@
 """The reader all containers share: bytes go in by blocks, whole packets come out, memory stays bounded.
 
-A header that cannot be true (a lying length) does not end the capture: the reader notes it as a problem and looks for
-the next place where a header and the header after it both make sense. Only the end of the input tells a cut packet
-from a slow pipe, so a cut is told by `finish`.
+A header that cannot be true (a wrong length) does not end the capture: the reader notes it as a problem and looks for
+the next place where a header and the header after it both make sense. Only the end of the input shows whether a
+packet is cut or a pipe is slow, so `finish` reports a cut.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from bluewatt.errors import CaptureError
 from bluewatt.wire.bluetooth.packets import Packet
 
 MAX_PACKET = 0x40000
-"""The largest packet believed, in bytes: tcpdump's largest snapshot length."""
+"""The largest plausible packet, in bytes: tcpdump's largest snapshot length."""
 
 _TAIL = 0x10000
-"""How much is kept while looking for the next header, so that one that stands across two blocks is found."""
+"""Bytes kept while looking for the next header, so that one across two blocks is found."""
 
 
 class PacketReader(ABC):
-    """Turns the bytes of one capture into packets; the subclasses know the containers.
+    """The base of the readers, from the bytes of one capture to packets; the subclasses know the containers.
 
     `problems` collects what was wrong on the way (the caller takes them out); none of them ended the reading.
     """
@@ -36,7 +36,7 @@ class PacketReader(ABC):
         self._fault: CaptureError | None = None
 
     def feed(self, block: bytes) -> list[Packet]:
-        """Take the next bytes, return the packets they complete."""
+        """Take the next bytes. Return the packets they complete."""
         buffer = self._buffer + block if self._buffer else block
         packets: list[Packet] = []
         position = self._resume(buffer, 0) if self._fault else 0
@@ -53,7 +53,7 @@ class PacketReader(ABC):
     def finish(self) -> tuple[list[Packet], CaptureError | None]:
         """End the input. Return the last packets and, for a capture cut or damaged at its end, the error.
 
-        What remains may be a lying length in a file too short to hold it: then there are packets behind the lie.
+        What remains may begin with a wrong length, longer than the file: then packets follow it.
         """
         packets: list[Packet] = []
         while self._buffer and not self._fault:
@@ -71,7 +71,7 @@ class PacketReader(ABC):
         return packets, self._fault
 
     def _resume(self, buffer: bytes, start: int) -> int:
-        """Look for the next believable header; the fault becomes a problem when one is found."""
+        """Look for the next plausible header; the fault becomes a problem when one is found."""
         found = self._find(buffer, start)
         if found < 0:
             return max(start, len(buffer) - _TAIL)

@@ -32,15 +32,15 @@ _WIDTHS = {8: "B", 16: "H"}
 _HEADER = struct.Struct("<" + "".join(_WIDTHS[row.bits] for row in AdvertHeader.rows))
 _unpack_header = _HEADER.unpack_from
 _ONES = tuple((1 << 8 * length) - 1 for length in range(BLOCK + 1))
-"""By the length of a record in bytes: all of its bits."""
+"""All bits of a record, by its length in bytes."""
 HEADER_LENGTH = _HEADER.size
 HEADER_FIXED = next(row.start for row in AdvertHeader.rows if row.name == "nonce") // 8
-"""So many bytes at the start are the same in all advertisements of a device that keeps its record type."""
+"""The number of bytes at the start that are the same in all advertisements of a device with one record type."""
 PRODUCT_LENGTH = next(row.end for row in AdvertHeader.rows if row.name == "product_id") // 8
 
 
 class Advertisement(msgspec.Struct, frozen=True, gc=False):
-    """One product advertisement, its record still sealed; `record_type` is None where there is no record."""
+    """One product advertisement, its record still encrypted; `record_type` is None if there is no record."""
 
     product_id: int
     identifier: int = 0
@@ -50,7 +50,7 @@ class Advertisement(msgspec.Struct, frozen=True, gc=False):
     key_check: int = 0
     """The first byte of the key; in the extended types the low byte of the record type."""
     body: bytes = b""
-    """The record as it was sent: sealed, but for the extended types."""
+    """The record as it was sent: encrypted, except the extended types."""
 
     @property
     def sealed(self) -> bool:
@@ -104,9 +104,9 @@ def parse_advertisement(data: bytes) -> Advertisement:
 
 
 def _parse_short(data: bytes) -> Advertisement:
-    refuse_text(data)  # here, where a text ends up, and not in the way of every advertisement
+    refuse_text(data)  # here, so that bytes are not checked in every advertisement
     if not data:
-        raise Malformed("an advertisement without a byte")
+        raise Malformed("an empty advertisement")
     if is_vesmart(data):
         raise UnknownType("a VE.Smart networking broadcast, not Instant Readout", type_number=data[0], raw=bytes(data))
     if data[0] != PRODUCT_ADVERTISEMENT:
@@ -121,16 +121,16 @@ def _parse_short(data: bytes) -> Advertisement:
 
 
 def _is_idle_dongle(record_type: int, nonce: int, key_check: int, body: bytes) -> bool:
-    """Return a dongle with an unsupported device was seen sending type 0, nonce 0, key 0 and one byte over and over."""
+    """Return whether a dongle with an unsupported device sent it: type 0, nonce 0, key 0 and one byte repeated."""
     return not (record_type or nonce or key_check) and len(set(body)) == 1
 
 
 def decode_advertisement(data: bytes, key: bytes | str | ShortKey | None = None) -> Record:
     """Return the record of an advertisement; `key` is 16 bytes or 32 hex digits, not needed for unsealed records.
 
-    Of a key whose first digit the app hid, 31 digits will do: the advertisement tells it.
+    Of a key whose first digit the app hid, 31 digits are enough: the advertisement has it.
 
-    Without a record the result is a ProductOnly. Raises KeyMissing, KeyMismatch (told by the key's first byte alone:
+    Without a record the result is a ProductOnly. Raises KeyMissing, KeyMismatch (by the key's first byte alone:
     a key that passes may still be wrong, see `bluewatt.model.trust.key_verdict`), UnknownType, Malformed; TypeError for
     hex text in place of bytes.
     """
@@ -179,7 +179,7 @@ def _opened_bits(body: bytes, key: bytes, nonce: int) -> int:
 def open_at_once(data: bytes, key: Key) -> tuple[int, int] | None:
     """Return (nonce, bits of the record) of encrypted data with a whole header.
 
-    None where the key does not fit or where the header is none; what `parse_advertisement` and `open_bits` say in two
+    None if the key does not fit or the header is invalid; the same as `parse_advertisement` and `open_bits` in two
     steps, for streams of advertisements that are all alike.
     """
     manufacturer_record, _, _, record_type, nonce, key_check = _unpack_header(data)

@@ -1,7 +1,7 @@
 """Many advertisements at once, to columns of numpy arrays (needs the `batch` extra).
 
 The same rows as the decoder of single records, the same numbers to the last bit: what differs is that each row is
-evaluated once for thousands of records. Nothing is dropped in silence: every advertisement has a `Status`. A record
+evaluated once for thousands of records. Nothing is dropped silently: every advertisement has a `Status`. A record
 counts as far as it fits into one cipher block, as every known one does.
 """
 
@@ -33,7 +33,7 @@ Indices = NDArray[np.intp]
 
 
 class Status(IntEnum):
-    """What became of an advertisement."""
+    """The outcome for an advertisement."""
 
     DECODED = 0
     PRODUCT_ONLY = 1
@@ -46,7 +46,7 @@ class Status(IntEnum):
 
     @property
     def error(self) -> type[BluewattError] | None:
-        """What the decoder of single advertisements raises here."""
+        """The error that the decoder of single advertisements raises."""
         return _ERRORS.get(self)
 
 
@@ -103,8 +103,8 @@ def decode_batch(
     """Return the records of many advertisements, opened and decoded.
 
     `payloads` has a row of bytes per advertisement (manufacturer data after the company identifier, zero padded, at
-    least 24 columns), `lengths` tells how many of them count. `key_index` says which of `keys` each advertisement has,
-    `NO_KEY` for none; left out, the first of `keys` is everybody's. KeyProblem for a key that is none.
+    least 24 columns), `lengths` says how many of them count. `key_index` says which of `keys` each advertisement has,
+    `NO_KEY` for none; left out, all have the first of `keys`. KeyProblem for a key that is none.
     """
     payloads, lengths = _without_company(payloads, lengths)
     header = payloads.view(_header_type(payloads.shape[1]))[:, 0]

@@ -16,7 +16,7 @@ def open_raw(
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return the bytes of records, opened, and which of them were sent.
 
-    `bodies` has a row of bytes per record, `lengths` tells how many of them count, and each has its nonce and its key,
+    `bodies` has a row of bytes per record, `lengths` says how many of them count, and each has its nonce and its key,
     None for a record that is not encrypted. Such devices are rare, so the records are opened one by one.
     """
     width = int(lengths.max(initial=0))

@@ -17,7 +17,7 @@ from bluewatt.secret import SecretBytes
 BLOCK = 16
 KEYS_KEPT = 4096
 PAGE = 32
-"""Nonces whose key streams are made at once: devices count up, and the cipher takes hardly longer for all of them."""
+"""Number of nonces whose key streams are made at once: devices count up, and it takes hardly longer than one."""
 _SHORT = 2 * BLOCK - 1
 _PADDING = bytes(BLOCK - 2)
 _SEPARATORS = str.maketrans("", "", " :-\t\r\n")
@@ -38,13 +38,13 @@ class Key(SecretBytes):
         if isinstance(parsed, ShortKey):
             raise KeyProblem(
                 "a key has 32 hex digits, this one has 31: some versions of the app hide the first, which need not be"
-                " 0; an advertisement of the device tells it"
+                " 0; an advertisement of the device has it"
             )
         return parsed
 
     @property
     def fingerprint(self) -> str:
-        """Eight hex digits that tell keys apart without giving them away."""
+        """Eight hex digits that distinguish keys without revealing them."""
         from hashlib import sha256  # here: few starts need a fingerprint, and loading it takes milliseconds
 
         return sha256(self).hexdigest()[:8]
@@ -67,7 +67,7 @@ class ShortKey:
         self._digits = digits
 
     def complete(self, key_check: int) -> Key:
-        """Return the key with the first digit of `key_check`; it is the device's only where its first byte is that."""
+        """Return the key with the first digit of `key_check`; it is the device's only if that is its first byte."""
         return Key(bytes.fromhex(f"{key_check >> 4:x}{self._digits}"))
 
     def possible(self) -> list[Key]:
@@ -106,7 +106,7 @@ def _digits(text: str) -> str:
     digits = text.translate(_SEPARATORS).lower().removeprefix("0x")
     strange = sorted({digit for digit in digits if digit not in "0123456789abcdef"})
     if strange:
-        raise KeyProblem(f"a key is written in hex digits, {strange[0]!r} is none")
+        raise KeyProblem(f"a key is written in hex digits, and {strange[0]!r} is not one")
     return digits
 
 

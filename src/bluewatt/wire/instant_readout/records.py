@@ -14,7 +14,7 @@ def decode_record(record_type: int, plaintext: bytes) -> Record:
     """Return the record in `plaintext` (already decrypted).
 
     A short record yields the fields it holds, the others None; a long one is read as far as the layout goes. Nothing
-    raises on a value. UnknownType where nobody has described `record_type` (0xFFnn for the extended types), TypeError
+    raises on a value. UnknownType if nobody has described `record_type` (0xFFnn for the extended types), TypeError
     for hex text in place of bytes.
     """
     refuse_text(plaintext)

@@ -1,6 +1,6 @@
 """Messages as bare hex digits, a chunk a line: of which only the bytes are known, and sometimes the characteristic.
 
-A chunk that ends inside a message waits for the next ones; what goes on with it is put behind it, as a client's bulk
+A chunk that ends inside a message waits for the next ones; what continues it is appended, as a client's bulk
 writes are. All of this is guessed, and reported as guessed.
 """
 

@@ -4,7 +4,7 @@
       08 03 19 ed 8d 42 2f 05                          .....B/.
 
 BlueZ names a characteristic by the handle of its declaration, which stands right before that of its value. The UUID is
-told by `list-attributes`, by [NEW] Characteristic lines, or by the prompt after `select-attribute UUID`. A value that
+in `list-attributes`, in [NEW] Characteristic lines, or in the prompt after `select-attribute UUID`. A value that
 was asked for is printed twice, as the change and as the answer. `write` takes numbers as C writes them: 0x10, 16, 020.
 """
 

@@ -210,8 +210,8 @@ class _Connections:
 
 def _add_packet(fields: Fields, connections: _Connections, log: HostLog) -> None:
     """Add one packet of the attribute protocol."""
-    told = (_seconds(fields.get(name, "")) for name in (_EPOCH, _TIME, _RELATIVE))
-    at = next((seconds for seconds in told if seconds is not None), None)
+    times = (_seconds(fields.get(name, "")) for name in (_EPOCH, _TIME, _RELATIVE))
+    at = next((seconds for seconds in times if seconds is not None), None)
     if at is not None:
         log.time_guess = NO_ORIGIN if at < _ONE_YEAR else ""
     with log.at_mark((log.mark[0] if at is None else at, log.mark[1])):
@@ -243,8 +243,8 @@ def _uuid(fields: Fields) -> str:
 def _device(fields: Fields, *, from_client: bool) -> str:
     """Return the address of the device: the receiver of what a client sends, else the sender; empty if unknown."""
     order: tuple[str, str] = (_DESTINATION, _SOURCE) if from_client else (_SOURCE, _DESTINATION)
-    told = [found[0].upper() for name in order if (found := re.search(ADDRESS, fields.get(name, "")))]
-    return next((address for address in told if address != _NOWHERE), "")
+    addresses = [found[0].upper() for name in order if (found := re.search(ADDRESS, fields.get(name, "")))]
+    return next((address for address in addresses if address != _NOWHERE), "")
 
 
 def _hex_number(text: str) -> int:

@@ -168,28 +168,28 @@ def write_head(major: int, number: int) -> bytes:
 
 
 def write_uint(number: int) -> bytes:
-    """Return an unsigned integer, shortest form."""
+    """Return the bytes of an unsigned integer, shortest form."""
     return write_head(UNSIGNED, number)
 
 
 def write_int(number: int) -> bytes:
-    """Return an integer, negative ones included, shortest form."""
+    """Return the bytes of an integer, negative ones included, shortest form."""
     return write_head(NEGATIVE, -1 - number) if number < 0 else write_head(UNSIGNED, number)
 
 
 def write_bytes(value: bytes) -> bytes:
-    """Return a byte string."""
+    """Return the bytes of a byte string."""
     return write_head(BYTES, len(value)) + value
 
 
 def write_text(value: str) -> bytes:
-    """Return a text string."""
+    """Return the bytes of a text string."""
     raw = value.encode()
     return write_head(TEXT, len(raw)) + raw
 
 
 def write_array(items: list[bytes], *, indefinite: bool) -> bytes:
-    """Return an array of items that are already written."""
+    """Return the bytes of an array of items that are already written."""
     body = b"".join(items)
     return b"\x9f" + body + b"\xff" if indefinite else write_head(ARRAY, len(items)) + body
 

@@ -1,6 +1,6 @@
 """The device's side of a session: it answers a client from a register store.
 
-Protocol page victronconnect-gatt, section 8. The store is a port: whoever emulates a device gives an object with the
+Protocol page victronconnect-gatt, section 8. The store is a port: an emulated device passes an object with the
 three methods of `Registers`.
 
 Each request is answered in a message of its own, as the captured SmartShunt did: eight reads that came in one message

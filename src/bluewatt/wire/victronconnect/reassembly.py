@@ -15,7 +15,7 @@ from bluewatt.wire.victronconnect.grammar import read_messages
 from bluewatt.wire.victronconnect.messages import Message
 
 LONGEST_MESSAGE = 4096
-"""Bytes kept of one message at most. Peers announce 255 or less; this bounds the memory a hostile one can take."""
+"""Most bytes kept of one message. Peers announce 255 or less; this bounds the memory a hostile one can take."""
 
 
 class ChunkWrite(msgspec.Struct, frozen=True, gc=False):
@@ -37,7 +37,7 @@ class ProtocolError(msgspec.Struct, frozen=True):
 
 
 class Inbox:
-    """What one side of one connection receives on the two data characteristics, in arrival order."""
+    """The input of one side of one connection on the two data characteristics, in arrival order."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -54,7 +54,7 @@ class Inbox:
         self._overflown = False
 
     def receive(self, characteristic: DataCharacteristic, data: bytes) -> list[Message] | ProtocolError | None:
-        """Take a chunk; the records of the message it completes, what is wrong with it, or None: more must come."""
+        """Add a chunk. Return the records of the message it completes, an error, or None while it is incomplete."""
         if characteristic is DataCharacteristic.LAST and not self._buffer:
             return _read(bytes(data))
         self._overflown = self._overflown or len(self._buffer) + len(data) > LONGEST_MESSAGE

@@ -1,4 +1,4 @@
-"""The records a session has to say and may not say yet."""
+"""The records a session has to send and may not send yet."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from bluewatt.wire.victronconnect.messages import Message, ValueMessage, ValueResponse
 
 LONGEST_QUEUE = 1024
-"""Records kept at most; then the oldest goes. A client without grants must not fill the device's memory."""
+"""Most records kept; then the oldest goes. A client without grants must not fill the device's memory."""
 
 
 class Queue:
-    """Records in order, with the newest value of a register replacing an older one where that is wanted."""
+    """Records in order, with the newest value of a register replacing an older one if requested."""
 
     def __init__(self) -> None:
         self._records: OrderedDict[object, tuple[Message, object]] = OrderedDict()

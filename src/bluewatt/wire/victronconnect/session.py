@@ -74,13 +74,13 @@ _ATT_OVERHEAD = 3
 
 
 class Side(Protocol):
-    """What a role adds to the machine. Each method may queue records and control frames on the session."""
+    """The part of a session that depends on the role. Each method may queue records and control frames on it."""
 
     role: Role
     slots: int
-    """Messages the other side may have on the way to us."""
+    """The number of messages the other side may have under way to us."""
     top_up: int
-    """So many used, so many granted again."""
+    """The number of used messages after which as many are granted again."""
 
     @property
     def header(self) -> Header:
@@ -136,11 +136,11 @@ class Session:
         self.mtu = mtu
         """The agreed MTU; to be set when it changes."""
         self.credit = 0
-        """Messages the other side lets us send."""
+        """The number of messages we may send."""
         self.given = 0
-        """Messages we let the other side send and have not received."""
+        """The number of messages the other side may send and we have not received."""
         self.peer_limits: Limits | None = None
-        """What the client announced (device role); a client takes none, whatever a device sends."""
+        """The limits the client announced (device role); a client takes none, whatever a device sends."""
         self._inbox = Inbox()
         self._queue = Queue()
         self._writes: list[ChunkWrite] = []
@@ -157,7 +157,7 @@ class Session:
 
     @property
     def max_message(self) -> int:
-        """Bytes in one message of ours at most: the smaller of what header and peer allow."""
+        """Most bytes in one message of ours: the smaller of what header and peer allow."""
         own = self.side.header.max_message
         peer = self.peer_limits.max_message if self.peer_limits else None
         return min(own, peer) if peer else own
@@ -195,7 +195,7 @@ class Session:
         return self.take_writes()
 
     def receive(self, characteristic: DataCharacteristic, data: bytes, now: float) -> Sequence[Event]:
-        """Take one write or notification; what arrived and what it means. Never raises on bytes."""
+        """Take one write or notification. Return what arrived and what it means. Never raises on bytes."""
         events: Sequence[Event]
         if characteristic is DataCharacteristic.CONTROL:
             events = self._receive_control(control.parse_control(data), now)
@@ -241,7 +241,7 @@ class Session:
         match frame:
             case Grant(messages):
                 self.credit += messages
-            case Limits() if self.role is Role.DEVICE:  # a client's words; a device's limits stand in its header
+            case Limits() if self.role is Role.DEVICE:  # a client announces limits so; a device's are in its header
                 self.peer_limits = frame
             case Drop():
                 self._inbox.clear()

@@ -51,18 +51,18 @@ class ExitCode(enum.IntEnum):
 
 
 EXIT_CODES = {
-    ExitCode.OK: "it worked; to Ctrl-C, too, where the command goes on until then",
+    ExitCode.OK: "it worked, or Ctrl-C ended a command that goes on until then",
     ExitCode.BUG: "a bug of Bluewatt: please report it",
-    ExitCode.USAGE: "the command was written wrongly",
+    ExitCode.USAGE: "the command line cannot be used: an option, an argument or a name in it is wrong",
     ExitCode.LINK: "the radio, the connection or the broker failed, or no device was heard",
-    ExitCode.REFUSED: "the device, or Bluewatt's own guard, refused",
+    ExitCode.REFUSED: "the device refused, or Bluewatt did because it is not allowed or not safe",
     ExitCode.SECRET: "a key or PIN is missing or wrong",
-    ExitCode.CONFIG: "the configuration or the key file cannot be used",
-    ExitCode.FILE: "the input is no capture or advertisement, or is damaged; or the output cannot be written",
-    ExitCode.INTERRUPTED: "Ctrl-C ended it before it was done",
-    ExitCode.TERMINATED: "SIGTERM ended it before it was done",
+    ExitCode.CONFIG: "the settings, the key file or a library cannot be used",
+    ExitCode.FILE: "the input is no capture or advertisement or is damaged, or the output cannot be written",
+    ExitCode.INTERRUPTED: "Ctrl-C ended the command before it was done",
+    ExitCode.TERMINATED: "SIGTERM ended the command before it was done",
 }
-"""Exit code → what it says: the one table, for the command line, the errors below and the reference."""
+"""What each exit code means, for the command line, the errors below and the reference."""
 
 
 class BluewattError(Exception):

@@ -21,6 +21,14 @@ if hasattr(signal, "SIGHUP"):
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+@pytest.fixture
+def no_keys_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Commands find no key file, keys or settings but those of the test."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    for name in ("BLUEWATT_KEYS", "BLUEWATT_KEYS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The reference material beside the checkout (vectors, captures); the test is skipped where it is absent."""

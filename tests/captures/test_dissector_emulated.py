@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from bench import talks
-from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Memory
-from bluewatt.services.simulator import DEFAULT_START, Site
+from bluewatt.services.emulator import FAMILIES, EmulatedDevice
 from bluewatt.wire.victronconnect.client import ClientSide
 from bluewatt.wire.victronconnect.device import DeviceSide
 from bluewatt.wire.victronconnect.messages import GetDevices, GetValues, SetValues, Subscribe
 from bluewatt.wire.victronconnect.session import Session
 from tests.captures.test_dissector import Shark, compare, experts, leaves, report, shark
+from tests.making.devices import emulated_device
 
 __all__ = ["shark"]
 
@@ -45,11 +45,7 @@ def recorded(device: EmulatedDevice, mtu: int) -> bytes:
 @pytest.mark.parametrize("mtu", [23, 77, 247])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_an_emulated_device_message_by_message(family: str, mtu: int, shark: Shark) -> None:
-    site = Site(3, devices=6, start=DEFAULT_START)
-    memory = Memory()
-    memory.content.seed = 5
-    values = site.plant(FAMILIES[family].place)
-    device = EmulatedDevice(FAMILIES[family], values, memory, clock=lambda: site.now, mtu=mtu)
+    device = emulated_device(family, mtu=mtu)
     capture = recorded(device, mtu)
     messages, frames = compare(capture, shark)
     assert messages > len(list(device.registers))

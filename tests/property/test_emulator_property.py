@@ -6,24 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bluewatt.services.emulator import FAMILIES, EmulatedDevice, Memory
+from bluewatt.services.emulator import FAMILIES
 from bluewatt.services.simulator import DEFAULT_START, Site
 from bluewatt.tables.gatt import DATA_SERVICE, DataCharacteristic
 from bluewatt.transports.peripheral.connection import PeripheralConnection
 from bluewatt.wire.instant_readout.advertisement import decode_advertisement
 from tests import central
+from tests.making.devices import SITE_SIZE, emulated_device
 
-SITE = Site(3, devices=6, start=DEFAULT_START)
-
-
-def device(key: str) -> EmulatedDevice:
-    memory = Memory()
-    memory.content.seed = 5
-    family = FAMILIES[key]
-    return EmulatedDevice(family, SITE.plant(family.place), memory, clock=lambda: SITE.now)
+SITE = Site(3, devices=SITE_SIZE, start=DEFAULT_START)
 
 
-DEVICES = {key: device(key) for key in FAMILIES}
+DEVICES = {key: emulated_device(key, site=SITE) for key in FAMILIES}
 REGISTERS = [(key, place, number) for key, one in DEVICES.items() for place, number in one.registers]
 
 
@@ -87,7 +81,7 @@ def test_after_nonsense_a_client_is_understood_again(key: str) -> None:
 @given(answer=st.binary(max_size=20), read_first=st.booleans())
 def test_the_second_authentication_takes_no_chance_answer(answer: bytes, read_first: bool) -> None:
     said: list[bytes] = []
-    one = device("orion")
+    one = emulated_device("orion", site=SITE)
     one.unlocked = False
     link = PeripheralConnection(one, lambda uuid, data: said.append(data), 0.0)
     if read_first:

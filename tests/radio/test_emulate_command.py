@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,16 +20,11 @@ from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.transports.peripheral.radio import AdapterPeripheralRadio
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.wire.instant_readout.advertisement import decode_advertisement
+from tests.making.ports import free_port
 
 pytestmark = pytest.mark.wall_clock  # the other side is another process
 
 START = None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Command:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 
@@ -21,6 +20,7 @@ from bluewatt.transports.hci_transport import is_host
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.transports.virtual.hardware_radio import HardwareRadio
 from bluewatt.transports.virtual.radio import VirtualRadio
+from tests.making.ports import free_port
 
 SECONDS = float(os.environ.get("BLUEWATT_RADIO_SECONDS", "3"))
 """How long fifty devices are heard; 60 is the full run."""
@@ -179,12 +179,6 @@ async def test_cost_grows_with_the_devices_not_with_their_square(radio: VirtualR
     heard = {frame.address for frame in await hear(source, 0.5)}
     assert len(heard) == 300
     assert len(radio.air.listeners) == 1
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_a_host_elsewhere_hears_an_attached_radio_and_can_be_a_device_on_it(

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bluewatt.services.simulator import Site, frames
-from bluewatt.transports.capture.recording import encode_frame
+from tests.making.keys import write_keys_of
+from tests.making.recordings import write_recording
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMELESS = (sys.executable, "-m", "tests.virtual_time")
@@ -25,11 +26,8 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = Site(1, devices=4)
     path = tmp_path_factory.mktemp("air") / "site.jsonl"
-    path.write_bytes(b"".join(encode_frame(frame) for frame in frames(site, site.now, 5)))
-    keys = "".join(f'"{device.address}" = "{device.key.hex()}"\n' for device in site.devices)
-    path.with_suffix(".toml").write_text(keys, "utf-8")
-    path.with_suffix(".toml").chmod(0o600)
-    return path
+    write_keys_of(site, path.with_suffix(".toml"))
+    return write_recording(path, frames(site, site.now, 5))
 
 
 def test_scan_of_the_virtual_radio_lists_and_tells_the_mode() -> None:

@@ -19,8 +19,8 @@ from bluewatt.cli.options import limit_of
 from bluewatt.errors import EXIT_CODES, BluewattError, DeviceNotFound, ExitCode, LinkLost
 from bluewatt.model.reading import ADVERTISEMENT, Frame
 from bluewatt.tables.records.solarsense import Solarsense
-from bluewatt.transports.capture.recording import encode_frame
 from bluewatt.wire.instant_readout.advertisement import build_advertisement
+from tests.making.recordings import write_recording
 
 COMMAND = Path(sys.executable).with_name("bluewatt")
 Captured = pytest.CaptureFixture[str]
@@ -79,9 +79,7 @@ def recording(folder: Path) -> str:
     """The path of a recording of one device that needs no key."""
     data = build_advertisement(Solarsense(irradiance=812.3), product_id=0xC050, key=None, nonce=7)
     frame = Frame(1.7e9, "ble:", ADVERTISEMENT, "AA:BB:CC:DD:EE:FF", data)
-    path = folder / "one.jsonl"
-    path.write_bytes(encode_frame(frame))
-    return str(path)
+    return str(write_recording(folder / "one.jsonl", [frame]))
 
 
 def test_a_capture_is_heard_to_its_end_where_no_terminal_is(monkeypatch: pytest.MonkeyPatch) -> None:

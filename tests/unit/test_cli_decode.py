@@ -23,6 +23,8 @@ from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.transports.capture.files import LONGEST_LINE, split_lines
 from bluewatt.transports.capture.recording import encode_frame
 from bluewatt.wire.instant_readout.cipher import Key
+from tests.making.keys import write_keys_of
+from tests.making.recordings import write_recording
 
 COMMAND = Path(sys.executable).with_name("bluewatt")
 Captured = pytest.CaptureFixture[str]
@@ -37,11 +39,7 @@ DATA = build_advertisement(RECORD, product_id=0xA389, key=KEY, nonce=7)
 SITE_SECONDS = 8
 
 
-@pytest.fixture(autouse=True)
-def no_keys_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("BLUEWATT_KEYS_FILE", raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("BLUEWATT_KEYS", raising=False)
+pytestmark = pytest.mark.usefixtures("no_keys_of_this_machine")
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +54,7 @@ def heard(site: Site) -> list[Frame]:
 
 @pytest.fixture
 def keys(site: Site, tmp_path: Path) -> str:
-    path = tmp_path / "keys.toml"
-    path.write_text("".join(f'"{device.address}" = "{device.key.hex()}"\n' for device in site.devices), "utf-8")
-    path.chmod(0o600)
-    return str(path)
+    return str(write_keys_of(site, tmp_path / "keys.toml"))
 
 
 @pytest.fixture
@@ -245,7 +240,7 @@ def test_capture_and_recording_and_gzip_and_pipe_agree(
         Frame(at=f.at, origin="x", medium=ADVERTISEMENT, address=f.address, payload=f.payload, rssi=f.rssi)
         for f in heard
     ]
-    (tmp_path / "site.jsonl").write_bytes(b"".join(map(encode_frame, renamed)))
+    write_recording(tmp_path / "site.jsonl", renamed)
     outputs = []
     for name in ("site.btsnoop", "site.btsnoop.gz", "site.jsonl", "-"):
         path = name if name == "-" else str(tmp_path / name)

@@ -24,8 +24,8 @@ from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.tables.records.gx_device import GxDevice
 from bluewatt.tables.records.multi_rs import MultiRs
 from bluewatt.tables.records.solarsense import Solarsense
-from bluewatt.transports.capture.recording import encode_frame
 from bluewatt.wire.instant_readout.cipher import Key
+from tests.making.recordings import write_recording
 
 COMMAND = str(Path(sys.executable).with_name("bluewatt"))
 KEY = Key(bytes.fromhex("00112233445566778899aabbccddeeff"))
@@ -34,11 +34,7 @@ START = 1_795_200_000
 SAMPLES = 60
 
 
-@pytest.fixture(autouse=True)
-def no_keys_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("BLUEWATT_KEYS_FILE", raising=False)
-    monkeypatch.delenv("BLUEWATT_KEYS", raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("no_keys_of_this_machine")
 
 
 def monitor(current: float, voltage: float = 12.7) -> BatteryMonitor:
@@ -91,12 +87,11 @@ TOLD: dict[str, tuple[Callable[[int], Record], str, Callable[[int], Any]]] = {
 
 
 def recording(path: Path, make: Callable[[int], Record], *, checked: bool = True) -> str:
-    with path.open("wb") as file:
-        for number in range(SAMPLES):
-            payload = build_advertisement(make(number), product_id=0xA389, key=KEY, nonce=number)
-            frame = Frame(START + number, "ble:hci0", ADVERTISEMENT, ADDRESS, payload, -60, None, checked)
-            file.write(encode_frame(frame))
-    return str(path)
+    frames = []
+    for number in range(SAMPLES):
+        payload = build_advertisement(make(number), product_id=0xA389, key=KEY, nonce=number)
+        frames.append(Frame(START + number, "ble:hci0", ADVERTISEMENT, ADDRESS, payload, -60, None, checked))
+    return str(write_recording(path, frames))
 
 
 def decoded(path: str, *keys: bytes) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from bluewatt.services.emulator import FAMILIES, EmulatedDevice, FedValues, Memo
 from bluewatt.services.emulator.families import OLD_FIRMWARE
 from bluewatt.services.emulator.feed import values_of_line, values_of_message
 from bluewatt.services.emulator.registers import content
-from bluewatt.services.simulator import DEFAULT_START, Site
+from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.services.simulator.devices.charger import Charger
 from bluewatt.tables.gatt import ResultCode
 from bluewatt.tables.products import product
@@ -26,16 +25,9 @@ from bluewatt.wire.instant_readout.advertisement import decode_advertisement
 from bluewatt.wire.instant_readout.records import encode_record
 from bluewatt.wire.vesmart.broadcast import Network, parse_broadcast
 from bluewatt.wire.vesmart.network import ContentHeard, NetworkReceiver
+from tests.making.devices import emulated_device as device
 
 NETWORK = Network.of("d3a0", "11" * 16)
-
-
-def device(key: str, memory: Memory | None = None, **more: Any) -> EmulatedDevice:
-    site = Site(3, devices=6, start=DEFAULT_START)
-    memory = memory or Memory()
-    memory.content.seed = memory.content.seed or 5
-    family = FAMILIES[key]
-    return EmulatedDevice(family, site.plant(family.place), memory, clock=lambda: site.now, **more)
 
 
 def number(key: str, family: str) -> int:

@@ -22,6 +22,7 @@ from bluewatt.tables.advertisement import ProductOnly
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
 from bluewatt.wire.instant_readout.advertisement import build_advertisement
 from bluewatt.wire.instant_readout.cipher import Key
+from tests.making.databases import Table, write_database
 
 ADDRESS = "C2:00:00:00:00:07"
 KEY = bytes(range(16))
@@ -150,14 +151,10 @@ def test_a_timeout_of_the_key_register_tries_the_nonce_step_too() -> None:
 
 
 def database(path: Path, rows: list[tuple[str, str]], names: list[tuple[str, str]] | None = None) -> Path:
-    with closing(sqlite3.connect(path)) as made:
-        made.execute("CREATE TABLE advertisementKeys (macAddress TEXT, advertisementKey TEXT)")
-        made.executemany("INSERT INTO advertisementKeys VALUES (?, ?)", rows)
-        if names is not None:
-            made.execute("CREATE TABLE macAddresses (macAddress TEXT, address TEXT)")
-            made.executemany("INSERT INTO macAddresses VALUES (?, ?)", names)
-        made.commit()
-    return path
+    tables: dict[str, Table] = {"advertisementKeys": ("macAddress TEXT, advertisementKey TEXT", rows)}
+    if names is not None:
+        tables["macAddresses"] = ("macAddress TEXT, address TEXT", names)
+    return write_database(path, tables)
 
 
 def test_import_from_victronconnects_database(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from bluewatt.services.keys import load_keys, load_networks, save_key, save_netw
 from bluewatt.services.network_key import Refused, compare_network, fetch_network, prove_network
 from bluewatt.wire.instant_readout.cipher import Key
 from bluewatt.wire.vesmart.broadcast import Network, build_broadcast, seal, serial_number, serial_text
+from tests.making.databases import Table, write_database
 
 ADDRESS = "C2:00:00:00:00:07"
 KEY = Key(bytes(range(16)))
@@ -169,16 +170,12 @@ def test_an_entry_in_any_spelling_is_replaced(written: str, tmp_path: Path) -> N
 
 
 def database(path: Path, *, devices: bool, networks: str | None, rows: Iterable[tuple[Any, ...]] = ()) -> Path:
-    with closing(sqlite3.connect(path)) as made:
-        if devices:
-            made.execute("CREATE TABLE advertisementKeys (macAddress TEXT, advertisementKey TEXT)")
-            made.execute("INSERT INTO advertisementKeys VALUES (?, ?)", (ADDRESS, KEY.hex()))
-        if networks is not None:
-            made.execute(f"CREATE TABLE networks ({networks})")
-            for row in rows:
-                made.execute(f"INSERT INTO networks VALUES ({', '.join('?' * len(row))})", row)
-        made.commit()
-    return path
+    tables: dict[str, Table] = {}
+    if devices:
+        tables["advertisementKeys"] = ("macAddress TEXT, advertisementKey TEXT", [(ADDRESS, KEY.hex())])
+    if networks is not None:
+        tables["networks"] = (networks, rows)
+    return write_database(path, tables)
 
 
 SHAPES = {

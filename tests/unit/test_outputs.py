@@ -23,6 +23,7 @@ from bluewatt.services.simulator import Site, frames
 from bluewatt.transports.capture.frames import read_frames
 from bluewatt.transports.capture.recording import FrameRecorder, encode_frame
 from bluewatt.wire.containers.btsnoop_writer import FILE_START, advertisement_records
+from tests.making.recordings import write_recording
 
 COMMAND = Path(sys.executable).with_name("bluewatt")
 Captured = pytest.CaptureFixture[str]
@@ -30,11 +31,7 @@ ADDRESS = "C0:11:22:33:44:55"
 OLD = b"a year of the user's work"
 
 
-@pytest.fixture(autouse=True)
-def no_keys_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
-    for name in ("BLUEWATT_KEYS", "BLUEWATT_KEYS_FILE"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_keys_of_this_machine")
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +46,7 @@ def heard(site: Site) -> list[Frame]:
 
 @pytest.fixture
 def recording(heard: list[Frame], tmp_path: Path) -> Path:
-    path = tmp_path / "site.jsonl"
-    path.write_bytes(b"".join(map(encode_frame, heard)))
-    return path
+    return write_recording(tmp_path / "site.jsonl", heard)
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from bluewatt.model.trust.key_verdict import KeyState
 from bluewatt.services.key_fetch import Fetched, KeyChange, compare_keys
 from bluewatt.services.keys import load_keys, named_keys, save_key
 from bluewatt.tables.records.battery_monitor import BatteryMonitor
-from bluewatt.transports.capture.recording import encode_frame
 from bluewatt.wire.instant_readout.cipher import Key, ShortKey, key_for, parse_key
+from tests.making.recordings import write_recording
 
 ADDRESS, OTHER = "C0:00:00:00:00:07", "C0:00:00:00:00:08"
 KEY = Key(bytes([0x9E, *range(0x35, 0x44)]))
@@ -27,11 +27,7 @@ SHOWN = KEY.hex()[1:]
 Captured = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(autouse=True)
-def no_keys_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("BLUEWATT_KEYS_FILE", raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("BLUEWATT_KEYS", raising=False)
+pytestmark = pytest.mark.usefixtures("no_keys_of_this_machine")
 
 
 def payload(number: int, key: Key = KEY) -> bytes:
@@ -45,9 +41,7 @@ def frames(key: Key = KEY, *, address: str = ADDRESS, count: int = 30) -> list[F
 
 @pytest.fixture
 def recording(tmp_path: Path) -> str:
-    path = tmp_path / "heard.jsonl"
-    path.write_bytes(b"".join(encode_frame(frame) + b"\n" for frame in frames()))
-    return str(path)
+    return str(write_recording(tmp_path / "heard.jsonl", frames()))
 
 
 def test_the_hidden_digit_is_the_high_half_of_the_key_check() -> None:

@@ -1,0 +1,1 @@
+"""What several tests make: emulated devices, recordings, key files, ports."""

@@ -85,4 +85,4 @@ def test_a_missing_capture_is_code_7() -> None:
 def test_watching_a_device_that_is_not_there_says_so(recording: Path) -> None:
     done = run("watch", f"capture:{recording}", "nobody")
     assert done.returncode == 3
-    assert done.stderr == "bluewatt: nobody was not heard, 4 other devices were: `bluewatt scan` lists them\n"
+    assert done.stderr == "bluewatt: nobody was not heard, but 4 other devices: `bluewatt scan` lists them\n"

@@ -137,7 +137,7 @@ def test_an_import_keeps_the_31_digits_and_says_what_is_missing(
     listed, keys = tmp_path / "list.txt", tmp_path / "keys.toml"
     listed.write_text(f"{ADDRESS}@{SHOWN}\n{OTHER}@{KEY.hex()}\n", "utf-8")
     assert main(["key", "--import", str(listed), "--keys", str(keys)]) == 0
-    assert "of 1 the first digit is missing" in capfd.readouterr().out
+    assert "the first digit of 1 key is missing" in capfd.readouterr().out
     assert load_keys(keys) == [(ADDRESS, parse_key(SHOWN)), (OTHER, KEY)]
     assert main(["decode", "--json", recording, "--keys", str(keys)]) == 0
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]

@@ -66,3 +66,12 @@ def test_a_name_that_is_no_text_is_refused_with_its_line() -> None:
         parse_settings(f'[devices."{ADDRESS}"]\nname = 7\n')
     assert caught.value.line == 2
     assert 'write name = "' in str(caught.value)
+
+
+def test_settings_that_cannot_be_used_stop_a_table_and_no_stream(
+    recording: Path, tmp_path: Path, capfd: Captured
+) -> None:
+    (tmp_path / "bluewatt" / "config.toml").write_text("nonsense = 1\n")
+    assert main(["scan", f"capture:{recording}"]) == 6
+    assert "config.toml line 1: " in capfd.readouterr().err
+    assert main(["scan", f"capture:{recording}", "--json"]) == 0

@@ -35,7 +35,8 @@ def command(
     if adapter and source != "ble:":
         raise click.UsageError("--adapter is for the source ble: alone")
     spec = f"ble:{adapter}" if adapter else source
-    limit, names = listening.limit(spec), listening.names()
+    limit = listening.limit(spec)
+    names = {} if listening.as_json else listening.names()
 
     def screen() -> Screen:
         if listening.as_json:

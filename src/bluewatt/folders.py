@@ -1,4 +1,4 @@
-"""Where Bluewatt keeps things on this computer, and who may read what is secret there."""
+"""The folders where Bluewatt keeps its files, and who may read the secrets there."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def config_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where settings, keys and PINs live."""
+    """Return the folder of settings, keys and PINs; raises ConfigError without a home folder."""
     folder = environ.get("XDG_CONFIG_HOME") or environ.get("APPDATA")
     return (Path(folder) if folder else home_folder("XDG_CONFIG_HOME") / ".config") / "bluewatt"
 
 
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the audit file and bonds live."""
+    """Return the folder of the audit file and bonds; raises ConfigError without a home folder."""
     folder = environ.get("XDG_STATE_HOME") or environ.get("LOCALAPPDATA")
     return (Path(folder) if folder else home_folder("XDG_STATE_HOME") / ".local" / "state") / "bluewatt"
 
 
 def home_folder(instead: str = "") -> Path:
-    """This user's folder; ConfigError where the system knows none, with the variable that would serve `instead`."""
+    """Return this user's folder; raises ConfigError if there is none, with the variable to set `instead`."""
     try:
         home = Path.home()
     except (RuntimeError, KeyError):
@@ -36,7 +36,7 @@ def home_folder(instead: str = "") -> Path:
     return home
 
 
-def refuse_open_door(what: str, path: Path, mode: int) -> None:
-    """Raise ConfigError for a file of secrets (`what` it is) with a mode that lets others than its owner at it."""
+def refuse_shared_secrets(what: str, path: Path, mode: int) -> None:
+    """Raise ConfigError for a file of secrets, called `what`, if its mode lets others than its owner read it."""
     if os.name == "posix" and mode & _OTHERS:
         raise ConfigError(f"{what} {path} may be read by others", path=str(path), hint=f"run: chmod 600 {path}")

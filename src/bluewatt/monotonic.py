@@ -1,4 +1,4 @@
-"""The steady clock of everything that waits: the event loop's. A loop that is handed another clock hands it to all."""
+"""The steady clock of everything that waits: that of the event loop, so that a loop with another clock governs all."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ import time
 
 
 def monotonic() -> float:
-    """Seconds of the running event loop's clock, which is the computer's unless somebody made another loop.
-
-    Outside of a loop it is the computer's.
-    """
+    """Return the seconds of the running event loop's clock; outside of a loop, those of the computer's steady clock."""
     try:
         return asyncio.get_running_loop().time()
     except RuntimeError:

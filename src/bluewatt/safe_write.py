@@ -1,7 +1,7 @@
 """Writing files so that nothing of the user's is lost: the one way in which Bluewatt writes any file.
 
 Theory of operation. A file that replaces another is written beside it, under a name of its own, and renamed when it is
-whole: a full disk, a crash or Ctrl-C leave the old file as it was and nothing beside it. Nothing is made before the
+whole: a full disk, a crash or Ctrl-C leaves the old file as it was and nothing beside it. Nothing is made before the
 first byte is there. What is recorded for hours (`live`) is written at once instead, into the file itself where nothing
 stood before, so that even a power cut leaves what was recorded; a disk that fills up ends it after the last whole
 write. A file of secrets has mode 0600 from its first byte. Links are followed: the file they lead to is written, the
@@ -29,18 +29,18 @@ _BINARY = getattr(os, "O_BINARY", 0)  # Windows
 
 
 class Writable(Protocol):
-    """What bytes can be written to: a file, standard output, a `SafeFile`."""
+    """Anything that takes bytes: a file, standard output, a `SafeFile`."""
 
     def write(self, data: bytes, /) -> object:
         """Take all of the bytes, or raise."""
 
     def flush(self) -> object:
-        """Hand on what waits in memory."""
+        """Write what waits in memory."""
 
 
 @runtime_checkable
 class Closable(Protocol):
-    """What is closed when nothing more is written to it."""
+    """Anything that is closed after the last write."""
 
     def close(self) -> None:
         """Close it."""
@@ -62,7 +62,7 @@ def refuse_reading(output: str | Path, read: Iterable[str | Path]) -> None:
 
 
 def holds_something(path: str | Path) -> bool:
-    """Return whether a regular file with content stands at a path; CaptureError where that cannot be looked at."""
+    """Return whether a regular file with content is at a path; raises CaptureError if that cannot be found out."""
     try:
         status = os.stat(path)
     except FileNotFoundError:
@@ -82,7 +82,7 @@ def check_folder(path: str | Path) -> None:
 
 
 def replace_file(path: Path, content: bytes, *, private: bool = False) -> None:
-    """Write a small file whole: its old content or the new one is there at any moment; raises OSError."""
+    """Write a small file whole, so that its old content or the new one is there at any moment; raises OSError."""
     fresh = _Beside(Path(os.path.realpath(path)), private=private)
     try:
         with open(fresh.open(), "wb") as file:
@@ -96,7 +96,7 @@ def replace_file(path: Path, content: bytes, *, private: bool = False) -> None:
 
 
 def write_whole(handle: int, data: bytes) -> None:
-    """Write all of `data`; where the disk fills up, take back what was written of it and raise OSError.
+    """Write all of `data`; if the disk fills up, take back what was written of it and raise OSError.
 
     A write may take a part only. What cannot be taken back (a pipe) stays torn.
     """
@@ -117,7 +117,7 @@ def _take_back(handle: int, count: int) -> None:
 
 
 class _Beside:
-    """A new file in the folder of another, with its mode; its name is known before it is made, so that it can go."""
+    """A new file in the folder of another, with its mode; its name is known before it is made, so it can be removed."""
 
     def __init__(self, target: Path, *, private: bool) -> None:
         self.target = target
@@ -125,7 +125,7 @@ class _Beside:
         self._private = private
 
     def open(self) -> int:
-        """Make it; returns its handle."""
+        """Make the file and return its handle."""
         mode = None if self._private else _mode_of(self.target)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
         handle = os.open(self.path, flags, _EVERYBODY if mode is None and not self._private else OWNER_ONLY)
@@ -142,11 +142,11 @@ def _mode_of(target: Path) -> int | None:
 
 
 class SafeFile:
-    """A file that is written as the page above tells; close it with `keep` or `drop`.
+    """A file that is written as the theory of operation says; close it with `keep` or `drop`.
 
     Making one checks that the folder can be written, no more. `live` writes each piece at once; else pieces wait in
-    memory. All methods raise CaptureError where the file cannot be written, BrokenPipeError where it is a pipe whose
-    reader went.
+    memory. All methods raise CaptureError if the file cannot be written, BrokenPipeError if it is a pipe without a
+    reader.
     """
 
     def __init__(self, path: str | Path, *, private: bool = False, live: bool = False) -> None:
@@ -170,7 +170,7 @@ class SafeFile:
             else:
                 file.write(data)
         except OSError as error:
-            raise self._told(error) from error
+            raise self._write_error(error) from error
         return len(data)
 
     def flush(self) -> None:
@@ -181,11 +181,11 @@ class SafeFile:
         try:
             self._begin()
         except OSError as error:
-            raise self._told(error) from error
+            raise self._write_error(error) from error
         return self._beside.path if self._beside else self._target
 
     def keep(self) -> None:
-        """End it well: what was written is the file now. After a failed write it is dropped."""
+        """Finish: what was written is the file now. After a failed write it is dropped."""
         if self._file is None or self._failed:
             self.drop()
             return
@@ -195,12 +195,12 @@ class SafeFile:
                 self._beside.path.replace(self._target)
                 self._beside = None
         except OSError as error:
-            raise self._told(error) from error
+            raise self._write_error(error) from error
         finally:
             self.drop()
 
     def drop(self) -> None:
-        """Leave what stood there before as it was; a live file where nothing stood keeps its whole writes."""
+        """Leave what was there before as it was; a live file that is new keeps its whole writes."""
         if self._file is not None:
             file, self._file = self._file, None
             with suppress(OSError):  # what waited in memory is not wanted any more
@@ -212,7 +212,7 @@ class SafeFile:
         self._beside = None
 
     def _left_beside(self) -> bool:
-        """Whether the file beside holds a recording that the disk ended, and has been named to the user."""
+        """Return whether the file beside holds a recording that the disk ended; its name was given to the user."""
         return self._live and self._failed
 
     def _settle(self, file: BinaryIO) -> None:
@@ -222,7 +222,7 @@ class SafeFile:
         file.close()
 
     def _is_ordinary(self) -> bool:
-        """Whether a regular file is to be there, not a pipe or a device."""
+        """Return whether a regular file is to be there, not a pipe or a device."""
         return not self._target.exists() or self._target.is_file()
 
     def _begin(self) -> BinaryIO:
@@ -238,7 +238,7 @@ class SafeFile:
         self._file = open(handle, "wb", buffering=0 if self._live else -1)  # noqa: SIM115
         return self._file
 
-    def _told(self, error: OSError) -> Exception:
+    def _write_error(self, error: OSError) -> Exception:
         if isinstance(error, BrokenPipeError):
             return error
         self._failed = True
@@ -260,7 +260,7 @@ def _reason(error: OSError | ValueError) -> str:
 class LineFile:
     """A file of lines that is appended to, made with the first one; a line without an end is ended first.
 
-    Raises OSError. A line is written whole or, where the disk fills up, not at all. With `sync` it is on the disk when
+    Raises OSError. A line is written whole or, if the disk fills up, not at all. With `sync` it is on the disk when
     `write` returns.
     """
 

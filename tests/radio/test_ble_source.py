@@ -76,7 +76,7 @@ DBUS = "org.freedesktop.DBus.Error."
         (BleakDBusError(DBUS + "Spawn.ChildExited", ["no"]), "service", "systemctl start bluetooth"),
         (BleakDBusError(DBUS + "AccessDenied", ["no"]), "permission", "group bluetooth"),
         (BleakDBusError("org.bluez.Error.NotReady", ["no"]), "off", "rfkill unblock"),
-        (BleakDBusError("org.bluez.Error.InProgress", ["no"]), "busy", "end other programs"),
+        (BleakDBusError("org.bluez.Error.InProgress", ["no"]), "busy", "another program is using"),
         (BleakDBusError("org.bluez.Error.Failed", ["what it said"]), "unknown", "what it said"),
         (BleakError("adapter 'hci3' not found"), "missing", "hci3"),
         (FileNotFoundError(2, "No such file"), "bus", "D-Bus"),

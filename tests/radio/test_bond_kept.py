@@ -14,7 +14,7 @@ from bleak_retry_connector import BleakConnectionError, BleakNotFoundError
 from bluewatt.app.emulation import EmulatedDeviceConfig, Emulator, Running
 from bluewatt.errors import LinkError, LinkLost, LinkTimeout, PairingFailed
 from bluewatt.services.simulator import DEFAULT_START
-from bluewatt.transports.ble.central import Central, Wanted
+from bluewatt.transports.ble.central import Central, DeviceQuery
 from bluewatt.transports.ble.dialler import DROPS
 from bluewatt.transports.ble.link import BleLink
 from bluewatt.transports.ble.link_errors import denies_bond
@@ -85,7 +85,7 @@ async def bonded(radio: VirtualRadio, adapter: VirtualAdapter) -> AsyncIterator[
 
 
 def link_to(central: Central, device: Running, pin: str | None = None) -> BleLink:
-    return BleLink(central, Wanted.of(device.device.address), pin=pin)
+    return BleLink(central, DeviceQuery.of(device.device.address), pin=pin)
 
 
 def failing(adapter: VirtualAdapter, fails: Callable[[int], Exception | None], *, drops: bool = False) -> Central:

@@ -17,7 +17,7 @@ from bluewatt.services.key_fetch import fetch_key
 from bluewatt.services.readout import read_facts, read_group, read_history, read_named
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.tables.gatt import ResultCode
-from bluewatt.transports.ble.central import Central, Wanted
+from bluewatt.transports.ble.central import Central, DeviceQuery
 from bluewatt.transports.ble.channel import Clock
 from bluewatt.transports.ble.link import BleLink
 from bluewatt.transports.ble.writer import BleWriter
@@ -41,7 +41,7 @@ def central(adapter: VirtualAdapter) -> Central:
 
 
 def link_to(central: Central, emulator: Emulator, **options: object) -> BleLink:
-    wanted = Wanted.of(emulator.running[0].device.address)
+    wanted = DeviceQuery.of(emulator.running[0].device.address)
     return BleLink(central, wanted, **({"pin": PIN} | options))  # type: ignore[arg-type]
 
 
@@ -151,7 +151,7 @@ async def test_a_pin_is_typed_for_its_device_and_the_adapter_keeps_its_own(
             assert (await link.get("battery_voltage")).value
         assert adapter.pin == own
         with pytest.raises(PairingFailed, match="refused the PIN"):
-            await BleLink(central, Wanted.of(emulator.running[1].device.address), pin=PIN).__aenter__()
+            await BleLink(central, DeviceQuery.of(emulator.running[1].device.address), pin=PIN).__aenter__()
         assert adapter.pin == own
 
 
@@ -198,7 +198,7 @@ async def test_the_nearest_is_the_strongest(radio: VirtualRadio, central: Centra
     async with emulated(radio, *plans) as emulator:
         for running, rssi in zip(emulator.running, (-70, -41, -80), strict=True):
             radio.air.rssi[running.peripheral.radio.random_address] = rssi
-        async with BleLink(central, Wanted(), pin=PIN, nearest=0.8) as link:
+        async with BleLink(central, DeviceQuery(), pin=PIN, nearest=0.8) as link:
             assert link.family == "bmv"
 
 
@@ -276,7 +276,7 @@ async def test_out_of_range_and_connected_elsewhere(radio: VirtualRadio, central
         with pytest.raises(
             DeviceNotFound, match=r"was not heard within 0.3 s.*out of range.*connected to it"
         ) as missing:
-            await BleLink(central, Wanted.of("C2:00:00:00:00:99"), pin=PIN, find=0.3).__aenter__()
+            await BleLink(central, DeviceQuery.of("C2:00:00:00:00:99"), pin=PIN, find=0.3).__aenter__()
         assert missing.value.exit_code == 3
         async with VirtualAdapter(radio, address="F0:00:00:00:00:02") as second, link_to(central, emulator):
             with pytest.raises(DeviceNotFound, match="a phone or another program is connected"):

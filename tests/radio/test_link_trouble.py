@@ -16,7 +16,7 @@ from bluewatt.monotonic import monotonic
 from bluewatt.services.readout import read_group, read_history
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.tables.gatt import DataCharacteristic
-from bluewatt.transports.ble.central import Central, Nearby, Wanted
+from bluewatt.transports.ble.central import Central, DeviceQuery, NearbyDevice
 from bluewatt.transports.ble.channel import Clock
 from bluewatt.transports.ble.link import BleLink
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
@@ -41,7 +41,7 @@ async def charger(radio: VirtualRadio) -> AsyncIterator[Running]:
 @pytest.fixture
 def link(charger: Running, adapter: VirtualAdapter) -> BleLink:
     side = ClientSide(answer_timeout=0.4, slot_timeout=0.4)
-    return BleLink(Central(virtual=adapter), Wanted.of(charger.device.address), pin=PIN, side=side)
+    return BleLink(Central(virtual=adapter), DeviceQuery.of(charger.device.address), pin=PIN, side=side)
 
 
 def meddle(charger: Running, notified: Notified) -> None:
@@ -125,7 +125,7 @@ async def test_a_device_that_says_nothing_from_the_start_does_not_hang_the_openi
     meddle(charger, lambda uuid, data: None)
     side = ClientSide(answer_timeout=0.2, slot_timeout=0.2)
     clock = Clock(lambda: monotonic() * 10, 10)
-    link = BleLink(Central(virtual=adapter), Wanted.of(charger.device.address), pin=PIN, side=side, clock=clock)
+    link = BleLink(Central(virtual=adapter), DeviceQuery.of(charger.device.address), pin=PIN, side=side, clock=clock)
     async with asyncio.timeout(20), link:
         with pytest.raises(LinkTimeout):
             await link.get("battery_voltage")
@@ -168,7 +168,7 @@ async def test_a_slow_answer_is_waited_for(charger: Running, adapter: VirtualAda
         await asyncio.sleep(0.1)
         await honest(*arguments)
 
-    async with BleLink(Central(virtual=adapter), Wanted.of(charger.device.address), pin=PIN) as link:
+    async with BleLink(Central(virtual=adapter), DeviceQuery.of(charger.device.address), pin=PIN) as link:
         radio.notify_subscriber = notify
         assert (await link.get("battery_voltage")).value
 
@@ -199,16 +199,16 @@ async def test_a_device_that_says_it_takes_no_connection_is_named_before_it_is_d
     told: list[str] = []
 
     class Refused(Central):
-        async def find(self, wanted: Wanted, *, seconds: float = 10, nearest: float = 5) -> Nearby:
+        async def find(self, wanted: DeviceQuery, *, seconds: float = 10, nearest: float = 5) -> NearbyDevice:
             found = await super().find(wanted, seconds=seconds, nearest=nearest)
             assert not found.refuses
             return msgspec.structs.replace(found, refuses=True)
 
-        async def dial(self, nearby: Nearby, *arguments: Any) -> Any:
+        async def dial(self, nearby: NearbyDevice, *arguments: Any) -> Any:
             assert told, "said before it dials"
             return await super().dial(nearby, *arguments)
 
-    wanted = Wanted.of(charger.device.address)
+    wanted = DeviceQuery.of(charger.device.address)
     async with BleLink(Refused(virtual=adapter), wanted, pin=PIN, notice=told.append) as link:
         assert (await link.get("battery_voltage")).value
     assert len(told) == 1

@@ -15,7 +15,7 @@ from bluewatt.app.radios import frames_of
 from bluewatt.errors import AdapterUnavailable, DeviceNotFound
 from bluewatt.services.simulator import DEFAULT_START
 from bluewatt.transports.ble.adapter import START, STOP, owner_of, within
-from bluewatt.transports.ble.central import Central, Wanted
+from bluewatt.transports.ble.central import Central, DeviceQuery
 from bluewatt.transports.ble.scan import BleSource
 from bluewatt.transports.hosted_adapter import HostedAdapter
 from bluewatt.transports.peripheral.radio import AdapterPeripheralRadio
@@ -120,7 +120,7 @@ async def test_looking_for_a_device_leaves_the_scan_of_others_alone() -> None:
     central._owner = owner_of(None, backend)
     async with BleSource(backend=backend) as source:
         with pytest.raises(DeviceNotFound):
-            await central.find(Wanted.of(ADDRESS), seconds=3)
+            await central.find(DeviceQuery.of(ADDRESS), seconds=3)
         (scanner,) = backend.built
         assert not scanner.stopped
         scanner.hear(ADDRESS, b"still")

@@ -22,7 +22,7 @@ from bluewatt.errors import AdapterUnavailable, LinkLost, Unencodable
 from bluewatt.services.emulator import EmulatedDevice
 from bluewatt.services.simulator import SimulatedDevice
 from bluewatt.transports import hci_transport
-from bluewatt.transports.ble.central import Central, Wanted
+from bluewatt.transports.ble.central import Central, DeviceQuery
 from bluewatt.transports.ble.link import BleLink
 from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 from bluewatt.transports.virtual.hardware_radio import HardwareRadio
@@ -328,7 +328,7 @@ async def test_an_error_of_the_writing_task_ends_the_link_at_once(
         raise ValueError("an error nobody thought of")
 
     async with emulator(radio, EmulatedDeviceConfig(family="smartshunt", pin=PIN)) as running:
-        link = BleLink(Central(virtual=adapter), Wanted.of(running.running[0].device.address), pin=PIN)
+        link = BleLink(Central(virtual=adapter), DeviceQuery.of(running.running[0].device.address), pin=PIN)
         async with link:
             assert (await link.get("battery_voltage")).value
             assert link._client is not None

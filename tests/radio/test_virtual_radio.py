@@ -203,7 +203,7 @@ async def test_an_adapter_is_only_so_many_devices_at_once(radio: VirtualRadio) -
     port = free_port()
     await radio.attach(f"tcp-server:127.0.0.1:{port}")
     async with HardwareRadio(f"tcp-client:127.0.0.1:{port}") as hardware:
-        for number in range(hardware.room):
+        for number in range(hardware.capacity):
             hardware.advertiser(address(number), name="x")
         with pytest.raises(AdapterUnavailable, match="at once") as caught:
             hardware.advertiser(address(99), name="x")

@@ -70,7 +70,11 @@ def test_what_is_wrong_before_a_device_is_heard(
         (["read", "Solar", "--pin", "000001"], 5, "refused the PIN"),
         (["read", "Solar"], 5, "must be paired first: give its PIN with --pin"),
         (["read", "Nothing", "--timeout", "0.5"], 3, "Nothing was not heard within 0.5 s"),
-        (["read", "Solar", "yield", "--pin", PIN], 2, "no register of a mppt is called 'yield'; did you mean"),
+        (
+            ["read", "Solar", "yield", "--pin", PIN],
+            2,
+            "a device of the family mppt has no register 'yield'; did you mean",
+        ),
         (["read", "Solar", "0x1234", "--pin", PIN], 4, "refused register 0x1234"),
         (["read", "Shunt", "pin_code", "--pin", PIN], 4, "may not be read"),
         (["history", "Orion", "--pin", PIN], 4, "keeps no history"),

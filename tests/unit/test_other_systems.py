@@ -87,4 +87,4 @@ def test_radio_commands_run(platform: str, command: list[str]) -> None:
 @pytest.mark.parametrize("platform", SYSTEMS)
 def test_the_system_asks_for_the_pin(platform: str) -> None:
     out, problems = pretending(platform, ASK_SYSTEM).communicate()
-    assert out.split() == ["AskedBySystem"], problems
+    assert out.split() == ["SystemPairing"], problems

@@ -33,7 +33,7 @@ from bluewatt.tables.vesmart import DATA_PERIOD
 from bluewatt.transports.background import Background
 from bluewatt.transports.input_lines import lines
 from bluewatt.transports.peripheral.peripheral import Peripheral
-from bluewatt.transports.peripheral.radio import Broadcaster, open_air
+from bluewatt.transports.peripheral.radio import Broadcaster, open_peripheral_radio
 from bluewatt.transports.virtual.radio import VirtualRadio
 from bluewatt.wire.vesmart.broadcast import Network
 
@@ -76,11 +76,11 @@ class Running(msgspec.Struct):
 class Emulator:
     """Emulated devices on one radio, from entering to leaving.
 
-    `transport` is a string of `open_air`; `radio` a virtual radio to share. `seed` makes the same devices and the same
-    weather again; without it a device stays who its file in `state` says. `start` and `speed` are of the simulated
-    time. With `fed` the values come from `feed`, not from the simulator. Raises ConfigError for a plan that cannot be,
-    AdapterUnavailable where the radio does not open. What ends a device or the radio later interrupts the body of the
-    `async with` at once, and is raised.
+    `transport` is a string of `open_peripheral_radio`; `radio` a virtual radio to share. `seed` makes the same devices
+    and the same weather again; without it a device stays who its file in `state` says. `start` and `speed` are of the
+    simulated time. With `fed` the values come from `feed`, not from the simulator. Raises ConfigError for a plan that
+    cannot be, AdapterUnavailable where the radio does not open. What ends a device or the radio later interrupts the
+    body of the `async with` at once, and is raised.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Emulator:
         state: Path | None = None, seed: int | None = None, start: float | None = None, speed: float = 1.0,
         fed: bool = False, network: Network | None = None, transmit: bool = False,
     ) -> None:  # fmt: skip
-        self.air = open_air(transport, radio=radio)
+        self.air = open_peripheral_radio(transport, radio=radio)
         if network and self.air.real and not transmit:
             raise ConfigError(
                 "VE.Smart broadcasts on a real radio can make real chargers overcharge a battery",

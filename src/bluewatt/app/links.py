@@ -48,12 +48,12 @@ async def connect(
     `central` shares an open adapter.
     """
     with radio_libraries():
-        from bluewatt.transports.ble.central import Wanted
+        from bluewatt.transports.ble.central import DeviceQuery
         from bluewatt.transports.ble.link import BleLink
     pin = parse_pin(pin) if pin is not None else None
     async with (
         _central(radio, central) as opened,
-        BleLink(opened, Wanted.of(device), notice=notice, pin=pin, find=find, nearest=nearest) as link,
+        BleLink(opened, DeviceQuery.of(device), notice=notice, pin=pin, find=find, nearest=nearest) as link,
     ):
         yield link
 
@@ -80,14 +80,16 @@ async def open_commander(
     """
     with radio_libraries():
         from bluewatt.services.commander import Commander
-        from bluewatt.transports.ble.central import Wanted
+        from bluewatt.transports.ble.central import DeviceQuery
         from bluewatt.transports.ble.link import BleLink
         from bluewatt.transports.ble.writer import BleWriter
     pin = parse_pin(pin) if pin is not None else None
     writer = BleWriter()  # handed to the commander, and to nobody else
     async with (
         _central(radio, central) as opened,
-        BleLink(opened, Wanted.of(device), notice=notice, writer=writer, pin=pin, find=find, nearest=nearest) as link,
+        BleLink(
+            opened, DeviceQuery.of(device), notice=notice, writer=writer, pin=pin, find=find, nearest=nearest
+        ) as link,
     ):
         allowed = writable(link.device.address)
         yield Commander(link, writer, allowed=allowed, audit=audit, how_to_allow=how_to_allow)

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from bluewatt.errors import ConfigError, KeyProblem
-from bluewatt.folders import config_folder, refuse_open_door
+from bluewatt.folders import config_folder, refuse_shared_secrets
 from bluewatt.model.keys import AnyKey, KeyRing, normal_address, parse_key_argument
 from bluewatt.safe_write import replace_file
 from bluewatt.secret import SecretText
@@ -312,7 +312,7 @@ def _entries(path: Path) -> dict[str, Any]:
 
     try:
         with path.open("rb") as file:
-            refuse_open_door("the key file", path, os.fstat(file.fileno()).st_mode)
+            refuse_shared_secrets("the key file", path, os.fstat(file.fileno()).st_mode)
             return tomllib.load(file)
     except OSError as error:
         raise ConfigError(f"cannot read the key file {path}: {error.strerror}", path=str(path)) from error

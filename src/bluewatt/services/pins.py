@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from bluewatt.errors import ConfigError, KeyProblem
-from bluewatt.folders import config_folder, refuse_open_door
+from bluewatt.folders import config_folder, refuse_shared_secrets
 from bluewatt.model.keys import normal_address
 from bluewatt.model.pins import parse_pin
 from bluewatt.secret import SecretText
@@ -47,7 +47,7 @@ def _kept_pins() -> dict[str, SecretText]:
     path = pins_path()
     try:
         with path.open("rb") as file:
-            refuse_open_door("the file of PINs", path, os.fstat(file.fileno()).st_mode)
+            refuse_shared_secrets("the file of PINs", path, os.fstat(file.fileno()).st_mode)
             pins = tomllib.load(file)
     except FileNotFoundError:
         if os.environ.get(PINS_FILE):

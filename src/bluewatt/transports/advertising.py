@@ -12,7 +12,7 @@ from bluewatt.errors import Unencodable
 from bluewatt.tables.gatt import COMPANY_ID
 
 LONGEST_MANUFACTURER_DATA = 24
-"""Bytes after the company identifier that fit a legacy advertisement beside its flags (31 - 3 - 2 - 2)."""
+"""Most bytes after the company identifier in a legacy advertisement with flags (31 - 3 - 2 - 2)."""
 
 _FLAGS = b"\x06"  # general discoverable, no BR/EDR
 
@@ -24,7 +24,7 @@ BROADCAST = AdvertisingEventProperties(is_connectable=False, is_scannable=False,
 
 
 def advertising_data(manufacturer_data: bytes, company_id: int = COMPANY_ID) -> bytes:
-    """Flags and manufacturer data as a Victron device packs them; raises Unencodable when they do not fit."""
+    """Return flags and manufacturer data as a Victron device packs them; raises Unencodable if they do not fit."""
     if len(manufacturer_data) > LONGEST_MANUFACTURER_DATA:
         raise Unencodable(
             f"{len(manufacturer_data)} bytes of manufacturer data do not fit an advertisement"
@@ -38,13 +38,13 @@ def advertising_data(manufacturer_data: bytes, company_id: int = COMPANY_ID) -> 
 
 
 def scan_response_data(name: str) -> bytes:
-    """The complete local name as a scan response, cut at the 29 bytes that fit."""
+    """Return the complete local name as a scan response, cut at the 29 bytes that fit."""
     text = name.encode()[:29].decode(errors="ignore").encode()
     return bytes(AdvertisingData([(AdvertisingData.Type.COMPLETE_LOCAL_NAME, text)])) if text else b""
 
 
 def text_of_uuid(uuid: UUID) -> str:
-    """The 128 bits of any UUID as lower-case text, as bleak and the tables write them; bumble shortens its own."""
+    """Return all 128 bits of a UUID as lower-case text, as bleak and the tables write them; bumble shortens its own."""
     return str(uuid_lib.UUID(bytes=uuid.to_bytes(force_128=True)[::-1]))
 
 

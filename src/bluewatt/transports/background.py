@@ -1,4 +1,4 @@
-"""Background tasks that have an owner: none is lost, and the error of one is told at once, not when all is over."""
+"""Background tasks that have an owner: none is lost, and the error of one ends the others at once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Background:
         raise cause
 
     def start(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
-        """Run a coroutine beside the body; nothing happens where the body is over already."""
+        """Run a coroutine beside the body; does nothing if the body has ended already."""
         if self._over:
             work.close()
             return
@@ -53,6 +53,6 @@ class Background:
         task.add_done_callback(self._running.discard)
 
     async def ended(self) -> None:
-        """Wait until all tasks have ended by themselves, for those that must not be cut off."""
+        """Wait until all tasks have ended by themselves; call it if they must not be cancelled."""
         if self._running:
             await asyncio.wait(self._running)

@@ -1,15 +1,14 @@
-"""The way to an adapter whose host is this process: a transport string of bumble, opened, watched and closed.
+"""The one way to open an adapter by a transport string of bumble: opened, watched and closed.
 
-An adapter that vanishes (pulled out, the emulator behind "tcp-client:" ended) says so to bumble, which tells nobody and
-lets later commands wait for ever. Here its loss is an error at once, and later commands fail.
+If an adapter vanishes (it is pulled out, or the emulator behind "tcp-client:" ends), bumble reports nothing and lets
+later commands wait for ever. Here its loss is an error at once, and later commands fail.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from bumble.host import Host
 from bumble.transport import open_transport
@@ -18,48 +17,40 @@ from bumble.transport.common import Transport, TransportLostError
 from bluewatt.errors import AdapterUnavailable
 from bluewatt.transports.background import Background
 from bluewatt.transports.hci_errors import hci_unavailable
+from bluewatt.transports.resource import Resource
 from bluewatt.transports.tcp_server import KIND, open_tcp_server
 
 _LONGEST_PACKET = 4096  # bytes; the longest HCI packet of an adapter is shorter
 
 
-class Hci:
-    """An adapter behind a transport string, from entering to leaving; entering raises AdapterUnavailable.
+class Hci(Resource):
+    """The transport of an adapter, open from entering to leaving; entering raises AdapterUnavailable.
 
-    When the adapter goes away the body of the `async with` is interrupted, and AdapterUnavailable is raised.
+    If the adapter goes away, the body of the `async with` is interrupted and AdapterUnavailable is raised.
     """
 
     def __init__(self, transport: str) -> None:
         self.transport = transport
-        self._open = AsyncExitStack()
         self._hosts: list[Host] = []
         self._opened: Transport | None = None
 
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            opened = self._opened = await open_hci(self.transport)
-            stack.push_async_callback(close_hci, opened)
-            _listen_for_loss(opened.source)
-            tasks = await stack.enter_async_context(Background())
-            tasks.start(self._watch(opened), name=f"watch of {self.transport}")
-            self._open = stack.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._open.__aexit__(kind, error, trace)
+    async def _open(self, stack: AsyncExitStack) -> None:
+        opened = self._opened = await open_hci(self.transport)
+        stack.push_async_callback(close_hci, opened)
+        _listen_for_loss(opened.source)
+        tasks = await stack.enter_async_context(Background())
+        tasks.start(self._watch(opened), name=f"watch of {self.transport}")
 
     @property
     def opened(self) -> Transport:
-        """The two ends for packets; RuntimeError before entering."""
+        """The source and the sink of packets; RuntimeError before entering."""
         if self._opened is None:
             raise RuntimeError("the transport is not open")
         return self._opened
 
     def host(self) -> Host:
-        """This process as the host of the adapter; its commands raise TransportLostError once the adapter is gone."""
-        host = Host(self.opened.source, _LossySink(self.opened))
+        """Return a host of the adapter; its commands raise TransportLostError once the adapter is gone."""
+        host = Host(self.opened.source, _FailingSink(self.opened))
         self._hosts.append(host)
         return host
 
@@ -76,8 +67,8 @@ class Hci:
         )
 
 
-class _LossySink:
-    """Packets to an adapter; bumble would drop them in silence once it is gone, and wait for an answer for ever."""
+class _FailingSink:
+    """A sink of packets that fails once the adapter is gone; bumble's drops them and waits for an answer for ever."""
 
     def __init__(self, opened: Transport) -> None:
         self._opened = opened
@@ -94,9 +85,9 @@ class _LossySink:
 
 
 def _listen_for_loss(source: Any) -> None:
-    """Read an HCI socket ourselves: bumble lets its errors go to the event loop, so that a pulled adapter is silent.
+    """Read an HCI socket in place of bumble, which leaves errors to the event loop and so misses a pulled adapter.
 
-    The kernel ends the socket of an adapter that goes away with EPIPE. Other transports tell their end themselves.
+    The kernel ends the socket of an adapter that goes away with EPIPE. Other transports report their end themselves.
     """
     if not hasattr(source, "recv_until_would_block"):
         return
@@ -117,7 +108,7 @@ def _listen_for_loss(source: Any) -> None:
 
 
 async def open_hci(transport: str) -> Transport:
-    """Open a bumble transport string; raises AdapterUnavailable with what to do about it."""
+    """Open a transport string of bumble; raises AdapterUnavailable with what to do about it."""
     kind, _, where = transport.partition(":")
     try:
         return await (open_tcp_server(where) if kind == KIND else open_transport(transport))
@@ -138,5 +129,5 @@ _HOST_BEHIND = frozenset({"vhci", "tcp-server", "ws-server", "unix-server", "pty
 
 
 def is_host(transport: str) -> bool:
-    """Whether a host without an adapter is behind a transport, so that we are its adapter; else there is an adapter."""
+    """Return whether a host without an adapter is behind a transport, which then needs us as its adapter."""
     return transport.partition(":")[0] in _HOST_BEHIND

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
-from types import TracebackType
 from typing import Self
 
 from bumble.core import BaseBumbleError
@@ -19,12 +18,13 @@ from bumble.host import Host
 from bluewatt.errors import AdapterUnavailable
 from bluewatt.transports.hci_errors import HUNG_UP
 from bluewatt.transports.hci_transport import Hci
+from bluewatt.transports.resource import Resource
 
 ANSWER_TIME = 5.0
 """Seconds an adapter may take to answer when it is opened and when it is closed."""
 
 
-class HostedAdapter:
+class HostedAdapter(Resource):
     """An open adapter that answers; `device` makes the Bluetooth device of it.
 
     Entering raises AdapterUnavailable if the transport does not open, if nothing answers behind it, or if another
@@ -34,30 +34,26 @@ class HostedAdapter:
     def __init__(self, transport: str) -> None:
         self.transport = transport
         self._host: Host | None = None
-        self._open = AsyncExitStack()
+        self._hung_up = False
+        self._closing = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        hung_up = False
         try:
-            async with AsyncExitStack() as stack:
-                hci = await stack.enter_async_context(Hci(self.transport))
-                host = self._host = hci.host()
-                try:
-                    await asyncio.wait_for(host.reset(), ANSWER_TIME)
-                except (TimeoutError, BaseBumbleError) as error:
-                    hung_up = hci.opened.source.terminated.done()
-                    raise self._silent() from error
-                self._open = stack.pop_all()
+            return await super().__aenter__()
         except AdapterUnavailable as error:
-            if hung_up:
+            if self._hung_up:
                 raise AdapterUnavailable(HUNG_UP.format(self.transport), reason="busy") from error
             raise
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._open.__aexit__(kind, error, trace)
+    async def _open(self, stack: AsyncExitStack) -> None:
+        hci = await stack.enter_async_context(Hci(self.transport))
+        host = self._host = hci.host()
+        try:
+            await asyncio.wait_for(host.reset(), ANSWER_TIME)
+        except (TimeoutError, BaseBumbleError) as error:
+            self._hung_up = hci.opened.source.terminated.done()
+            raise self._silent() from error
+        self._closing = await stack.enter_async_context(AsyncExitStack())
 
     def device(self, address: str, *, name: str = "bluewatt") -> Device:
         """Return the device of the adapter, not powered on yet; there is one, and AdapterUnavailable for a second."""
@@ -73,7 +69,7 @@ class HostedAdapter:
             await asyncio.wait_for(device.power_on(), ANSWER_TIME)
         except (TimeoutError, BaseBumbleError) as error:
             raise self._silent() from error
-        self._open.push_async_callback(_switch_off, device)
+        self._closing.push_async_callback(_switch_off, device)
         return device
 
     def _silent(self) -> AdapterUnavailable:

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from typing import BinaryIO
 
 LONGEST_LINE = 1 << 16
+"""Bytes of the longest line that is read."""
 
 
 async def lines(file: BinaryIO) -> AsyncIterator[bytes]:
-    """The lines that are not blank, until the end; a line longer than LONGEST_LINE is skipped."""
+    """Yield the lines that are not blank, until the end; a line longer than LONGEST_LINE is skipped."""
     reader = asyncio.StreamReader(limit=LONGEST_LINE)
     loop = asyncio.get_running_loop()
     pipe = os.fdopen(os.dup(file.fileno()), "rb", buffering=0)

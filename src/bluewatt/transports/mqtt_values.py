@@ -14,13 +14,13 @@ from bluewatt.errors import BrokerError, ConfigError
 from bluewatt.secret import hide_fields
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds before a lost connection is tried again; each time twice as long."""
+"""Seconds before a lost connection is tried again: at first, and at most after doubling each time."""
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
 class Topic(msgspec.Struct, frozen=True):
-    """Where to listen; the password never prints itself."""
+    """A topic of a broker and how to reach it; the password never prints itself."""
 
     host: str
     port: int
@@ -34,7 +34,7 @@ class Topic(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, url: str) -> Topic:
-        """The parts of a URL; ConfigError, without the URL, for one that names no host or no topic."""
+        """Return the topic a URL names; raises ConfigError, without the URL, if it names no host or no topic."""
         parts = urlsplit(url)
         # A level of "#" is written as it is, and urlsplit takes it for a fragment.
         topic = unquote(parts.path).lstrip("/") + ("#" if url.endswith("#") else "")
@@ -48,9 +48,9 @@ class Topic(msgspec.Struct, frozen=True):
 
 
 async def messages(url: str) -> AsyncIterator[tuple[str, bytes]]:
-    """Topic and payload of every message, for ever.
+    """Yield topic and payload of every message, for ever.
 
-    BrokerError where the broker cannot be reached at first; a connection lost later is made again.
+    Raises BrokerError if the broker cannot be reached at first; a connection lost later is made again.
     """
     where, pause = Topic.of(url), FIRST_PAUSE
     connected = False

@@ -10,9 +10,9 @@ from bluewatt.errors import ConfigError
 
 
 def split_options(name: str, text: str, known: Mapping[str, Callable[[str], Any]]) -> tuple[str, dict[str, Any]]:
-    """What stands before the question mark, and the options behind it, each read by its function in `known`.
+    """Return what is before the question mark, and the options after it, each read by its function in `known`.
 
-    ConfigError for an option that is not known or that its function refuses with ValueError.
+    Raises ConfigError for an option that is not known or that its function refuses with ValueError.
     """
     what, _, query = text.partition("?")
     options: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """The transport "tcp-server:HOST:PORT" for one host at a time.
 
-bumble's own lets a second program that connects take the place of the first, which then hears nothing more and is told
-nothing. Here the second is hung up on at once, which its side can say in words, and the first goes on.
+bumble's own lets a second program that connects take the place of the first, which then receives nothing more and does
+not learn why. Here the connection of the second is closed at once, which its side reports, and the first goes on.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import asyncio
 from bumble.transport.common import StreamPacketSource, Transport
 
 KIND = "tcp-server"
-GRACE = 0.2
-"""Seconds in which the host before may finish leaving, before one that comes is refused."""
+"""What is before the colon of its transport strings."""
 
-_EVERYWHERE = "_"  # bumble's word for all addresses of this computer
+GRACE = 0.2
+"""Seconds that a host has to finish leaving before the next one is refused."""
+
+_EVERYWHERE = "_"  # how bumble writes all addresses of this computer
 
 
 class _Sink:
@@ -29,7 +31,7 @@ class _Sink:
 
 
 class _Client(asyncio.Protocol):
-    """One connection: the host, or one too many."""
+    """One connection: that of the host, or one too many."""
 
     def __init__(self, source: StreamPacketSource, sink: _Sink) -> None:
         self._source = source
@@ -37,7 +39,7 @@ class _Client(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the place of the host if it is free; else wait for a moment, the one before may be leaving."""
+        """Become the host if there is none; else wait for a moment, since the one before may be leaving."""
         assert isinstance(transport, asyncio.Transport)
         if self._sink.transport is None:
             self._take_place(transport)
@@ -57,18 +59,18 @@ class _Client(asyncio.Protocol):
         self._source.parser.reset()  # what the host before had begun to say
 
     def data_received(self, data: bytes) -> None:
-        """Hand packets on."""
+        """Pass packets of the host on."""
         if self._transport is not None:
             self._source.data_received(data)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Make room for the next host."""
+        """Let the next host connect."""
         if self._transport is not None:
             self._sink.transport = self._transport = None
 
 
 class TcpServer(Transport):
-    """The transport, listening."""
+    """The transport while it listens."""
 
     def __init__(self, source: StreamPacketSource, sink: _Sink, server: asyncio.Server) -> None:
         super().__init__(source, sink)
@@ -76,7 +78,7 @@ class TcpServer(Transport):
 
 
 async def open_tcp_server(where: str) -> TcpServer:
-    """Listen at "HOST:PORT"; OSError or ValueError where that cannot be."""
+    """Listen at "HOST:PORT"; raises OSError or ValueError if that is impossible."""
     host, _, port = where.rpartition(":")
     source, sink = StreamPacketSource(), _Sink()
     server = await asyncio.get_running_loop().create_server(

@@ -3,8 +3,8 @@
 Scans are counted. Whoever listens in one mode shares one scanner of the library, which runs until the last of them has
 left: BlueZ lets a process scan once, and one stop would end the scan of all. One connection is set up at a time.
 
-The library hangs now and then, a stop that never returns among its ways. So no call into it is waited for without end:
-what does not return in time is dropped, with the object it belongs to, and life goes on with a new one.
+The library hangs now and then; a stop may never return. So every call into it has a time limit: what does not return
+in time is dropped with the object it belongs to, and a new object takes its place.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.transports.ble.adapter_errors import AdapterErrors
 
 Mode = Literal["passive", "active"]
-"""How a scanner listens: passive only hears, active also asks each device for its scan response (the name)."""
+"""How a scanner listens: passive only receives, active also asks each device for its scan response (the name)."""
 
-Heard = Callable[[BLEDevice, AdvertisementData], None]
-"""Told of each advertisement."""
+AdvertisementCallback = Callable[[BLEDevice, AdvertisementData], None]
+"""What is called with each advertisement."""
 
 START = 15.0
 """Seconds the library may take to begin a scan: BlueZ needs up to ten after a crash of its service."""
 
 STOP = 5.0
-"""Seconds it may take to end one."""
+"""Seconds the library may take to end a scan."""
 
 _OUR_COMPANY = OrPattern(0, AdvertisementDataType.MANUFACTURER_SPECIFIC_DATA, COMPANY_ID.to_bytes(2, "little"))
 _DROPPED: set[asyncio.Task[None]] = set()  # calls nobody waits for any more; a task without a reference may vanish
 
 
 class Adapter:
-    """One adapter: its scans, and the lock of those who dial. `backend` is another scanner than the system's.
+    """The owner of one adapter: its scans, and the lock for connecting. `backend` is another scanner than the system's.
 
     Use `owner_of`, which gives everybody the same one.
     """
@@ -53,10 +53,10 @@ class Adapter:
         self._backend = backend
         self._changing = asyncio.Lock()
         self._scanners: dict[Mode, BleakScanner] = {}
-        self._listeners: dict[Mode, list[Heard]] = {"passive": [], "active": []}
+        self._listeners: dict[Mode, list[AdvertisementCallback]] = {"passive": [], "active": []}
 
-    async def listen(self, mode: Mode, heard: Heard) -> BleakScanner:
-        """Hear what the adapter hears, until `leave`; raises `AdapterErrors` where no scan can be begun.
+    async def listen(self, mode: Mode, heard: AdvertisementCallback) -> BleakScanner:
+        """Call `heard` with each advertisement until `leave`; raises `AdapterErrors` if no scan can be begun.
 
         What is returned stands for the scan: give it to `renew` when the scan seems dead.
         """
@@ -66,8 +66,8 @@ class Adapter:
                 self._listeners[mode].append(heard)
             return scanner
 
-    async def leave(self, heard: Heard) -> None:
-        """Hear no more; the last who leaves ends the scan."""
+    async def leave(self, heard: AdvertisementCallback) -> None:
+        """End the calls of `heard`; the last who leaves ends the scan."""
         async with self._changing:
             for mode, listeners in self._listeners.items():
                 if heard in listeners:
@@ -76,7 +76,7 @@ class Adapter:
                         await self._end(mode)
 
     async def renew(self, dead: BleakScanner) -> None:
-        """Throw a scanner away, if nobody did meanwhile; the next `listen` builds another, which all others hear."""
+        """Drop a scanner, unless somebody did meanwhile; the next `listen` builds another for all listeners."""
         async with self._changing:
             for mode, scanner in list(self._scanners.items()):
                 if scanner is dead:
@@ -87,11 +87,11 @@ class Adapter:
         if self._name:
             bluez["adapter"] = self._name
 
-        def told(device: BLEDevice, data: AdvertisementData) -> None:
+        def dispatch(device: BLEDevice, data: AdvertisementData) -> None:
             for heard in tuple(self._listeners[mode]):
                 heard(device, data)
 
-        scanner = BleakScanner(told, scanning_mode=mode, bluez=bluez, backend=self._backend)
+        scanner = BleakScanner(dispatch, scanning_mode=mode, bluez=bluez, backend=self._backend)
         await within(START, scanner.start(), too_late=scanner.stop)
         self._scanners[mode] = scanner
         return scanner
@@ -110,7 +110,7 @@ _OWNERS: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[tuple[
 
 
 def owner_of(name: str | None, backend: type[BaseBleakScanner] | None = None) -> Adapter:
-    """The owner of an adapter in the running loop, made for the first who asks and gone with the last."""
+    """Return the owner of an adapter in the running loop, made for the first who asks and gone with the last."""
     owners = _OWNERS.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
     found = owners.get((name, backend))
     if found is None:
@@ -124,7 +124,7 @@ async def within(
     *,
     too_late: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
-    """Await a call of the library; TimeoutError when it takes longer, whether or not it lets itself be cancelled.
+    """Await a call of the library; raises TimeoutError if it takes longer, whether or not it can be cancelled.
 
     `too_late` undoes a call that succeeds after all when nobody waits for it any more.
     """

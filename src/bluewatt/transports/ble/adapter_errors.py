@@ -1,4 +1,4 @@
-"""What bleak and the system bus raise, translated into one sentence that says what to do."""
+"""What bleak and the system bus raise for an adapter, as one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ _DBUS_NAMES = {
 }
 
 AdapterErrors = (BleakError, OSError, EOFError)
-"""What opening or closing a scanner may raise for the world's faults; anything else is a bug."""
+"""What opening or closing a scanner may raise for faults of the adapter; anything else is a bug."""
 
 
 def adapter_unavailable(error: BaseException, adapter: str | None = None) -> AdapterUnavailable:
-    """The error of our own tree for what bleak, dbus-fast or the system raised while opening an adapter."""
+    """Return the error of our own tree for what bleak, dbus-fast or the system raised while opening an adapter."""
     reason = _reason(error)
     sentence = _SENTENCES[reason].format(
         adapter=f" {adapter}" if adapter else "", detail=str(error) or type(error).__name__

@@ -1,9 +1,9 @@
-"""Finding a device and dialling it: the part of a connection before anybody reads a register.
+"""Find a device and connect to it: the part of a link before any register is read.
 
-A central is one adapter of this computer, through the system's Bluetooth (bleak, with bleak-retry-connector's patience)
-or through the virtual adapter, whose host is this process. It sets up one connection at a time, since two at once abort
-each other on common controllers, and it waits a random moment between two tries: a controller that is stuck heals only
-when it is left alone.
+A central is one adapter of this computer, through the system's Bluetooth (bleak, with the retries of
+bleak-retry-connector) or through the virtual adapter, whose host is this process. It sets up one connection at a time,
+since two at once abort each other on common controllers, and it waits a random moment between two tries: a controller
+that is stuck heals only when it is left alone.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from bluewatt.transports.ble.channel import FIND, NEAREST
 from bluewatt.wire.instant_readout.advertisement import refuses_connections
 from bluewatt.wire.printable import printable
 
-if TYPE_CHECKING:  # the virtual adapter wants bumble, which who has a real one need not install
+if TYPE_CHECKING:  # the virtual adapter needs bumble, which is not installed for a real adapter alone
     from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 
 DIAL = 20.0
-"""Seconds one try to connect may take."""
+"""Seconds that one attempt to connect may take."""
 
 TRIES = 3
-"""How often to dial a device that was heard."""
+"""Attempts to connect to a device that was heard."""
 
 _PRODUCT = 0x10  # first byte of the manufacturer data of a device that takes connections (protocol page, section 1)
 _PRODUCT_ID = slice(2, 4)
@@ -49,15 +49,15 @@ _OUR_SERVICES = frozenset({DATA_SERVICE, SECOND_DATA_SERVICE, SHUNT_SERVICE})
 _NO_RSSI = -127
 
 
-class Wanted(msgspec.Struct, frozen=True):
-    """Which device: by address, by a part of its name, or (neither) the nearest."""
+class DeviceQuery(msgspec.Struct, frozen=True):
+    """The device to look for: by address, by a part of its name, or (neither) the nearest."""
 
     address: str | None = None
     name: str | None = None
 
     @classmethod
-    def of(cls, text: str | None) -> Wanted:
-        """What a person typed: an address, else a part of a name; None for the nearest."""
+    def of(cls, text: str | None) -> DeviceQuery:
+        """Return the query a person typed: an address, else a part of a name; None for the nearest."""
         if text is None:
             return cls()
         try:
@@ -74,7 +74,7 @@ class Wanted(msgspec.Struct, frozen=True):
         return self.address or self.name or "a Victron device"
 
     def fits(self, device: BLEDevice, heard: AdvertisementData) -> bool:
-        """Whether an advertisement is that of a device wanted."""
+        """Return whether an advertisement is that of a device looked for."""
         if self.address is not None:
             return device.address.upper() == self.address
         payload = heard.manufacturer_data.get(COMPANY_ID, b"")
@@ -84,15 +84,15 @@ class Wanted(msgspec.Struct, frozen=True):
         return self.name is None or self.name.casefold() in name.casefold()
 
 
-class Nearby(msgspec.Struct, frozen=True):
-    """A device that was heard and may be dialled."""
+class NearbyDevice(msgspec.Struct, frozen=True):
+    """A device that was heard and can be connected to."""
 
     handle: BLEDevice
     name: str | None
     rssi: int
     product_id: int | None
     refuses: bool = False
-    """Whether it said that it takes no connection now: a hint, no verdict (single source)."""
+    """Whether it said that it takes no connection now: a hint, no proof (single source)."""
 
     @property
     def address(self) -> str:
@@ -101,12 +101,12 @@ class Nearby(msgspec.Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        """What to call it in a sentence."""
+        """Its name in a sentence: the advertised name, the product, or the address."""
         return self.name or (product_name(self.product_id) if self.product_id is not None else self.address)
 
 
 class Central:
-    """One adapter that dials: the system's (`adapter`, such as "hci1", or its first), or a virtual one."""
+    """One adapter that connects: the system's (`adapter`, such as "hci1", or its first), or a virtual one."""
 
     def __init__(self, adapter: str | None = None, *, virtual: VirtualAdapter | None = None) -> None:
         self.adapter = adapter
@@ -114,21 +114,21 @@ class Central:
         self._owner: Adapter | None = None
         self.origin = f"ble:{adapter or ''}" if virtual is None else "virtual:"
         self.client_class: type[BleakClient] = BleakClient
-        """What dials; another class records what passes."""
+        """The class of clients that connect; another class records the traffic."""
         self.one_of_a_name = False
-        """Whether a part of a name that fits several devices names none of them: for who wants to write."""
+        """Whether a part of a name that fits several devices is refused: set before writing."""
 
     @property
     def owner(self) -> Adapter:
-        """Who owns the adapter, with whom this central shares its scans and its turn to dial."""
+        """The owner of the adapter, which shares scans and the turn to connect among all its users."""
         if self._owner is None:
             self._owner = owner_of(self.adapter, self.virtual.scanner if self.virtual else None)
         return self._owner
 
-    async def find(self, wanted: Wanted, *, seconds: float = FIND, nearest: float = NEAREST) -> Nearby:
-        """The device wanted, as soon as it is heard, or the strongest of `nearest` seconds.
+    async def find(self, wanted: DeviceQuery, *, seconds: float = FIND, nearest: float = NEAREST) -> NearbyDevice:
+        """Return the device, as soon as it is heard, or the strongest one of `nearest` seconds.
 
-        DeviceNotFound with what may be the matter, AdapterUnavailable where nobody can listen.
+        Raises DeviceNotFound with the likely reasons, AdapterUnavailable if there is no adapter to listen with.
         """
         found = await self._listen(wanted, seconds, nearest)
         same = [one for one in found if (one.name or "").casefold() == (wanted.name or "").casefold()]
@@ -139,13 +139,13 @@ class Central:
         _log.debug("chosen: %s (%s)", chosen.label, chosen.address)
         return chosen
 
-    def _names_one(self, wanted: Wanted) -> bool:
+    def _names_one(self, wanted: DeviceQuery) -> bool:
         return self.one_of_a_name and wanted.name is not None
 
-    async def _listen(self, wanted: Wanted, seconds: float, nearest: float) -> list[Nearby]:
-        """All that fit: the first one heard, or those of `nearest` seconds where it matters who else there is."""
+    async def _listen(self, wanted: DeviceQuery, seconds: float, nearest: float) -> list[NearbyDevice]:
+        """Return the devices that fit: the first one heard, or all of `nearest` seconds if the others matter."""
         _log.info("looking for %s", wanted)
-        found: dict[str, Nearby] = {}
+        found: dict[str, NearbyDevice] = {}
         arrived = asyncio.Event()
         strangers = 0
 
@@ -174,11 +174,11 @@ class Central:
         return list(found.values())
 
     async def dial(
-        self, nearby: Nearby, lost: Callable[[BleakClient], None], client_class: type[BleakClient] | None = None
+        self, nearby: NearbyDevice, lost: Callable[[BleakClient], None], client_class: type[BleakClient] | None = None
     ) -> BleakClient:
-        """A connected client with its services; raises what bleak raises, TimeoutError too, when every try failed.
+        """Return a connected client with its services; raises `LinkErrors` if every attempt failed.
 
-        `client_class` dials in place of the central's own.
+        `client_class` is used in place of the central's own.
         """
         made_by = client_class or self.client_class
         if self.virtual:
@@ -189,7 +189,7 @@ class Central:
         )
 
     async def _dial_virtual(
-        self, nearby: Nearby, lost: Callable[[BleakClient], None], made_by: type[BleakClient]
+        self, nearby: NearbyDevice, lost: Callable[[BleakClient], None], made_by: type[BleakClient]
     ) -> BleakClient:
         assert self.virtual
         client = made_by(nearby.handle, disconnected_callback=lost, backend=self.virtual.client, timeout=DIAL / TRIES)
@@ -204,11 +204,11 @@ class Central:
         raise AssertionError("the last try returns or raises")
 
 
-def _nearby(device: BLEDevice, data: AdvertisementData, before: Nearby | None) -> Nearby:
+def _nearby(device: BLEDevice, data: AdvertisementData, before: NearbyDevice | None) -> NearbyDevice:
     payload = data.manufacturer_data.get(COMPANY_ID, b"")
     product_id = int.from_bytes(payload[_PRODUCT_ID], "little") if len(payload) >= _PRODUCT_ID.stop else None
     name = printable(data.local_name or (before.name if before else None) or device.name or "")
-    return Nearby(device, name or None, data.rssi, product_id, refuses_connections(payload))
+    return NearbyDevice(device, name or None, data.rssi, product_id, refuses_connections(payload))
 
 
 async def _wait(arrived: asyncio.Event, seconds: float) -> None:
@@ -217,7 +217,7 @@ async def _wait(arrived: asyncio.Event, seconds: float) -> None:
             await arrived.wait()
 
 
-def _not_heard(wanted: Wanted, seconds: float, strangers: int) -> str:
+def _not_heard(wanted: DeviceQuery, seconds: float, strangers: int) -> str:
     heard = "other devices were heard" if strangers else "nothing at all was heard"
     return (
         f"{wanted} was not heard within {seconds:g} s, though {heard}" if strangers else

@@ -1,4 +1,4 @@
-"""What the two services of a connected device have in common: the questions both answer, time, and streams."""
+"""What both services of a connected device share: the questions they answer, time, and streams of readings."""
 
 from __future__ import annotations
 
@@ -20,52 +20,52 @@ NEAREST = 3.0
 """Seconds to listen before the strongest device is taken for the nearest."""
 
 QUEUE = 4096
-"""Readings that wait for a slow reader of `subscribe`; then the oldest goes."""
+"""Readings kept for a slow reader of `subscribe`; the oldest is dropped first."""
 
 Answer = bytes | DeviceRefused | LinkTimeout
-"""What became of a question."""
+"""The answer to a question: the bytes of a register, or why there are none."""
 
 
 class Clock(msgspec.Struct, frozen=True):
-    """The link's time: `now` in seconds, running `speed` times as fast as the event loop's."""
+    """The time of a link: `now` in seconds, running `speed` times as fast as the event loop's."""
 
     now: Callable[[], float] = monotonic
     speed: float = 1.0
 
 
 class Channel(Protocol):
-    """The questions that both services answer."""
+    """A service of a connected device that answers questions about registers."""
 
     async def read_header(self) -> object:
-        """The first read of a link: it fails where the link is not paired."""
+        """Read the first value of a link; raises an error of bleak, or Malformed, if the link is not paired."""
         ...
 
     async def open(self) -> None:
-        """Begin."""
+        """Begin the session."""
         ...
 
     async def close(self) -> None:
-        """End."""
+        """End the session; the connection stays."""
         ...
 
     def lost(self, error: LinkLost) -> None:
-        """The connection ended."""
+        """Let every waiting question fail with `error`: the connection ended."""
         ...
 
     async def devices(self) -> tuple[tuple[int, int], ...]:
-        """The instances."""
+        """Return the instances of the device, each with a second number; empty if it does not say."""
         ...
 
     async def subscribe(self, instance: int) -> bool:
-        """Ask for changes."""
+        """Ask for every change of an instance; return whether the device agreed."""
         ...
 
     async def ask(self, instance: int, registers: Sequence[int]) -> dict[int, Answer]:
-        """Read."""
+        """Return the answers for registers of one instance; raises LinkLost."""
         ...
 
     async def write(self, instance: int, register: int, raw: bytes) -> None:
-        """Write."""
+        """Write a register; raises DeviceRefused or LinkLost."""
         ...
 
 
@@ -78,17 +78,17 @@ class Stream:
         self._ended: LinkLost | None = None
 
     def put(self, reading: RegisterReading) -> None:
-        """One more reading."""
+        """Add a reading."""
         self._readings.append(reading)
         self._arrived.set()
 
     def end(self, error: LinkLost) -> None:
-        """No more will come."""
+        """End the stream with an error, after the readings that wait."""
         self._ended = self._ended or error
         self._arrived.set()
 
     async def next(self) -> RegisterReading:
-        """The next reading; LinkLost when all are read and no more come."""
+        """Return the next reading; raises LinkLost when all are read and no more come."""
         while not self._readings:
             if self._ended:
                 raise self._ended

@@ -1,8 +1,8 @@
-"""A connection with a device that was heard: dial it, pair or use the bond, and be let in.
+"""Connect to a device that was heard: dial it, pair or use the bond, and check that it shows its values.
 
 A bond is the user's, and a device out of reach looks much like one that forgot us. So a bond counts as lost on evidence
-only: the device or the system refused it in so many words (`denies_bond`), or DROPS links in a row were up and then cut
-by the other side. A time-out, a busy adapter, services that could not be listed are what they are; the bond stays.
+only: the device or the system refused it expressly (`denies_bond`), or DROPS links in a row were up and then cut by the
+other side. A time-out, a busy adapter or services that could not be listed prove nothing; the bond stays.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bleak import BleakClient
 from bleak.exc import BleakError, BleakGATTProtocolError
 
 from bluewatt.errors import LinkLost, Malformed, PairingFailed
-from bluewatt.transports.ble.central import Central, Nearby, Wanted
+from bluewatt.transports.ble.central import Central, DeviceQuery, NearbyDevice
 from bluewatt.transports.ble.channel import FIND, Channel
 from bluewatt.transports.ble.link_errors import (
     LinkErrors,
@@ -40,20 +40,21 @@ _log = logging.getLogger(__name__)
 
 
 class OpenConnection(msgspec.Struct, frozen=True):
-    """What a successful dialling leaves behind."""
+    """The client and the channel of a connection that was set up."""
 
     client: BleakClient
     channel: Channel
 
 
 class _Dropped(LinkLost):
-    """The link was up, with a bond, and the device cut it before it let us in."""
+    """The link was up, with a bond, and the device cut it before it showed anything."""
 
 
 class Dialler:
     """Sets up connections with one device; `connect` may be called again.
 
-    `make_channel` names the service of a connected client, `lost` is told of a connection that ends once it is set up.
+    `make_channel` chooses the service of a connected client, `lost` is called when a connection ends after it was set
+    up.
     """
 
     def __init__(
@@ -78,8 +79,8 @@ class Dialler:
         self._limit = asyncio.timeout(None)
         self._client: BleakClient | None = None
 
-    async def connect(self, nearby: Nearby) -> OpenConnection:
-        """Connect and be let in; PairingFailed, LinkLost or LinkTimeout say why not."""
+    async def connect(self, nearby: NearbyDevice) -> OpenConnection:
+        """Return a connection that shows values; raises PairingFailed, LinkLost or LinkTimeout."""
         bonded = await self._pairing.bonded(nearby)
         if not bonded and self._pin is None:
             # Not even dialled: BlueZ would try to pair without an agent and take twenty seconds to give up.
@@ -95,8 +96,8 @@ class Dialler:
             await self._hang_up()
             raise
 
-    async def _with_bond(self, nearby: Nearby) -> OpenConnection:
-        """Connect, again where the link dropped: the first drop is bad reception, DROPS of them are a lost bond."""
+    async def _with_bond(self, nearby: NearbyDevice) -> OpenConnection:
+        """Connect, again if the link dropped: the first drop is bad reception, DROPS of them are a lost bond."""
         self._drops = 0
         while True:
             try:
@@ -104,15 +105,15 @@ class Dialler:
             except _Dropped:
                 await self._hang_up()
 
-    async def _pair_again(self, nearby: Nearby) -> OpenConnection:
-        """Our bond is worth nothing to the device: drop it, hear the device again, pair."""
+    async def _pair_again(self, nearby: NearbyDevice) -> OpenConnection:
+        """Drop a bond that the device does not accept, look for the device again, and pair."""
         client, self._client = self._client, None
         await self._pairing.forget(client, nearby)
         await disconnect(client)
-        heard = await self._central.find(Wanted(address=nearby.address), seconds=self._find)
+        heard = await self._central.find(DeviceQuery(address=nearby.address), seconds=self._find)
         return await self._once(heard, bonded=False)
 
-    async def _once(self, nearby: Nearby, *, bonded: bool) -> OpenConnection:
+    async def _once(self, nearby: NearbyDevice, *, bonded: bool) -> OpenConnection:
         _log.info("connecting to %s", nearby.label)
         client = self._client = await self._dial(nearby, bonded=bonded)
         if not bonded and self._pin is not None:
@@ -120,12 +121,12 @@ class Dialler:
             await self._pairing.pair(client, nearby, self._pin)
             _log.debug("paired with %s", nearby.label)
         channel = self._make_channel(client)
-        await self._let_in(client, channel, nearby.label, bonded=bonded)
+        await self._check_access(client, channel, nearby.label, bonded=bonded)
         _log.debug("connected to %s%s", nearby.label, ", paired before" if bonded else "")
         self._client = None
         return OpenConnection(client, channel)
 
-    async def _dial(self, nearby: Nearby, *, bonded: bool) -> BleakClient:
+    async def _dial(self, nearby: NearbyDevice, *, bonded: bool) -> BleakClient:
         dialling = self._watched(nearby.label, bonded=bonded)
         try:
             return await self._central.dial(nearby, self._on_disconnected, dialling)
@@ -135,7 +136,7 @@ class Dialler:
             raise not_connected(nearby.label, error) from error
 
     def _watched(self, name: str, *, bonded: bool) -> type[BleakClient]:
-        """The class that dials, made to tell of each try: the libraries try often and keep why to themselves."""
+        """Return a class that reports each attempt: the libraries try often and do not say why one failed."""
         base: Any = self._central.client_class
         dialler = self
 
@@ -147,7 +148,7 @@ class Dialler:
         return Watched
 
     async def _try(self, name: str, connecting: Awaitable[None]) -> None:
-        """Await one try of the library; PairingFailed as soon as the device is shown to have lost its bond.
+        """Await one attempt of the library; raises PairingFailed as soon as the bond is proved to be lost.
 
         The kernel cuts a link whose encryption failed, and all that BlueZ says of it is "le-connection-abort-by-local",
         as of bad reception. Bleak then dials again within the same try, silently, until the time of the try is over.
@@ -164,7 +165,7 @@ class Dialler:
         self._drops += self._cuts  # what follows is the same row, until the device lets us in
 
     def _judge(self, name: str, error: BleakError | TimeoutError) -> None:
-        """Raise PairingFailed where this failed try shows, with those before, that the device has lost its bond."""
+        """Raise PairingFailed if this failed attempt shows, with those before, that the device has lost its bond."""
         self._drops += self._cuts
         hung_up = isinstance(error, BleakGATTProtocolError | TimeoutError) and not self._limit.expired()
         if hung_up and self._cuts:
@@ -177,8 +178,8 @@ class Dialler:
         if self._drops >= DROPS:
             raise bond_lost(name)
 
-    async def _let_in(self, client: BleakClient, channel: Channel, name: str, *, bonded: bool) -> None:
-        """The first protected read shows whether the device lets us in."""
+    async def _check_access(self, client: BleakClient, channel: Channel, name: str, *, bonded: bool) -> None:
+        """Read the first protected value, which shows whether the device accepts us."""
         try:
             async with asyncio.timeout(FIND):
                 await channel.read_header()
@@ -209,7 +210,7 @@ class Dialler:
 
 
 async def disconnect(client: BleakClient | None) -> None:
-    """Hang up, if there is a connection; that it ended meanwhile is fine."""
+    """Hang up, if there is a connection; one that ended meanwhile is no error."""
     with contextlib.suppress(*LinkErrors):
         if client:
             await client.disconnect()

@@ -1,10 +1,10 @@
 """A link to one device: find it, dial it, pair or use the bond, and read its registers.
 
-    async with BleLink(Central(), Wanted.of("AA:BB:CC:DD:EE:FF"), pin="014916") as link:
+    async with BleLink(Central(), DeviceQuery.of("AA:BB:CC:DD:EE:FF"), pin="014916") as link:
         voltage = await link.get("battery_voltage")
 
-What every failure means stands in one sentence of `ble_words`; the protocol is the session's (`ble_vreg`, or
-`ble_shunt` where a SmartShunt offers its documented service alone).
+Every failure is one sentence of `link_errors`. The protocol is in `victronconnect`, or in `smartshunt` if a SmartShunt
+offers its documented service alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bluewatt.model.register_values import RegisterReading, RegisterValue, expla
 from bluewatt.tables.gatt import DATA_INSTANCE, DEFAULT_DATA_INSTANCE, KEEP_ALIVE_INSTANCE, ResultCode
 from bluewatt.tables.products import family_of
 from bluewatt.tables.registers import by_key, by_metric, by_name
-from bluewatt.transports.ble.central import Central, Nearby, Wanted
+from bluewatt.transports.ble.central import Central, DeviceQuery, NearbyDevice
 from bluewatt.transports.ble.channel import FIND, NEAREST, Answer, Channel, Clock, Stream
 from bluewatt.transports.ble.dialler import Dialler, disconnect
 from bluewatt.transports.ble.link_errors import LinkErrors, is_unpaired, link_lost, pin_needed, unknown_name
@@ -57,14 +57,14 @@ class BleLink:
 
     Entering raises DeviceNotFound, AdapterUnavailable, PairingFailed, LinkLost or LinkTimeout. `pin` is typed when the
     device is not bonded yet, or has forgotten its bond. `documented` prefers the SmartShunt's documented service.
-    `find` and `nearest` are seconds of listening; `side` and `clock` are for tests and impatient programs. The link
-    reads and cannot write; `writer` is told the channel of each connection, for whoever guards writing.
+    `find` and `nearest` are seconds of listening; `side` and `clock` are for tests and for programs that replace the
+    protocol's side or its time. The link reads and cannot write; `writer` gets the channel of each connection.
     """
 
     def __init__(
         self,
         central: Central,
-        wanted: Wanted,
+        wanted: DeviceQuery,
         *,
         pin: str | None = None,
         documented: bool = False,
@@ -89,7 +89,7 @@ class BleLink:
         self._writer = writer
         self._client: BleakClient | None = None
         self._channel: Channel | None = None
-        self._nearby: Nearby | None = None
+        self._nearby: NearbyDevice | None = None
         self._product_id: int | None = None
         self._instances: tuple[tuple[int, int], ...] = ()
         self._serial: str | None = None
@@ -97,11 +97,11 @@ class BleLink:
         self._lost: LinkLost | None = None
         self._streams: list[Stream] = []
 
-    # who it is
+    # identity
 
     @property
-    def nearby(self) -> Nearby:
-        """The device as it was heard."""
+    def nearby(self) -> NearbyDevice:
+        """The device as it was heard; RuntimeError before the link is open."""
         if self._nearby is None:
             raise RuntimeError("the link is not open")
         return self._nearby
@@ -163,13 +163,13 @@ class BleLink:
     def _make_channel(self, client: BleakClient) -> Channel:
         name = self.nearby.label
         if ShuntChannel.serves(client) and (self._documented or not VregChannel.serves(client)):
-            return ShuntChannel(client, name, instance=DEFAULT_DATA_INSTANCE, told=self._told, clock=self._clock)
+            return ShuntChannel(client, name, instance=DEFAULT_DATA_INSTANCE, on_value=self._publish, clock=self._clock)
         if not VregChannel.serves(client):
             raise LinkLost(
                 f"{name} lists neither VictronConnect's service nor the SmartShunt's: it does not speak to programs"
             )
         side = self._side or ClientSide(indefinite=self.family in INDEFINITE_FIRST)
-        return VregChannel(client, name, told=self._told, side=side, clock=self._clock)
+        return VregChannel(client, name, on_value=self._publish, side=side, clock=self._clock)
 
     async def _begin(self) -> None:
         assert self._channel
@@ -184,11 +184,11 @@ class BleLink:
             await self._ask_product()
 
     async def _ask_product(self) -> None:
-        """An interface advertises itself; the product behind it is told by a register."""
+        """Read the product behind an interface, which advertises itself."""
         with contextlib.suppress(DeviceRefused, LinkTimeout):
-            told = (await self.get(_PRODUCT, self.data_instance)).value
-            if told and told.get("product_id"):
-                self._product_id = int(told["product_id"])
+            value = (await self.get(_PRODUCT, self.data_instance)).value
+            if value and value.get("product_id"):
+                self._product_id = int(value["product_id"])
 
     async def _hang_up(self) -> None:
         self._closing = True
@@ -208,7 +208,7 @@ class BleLink:
         for stream in self._streams:
             stream.end(self._lost)
 
-    # the port
+    # the port Link
 
     async def get(self, register: str | int, instance: int | None = None) -> RegisterValue:
         """Read one register; DeviceRefused, LinkTimeout, LinkLost, Unencodable for an unknown name."""
@@ -220,7 +220,7 @@ class BleLink:
     async def get_many(
         self, registers: Iterable[str | int], instance: int | None = None
     ) -> list[RegisterValue | DeviceRefused | LinkTimeout]:
-        """Read registers; where one is not on the data instance it is looked for on the radio's, then its next best."""
+        """Read registers; one that the data instance does not have is looked for in its next best place."""
         places = [self._places(register, instance) for register in registers]
         found: list[RegisterValue | DeviceRefused | LinkTimeout | None] = [None] * len(places)
         for turn in range(max(map(len, places), default=0)):
@@ -231,7 +231,7 @@ class BleLink:
         return [one for one in found if one is not None]
 
     async def subscribe(self) -> AsyncGenerator[RegisterReading, None]:
-        """What the device tells from now on, a reading per value; LinkLost ends it."""
+        """Yield what the device sends from now on, a reading per value; raises LinkLost when the connection ends."""
         stream = Stream()
         if self._lost:
             stream.end(self._lost)
@@ -243,20 +243,20 @@ class BleLink:
             self._streams.remove(stream)
 
     async def devices(self) -> tuple[tuple[int, int], ...]:
-        """The instances as the device listed them when the link was opened."""
+        """Return the instances as the device listed them when the link was opened."""
         return self._instances
 
     async def unlock(self, pin: str) -> bool:
-        """The second authentication by nonce (section 10, single source)."""
+        """Answer the second authentication, by nonce (section 10, single source); return whether it was accepted."""
         if self._client is None:
             raise self._lost or LinkLost("the link is not open")
         return await unlock(self._client, pin, self.nearby.label)
 
     def know_serial(self, serial: str) -> None:
-        """The serial number was read: it is the device's identity from here on."""
+        """Take the serial number that was read as the identity of the device."""
         self._serial = serial or None
 
-    # how
+    # asking
 
     def _open_channel(self) -> Channel:
         if self._lost:
@@ -266,7 +266,7 @@ class BleLink:
         return self._channel
 
     def _places(self, register: str | int, instance: int | None) -> list[RegisterAddress]:
-        """Where to look for a register, best first."""
+        """Return the places where a register may be, best first."""
         own = self.data_instance
         instances = [instance] if instance is not None else list(dict.fromkeys((own, RADIO_INSTANCE)))
         numbers = [register] if isinstance(register, int) else self._numbers(register)
@@ -290,8 +290,8 @@ class BleLink:
             by_instance.setdefault(instance, []).append(register)
         answers: dict[RegisterAddress, Answer] = {}
         for instance, wanted in by_instance.items():
-            told = await channel.ask(instance, wanted)
-            answers |= {(instance, register): answer for register, answer in told.items()}
+            found = await channel.ask(instance, wanted)
+            answers |= {(instance, register): answer for register, answer in found.items()}
         return answers
 
     def _explained(self, place: RegisterAddress, answer: Answer) -> RegisterValue | DeviceRefused | LinkTimeout:
@@ -302,7 +302,7 @@ class BleLink:
         _log.debug("register 0x%04X of instance %d: %s %s %s", place[1], place[0], value.key, _Text(value), value.unit)
         return value
 
-    def _told(self, instance: int, register: int, raw: bytes) -> None:
+    def _publish(self, instance: int, register: int, raw: bytes) -> None:
         if self._streams:
             value = explain_register(register, raw, self.family, instance=instance)
             reading = RegisterReading(self.device, self._stamp(), self._central.origin, "gatt", (value,))
@@ -321,7 +321,7 @@ class _Text:
 
 
 def _goes_on(found: object, turn: int, tries: Sequence[RegisterAddress]) -> bool:
-    """Whether a register is still to be looked for at its next place."""
+    """Return whether a register is still to be looked for at its next place."""
     if turn >= len(tries):
         return False
     return turn == 0 or (isinstance(found, DeviceRefused) and found.code == ResultCode.UNKNOWN_REGISTER)

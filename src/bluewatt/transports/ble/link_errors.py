@@ -12,7 +12,7 @@ from bluewatt.tables.gatt import ResultCode
 from bluewatt.tables.registers import registers, rows_with_number
 
 LinkErrors = (BleakError, OSError, EOFError, AssertionError, TimeoutError)
-"""What bleak and the system raise on a connection for the world's faults (bleak asserts where a bus died)."""
+"""What bleak and the system raise for faults of a connection (bleak asserts if a bus died); anything else is a bug."""
 
 _UNPAIRED = frozenset({0x05, 0x08, 0x0C, 0x0E, 0x0F})
 """ATT errors of a link that is not paired: authentication, authorization, key size, "unlikely", encryption.
@@ -26,7 +26,7 @@ _BOND_DENIED = frozenset({0x05, 0x0C, 0x0F})
 _BOND_DENIED_DBUS = frozenset({"org.bluez.Error.AuthenticationFailed", "org.bluez.Error.AuthenticationRejected"})
 _NOT_PERMITTED, _NOT_PAIRED = "org.bluez.Error.NotPermitted", "not paired"
 _BOND_DENIED_WORDS = ("PIN_OR_KEY_MISSING", "AUTHENTICATION_FAILURE", "KEY-MISSING")
-"""In what bumble and BlueZ say of a link that could not be encrypted with the key of the bond."""
+"""Words of bumble and BlueZ for a link that could not be encrypted with the key of the bond."""
 
 _UNPAIRED_DBUS = frozenset({"org.bluez.Error.NotPermitted", "org.bluez.Error.NotAuthorized"})
 
@@ -36,12 +36,12 @@ _CODES = {
     ResultCode.UNKNOWN_REGISTER: "it does not have it",
     ResultCode.NOT_ACCEPTABLE: "it does not accept that value, or not now",
     ResultCode.ACCESS_REFUSED: "it may not be read, or not be written",
-    ResultCode.PARAMETER_ERROR: "it calls the request wrong",
+    ResultCode.PARAMETER_ERROR: "it cannot make sense of the request",
 }
 
 
 def refused(name: str, register: int, code: int) -> DeviceRefused:
-    """The error for a refusal code of the device."""
+    """Return the error for a refusal code of the device."""
     rows = rows_with_number(register)
     label = f"0x{register:04X}" + (f" ({rows[0].key})" if rows else "")
     why = _CODES.get(ResultCode(code), "") if code in list(ResultCode) else "nobody knows what that means"
@@ -49,7 +49,7 @@ def refused(name: str, register: int, code: int) -> DeviceRefused:
 
 
 def is_unpaired(error: BaseException) -> bool:
-    """Whether an error of a read or of a subscription says that the link is not paired."""
+    """Return whether an error of a read or of a subscription says that the link is not paired."""
     if isinstance(error, BleakGATTProtocolError):
         return int(error.code) in _UNPAIRED
     return isinstance(error, BleakDBusError) and (
@@ -58,7 +58,7 @@ def is_unpaired(error: BaseException) -> bool:
 
 
 def denies_bond(error: BaseException) -> bool:
-    """Whether an error, or what caused it, says in so many words that the other side has not our bond (any more)."""
+    """Return whether an error, or what caused it, says expressly that the other side does not have our bond."""
     cause: BaseException | None = error
     while cause is not None:
         if _says_no_bond(cause):
@@ -82,14 +82,14 @@ def _says_no_bond(error: BaseException) -> bool:
 
 
 def pin_needed(name: str) -> PairingFailed:
-    """The device wants to be paired and nobody gave its PIN."""
+    """Return the error for a device that wants to be paired when nobody gave its PIN."""
     return PairingFailed(
         f"{name} must be paired first: give its PIN with --pin (on its label; 000000 on older devices)", reason="pin"
     )
 
 
 def wrong_pin(name: str) -> PairingFailed:
-    """The device refused the PIN."""
+    """Return the error for a PIN that the device refused."""
     return PairingFailed(
         f"{name} refused the PIN: it is on the label of the device unless its owner changed it (VictronConnect can"
         " reset it)",
@@ -98,7 +98,7 @@ def wrong_pin(name: str) -> PairingFailed:
 
 
 def bond_lost(name: str) -> PairingFailed:
-    """This computer and the device no longer agree on their bond."""
+    """Return the error for a bond on which this computer and the device no longer agree."""
     return PairingFailed(
         f"{name} no longer knows this computer (its PIN was changed or its pairings were erased): give its PIN with"
         " --pin to pair again",
@@ -107,7 +107,7 @@ def bond_lost(name: str) -> PairingFailed:
 
 
 def closed_to_bond(name: str) -> LinkLost:
-    """The device is connected, the bond served, and it still does not show its values. No proof of anything."""
+    """Return the error for a device that is connected with its bond and shows no values: no proof of a lost bond."""
     return LinkLost(
         f"{name} shows nothing, though it is paired with this computer: try again; if its PIN was changed or its"
         " pairings were erased, remove it from this computer's Bluetooth settings and give its PIN with --pin"
@@ -115,7 +115,7 @@ def closed_to_bond(name: str) -> LinkLost:
 
 
 def not_connected(name: str, error: BaseException) -> LinkError:
-    """The device was heard and dialling it failed."""
+    """Return the error for a device that was heard when connecting to it failed."""
     if isinstance(error, TimeoutError) or "timed out" in str(error).lower() or "timeout" in str(error).lower():
         return LinkTimeout(
             f"{name} was heard and does not take the connection: it is at the edge of the range, or another phone or"
@@ -131,7 +131,7 @@ def not_connected(name: str, error: BaseException) -> LinkError:
 
 
 def link_lost(name: str) -> LinkLost:
-    """A connection ended that was in use."""
+    """Return the error for a connection that ended while it was used."""
     return LinkLost(
         f"{name} disconnected in the middle: it went out of range, was switched off, or its Bluetooth adapter or"
         " service here ended; try again"
@@ -139,8 +139,9 @@ def link_lost(name: str) -> LinkLost:
 
 
 def unknown_name(name: str, family: str | None) -> str:
-    """The sentence for a name that is no register's, with the names that look like it."""
+    """Return the sentence for a name that no register has, with the names that look like it."""
     rows = [row for row in registers(family) if row.readable]
     near = get_close_matches(name, dict.fromkeys([row.metric or row.key for row in rows] + [row.key for row in rows]))
     hint = f"did you mean {', '.join(near)}?" if near else "bluewatt reference registers lists them"
-    return f"no register of a {family or 'device of an unknown family'} is called {name!r}; {hint}"
+    device = f"a device of the family {family}" if family else "a device of an unknown family"
+    return f"{device} has no register {name!r}; {hint}"

@@ -1,8 +1,8 @@
-"""Pairing with the PIN of a device, on each kind of Bluetooth system, and what a failed one means.
+"""Pair with the PIN of a device on each kind of Bluetooth system, and say what a failed pairing means.
 
 The PIN is the passkey of Bluetooth's passkey entry: the device "displays" it (on its label), this side types it
 (protocol page victronconnect-gatt, section 3). On BlueZ an agent of ours types it; the virtual adapter types it itself;
-macOS and Windows ask their user in a window of their own, and no program can answer for him.
+macOS and Windows ask their user in a window of their own, which no program can answer.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from bleak import BleakClient
 from bleak.exc import BleakDBusError
 
 from bluewatt.errors import LinkError, LinkLost, PairingFailed
-from bluewatt.transports.ble.central import Central, Nearby
+from bluewatt.transports.ble.central import Central, NearbyDevice
 from bluewatt.transports.ble.link_errors import LinkErrors, wrong_pin
 
-if TYPE_CHECKING:  # see ble_central
+if TYPE_CHECKING:  # see central
     from bluewatt.transports.virtual.bleak_backend import VirtualAdapter
 
 PAIRING = 30.0
 """Seconds a pairing may take; the Bluetooth specification ends a silent one after thirty."""
 
 Notice = Callable[[str], None]
-"""Told what the user has to do meanwhile."""
+"""What is called with a sentence about what the user has to do meanwhile."""
 
 _WRONG_PIN = ("CONFIRM_VALUE_FAILED", "DHKEY_CHECK_FAILED")
 _CANCELLED = ("PASSKEY_ENTRY_FAILED", "TIMEOUT")
@@ -37,24 +37,24 @@ _CANCELLED = ("PASSKEY_ENTRY_FAILED", "TIMEOUT")
 class Pairing(Protocol):
     """How one Bluetooth system pairs and keeps bonds."""
 
-    async def bonded(self, nearby: Nearby) -> bool:
-        """Whether this computer has a bond with the device."""
+    async def bonded(self, nearby: NearbyDevice) -> bool:
+        """Return whether this computer has a bond with the device."""
         ...
 
-    async def pair(self, client: BleakClient, nearby: Nearby, pin: str) -> None:
-        """Pair a connected device; PairingFailed says why not."""
+    async def pair(self, client: BleakClient, nearby: NearbyDevice, pin: str) -> None:
+        """Pair a connected device; raises PairingFailed with the reason."""
         ...
 
-    async def forget(self, client: BleakClient | None, nearby: Nearby) -> None:
+    async def forget(self, client: BleakClient | None, nearby: NearbyDevice) -> None:
         """Drop this computer's side of the bond."""
         ...
 
 
 def pairing_of(central: Central, notice: Notice | None = None) -> Pairing:
-    """The way of pairing of a central."""
+    """Return the way in which the system of a central pairs."""
     if central.virtual:
         return VirtualPairing(central.virtual)
-    return BluezPairing() if sys.platform == "linux" else AskedBySystem(notice or _say_nothing)
+    return BluezPairing() if sys.platform == "linux" else SystemPairing(notice or _say_nothing)
 
 
 def _say_nothing(sentence: str) -> None:
@@ -62,18 +62,18 @@ def _say_nothing(sentence: str) -> None:
 
 
 class VirtualPairing:
-    """The virtual adapter types the PIN it is given."""
+    """Pairing of the virtual adapter, which types the PIN it is given."""
 
     def __init__(self, adapter: VirtualAdapter) -> None:
         self._adapter = adapter
 
-    async def bonded(self, nearby: Nearby) -> bool:
-        """Whether the adapter's key store has the device."""
+    async def bonded(self, nearby: NearbyDevice) -> bool:
+        """Return whether the adapter's key store has the device."""
         keystore = self._adapter.device.keystore
         return keystore is not None and await keystore.get(self._peer(nearby)) is not None
 
-    async def pair(self, client: BleakClient, nearby: Nearby, pin: str) -> None:
-        """Pair; the stack names what failed."""
+    async def pair(self, client: BleakClient, nearby: NearbyDevice, pin: str) -> None:
+        """Pair; raises PairingFailed with what the stack says of the failure."""
         own, self._adapter.pin = self._adapter.pin, pin
         try:
             with _translated(nearby.label):
@@ -82,70 +82,70 @@ class VirtualPairing:
         finally:
             self._adapter.pin = own  # the PIN of one device is not typed for another
 
-    async def forget(self, client: BleakClient | None, nearby: Nearby) -> None:
+    async def forget(self, client: BleakClient | None, nearby: NearbyDevice) -> None:
         """Delete the bond from the key store."""
         if self._adapter.device.keystore:
             with contextlib.suppress(KeyError):
                 await self._adapter.device.keystore.delete(self._peer(nearby))
 
-    def _peer(self, nearby: Nearby) -> str:
+    def _peer(self, nearby: NearbyDevice) -> str:
         return str(nearby.handle.details)  # bumble's address, as its key store spells it
 
 
 class BluezPairing:
-    """An agent on the system bus types the PIN, for this device only and only while it pairs."""
+    """Pairing on BlueZ: an agent on the system bus types the PIN, for this device only and only while it pairs."""
 
-    async def bonded(self, nearby: Nearby) -> bool:
-        """What BlueZ said of the device when it was heard."""
+    async def bonded(self, nearby: NearbyDevice) -> bool:
+        """Return what BlueZ said of the device when it was heard."""
         return bool(_properties(nearby).get("Paired", False))
 
-    async def pair(self, client: BleakClient, nearby: Nearby, pin: str) -> None:
-        """Pair while the agent stands by."""
+    async def pair(self, client: BleakClient, nearby: NearbyDevice, pin: str) -> None:
+        """Pair while the agent is registered; raises PairingFailed."""
         agents: Any = import_module("bluewatt.transports.ble.bluez.agent")  # D-Bus is Linux's alone
         async with agents.agent_for(nearby.handle.details["path"], pin) as agent:
             with _translated(nearby.label, asked=lambda: bool(agent.asked)):
                 async with asyncio.timeout(PAIRING):
                     await client.pair()
 
-    async def forget(self, client: BleakClient | None, nearby: Nearby) -> None:
+    async def forget(self, client: BleakClient | None, nearby: NearbyDevice) -> None:
         """Remove the device from BlueZ, bond and all."""
         with contextlib.suppress(*LinkErrors):
             await (client or BleakClient(nearby.handle)).unpair()
 
 
-class AskedBySystem:
-    """macOS and Windows: the system opens a window that asks for the PIN and keeps the bond to itself."""
+class SystemPairing:
+    """Pairing on macOS and Windows, where the system asks for the PIN in a window and does not show its bonds."""
 
     def __init__(self, notice: Notice) -> None:
         self._notice = notice
 
-    async def bonded(self, nearby: Nearby) -> bool:
-        """The system does not tell; it asks when it has to."""
+    async def bonded(self, nearby: NearbyDevice) -> bool:
+        """Return True: the system does not say, and asks for the PIN itself if it needs it."""
         return True
 
-    async def pair(self, client: BleakClient, nearby: Nearby, pin: str) -> None:
-        """Say what will happen, and let it happen."""
+    async def pair(self, client: BleakClient, nearby: NearbyDevice, pin: str) -> None:
+        """Tell the user about the window, and let the system pair; raises PairingFailed."""
         self._notice(f"the system asks for the PIN of {nearby.label} in a window of its own: type it there")
         with contextlib.suppress(NotImplementedError), _translated(nearby.label):
             async with asyncio.timeout(PAIRING):
                 await client.pair()
 
-    async def forget(self, client: BleakClient | None, nearby: Nearby) -> None:
-        """Only the user can, in the Bluetooth settings."""
+    async def forget(self, client: BleakClient | None, nearby: NearbyDevice) -> None:
+        """Raise PairingFailed: only the user can remove the bond, in the Bluetooth settings."""
         raise PairingFailed(
             f"{nearby.label} no longer knows this computer: remove it in the system's Bluetooth settings and try again",
             reason="bond",
         )
 
 
-def _properties(nearby: Nearby) -> dict[str, Any]:
+def _properties(nearby: NearbyDevice) -> dict[str, Any]:
     details = nearby.handle.details
     return details.get("props", {}) if isinstance(details, dict) else {}
 
 
 @contextlib.contextmanager
 def _translated(name: str, asked: Callable[[], bool] | None = None) -> Iterator[None]:
-    """Errors of a pairing as those of our tree; `asked`: whether the device wanted the PIN before it said no."""
+    """Raise errors of a pairing as those of our tree; `asked` says whether the device wanted the PIN."""
     try:
         yield
     except TimeoutError as error:
@@ -167,7 +167,7 @@ _BLUEZ = {
 _SENTENCES = {
     "timeout": "{name} did not finish pairing in time: go nearer, and close other apps that are connected to it",
     "cancelled": "pairing with {name} was broken off: the signal is weak here; go nearer and try again",
-    "rejected": "{name} does not pair now: switch it off and on, and look whether its pairing is enabled",
+    "rejected": "{name} does not pair now: switch it off and on, and check that pairing is enabled on it",
 }
 
 

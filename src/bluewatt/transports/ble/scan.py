@@ -2,12 +2,12 @@
 
 `ble:` takes the system's first powered adapter, `ble:hci1` a chosen one. The scan is passive where the system can do it
 (BlueZ 5.56 or newer with its experimental interfaces; it saves the devices' batteries and misses fewer packets), active
-otherwise, and `mode` and `mode_reason` say which and why. A passive scan hears no scan responses, so names come late or
-never.
+otherwise, and `mode` and `mode_reason` say which and why. A passive scan receives no scan responses, so names come late
+or never.
 
-Scans die in silence: the Bluetooth service restarts, the adapter is unplugged, or nobody knows why. On BlueZ a watch on
-the system bus tells of the first two at once; against the third, `silence` seconds without any device are a fault.
-Either way the scanner is thrown away and built anew, for up to `patience` seconds, before the reader gets an error.
+A scan may end without an error: the Bluetooth service restarts, the adapter is unplugged, or no reason is known. On
+BlueZ a watch on the system bus reports the first two at once; otherwise `silence` seconds without any device count as
+the end. Then the scanner is dropped and a new one built, for up to `patience` seconds, before the reader gets an error.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from bleak import BleakScanner
@@ -35,6 +34,7 @@ from bluewatt.tables.gatt import COMPANY_ID
 from bluewatt.transports.ble.adapter import Adapter, Mode, owner_of
 from bluewatt.transports.ble.adapter_errors import AdapterErrors, adapter_unavailable
 from bluewatt.transports.ble.bluez.watch import BluezWatch, open_watch
+from bluewatt.transports.resource import Resource
 from bluewatt.wire.printable import printable
 
 SILENCE = 90.0
@@ -46,10 +46,10 @@ kernel goes on with the dead service's discovery for up to ten and lets nobody e
 
 _RETRY = 0.25  # seconds between two tries
 
-_NO_RSSI = -127  # bleak's word for "BlueZ has none"
+_NO_RSSI = -127  # bleak's value if BlueZ has none
 
 
-class BleSource:
+class BleSource(Resource):
     """A stream of frames from one adapter: `async with BleSource() as source: async for frame in source: ...`.
 
     `mode=None` prefers a passive scan. `backend` is another bleak scanner than the system's, such as that of the
@@ -88,25 +88,13 @@ class BleSource:
         self._last_heard = 0.0
         self._lost = False
         self._watch: BluezWatch | None = None
-        self._open = contextlib.AsyncExitStack()
 
-    async def __aenter__(self) -> Self:
+    async def _open(self, stack: contextlib.AsyncExitStack) -> None:
         self._owner = owner_of(self.adapter, self._backend)
         if self._on_bluez():
-            self._watch = await open_watch(self._open, self.adapter, self._on_lost)
-        try:
-            await self._start()
-        except BaseException:
-            await self._open.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._owner:
-            await self._owner.leave(self._heard)
-        await self._open.aclose()
+            self._watch = await open_watch(stack, self.adapter, self._on_lost)
+        await self._start()
+        stack.push_async_callback(self._owner.leave, self._heard)
 
     def __aiter__(self) -> Self:
         return self
@@ -132,7 +120,7 @@ class BleSource:
             await self._owner.renew(self._scanner)
         give_up = monotonic() + self._patience
         while True:
-            self._lost = False  # a loss told while starting counts again
+            self._lost = False  # a loss reported while starting counts again
             try:
                 return await self._start()
             except AdapterUnavailable:

@@ -24,7 +24,7 @@ _BY_REGISTER = {row.register: row for row in MEASUREMENTS}
 
 
 class ShuntChannel:
-    """The same questions as `VregChannel` takes, for the registers of the service; all others are unknown to it."""
+    """The questions of `Channel` for the registers of the service; it refuses all others as unknown."""
 
     def __init__(
         self,
@@ -32,13 +32,13 @@ class ShuntChannel:
         name: str,
         *,
         instance: int,
-        told: Callable[[int, int, bytes], None],
+        on_value: Callable[[int, int, bytes], None],
         clock: Clock | None = None,
     ) -> None:
         self._client = client
         self._name = name
         self._instance = instance
-        self._told = told
+        self._on_value = on_value
         self._clock = clock or Clock()
         self._keeping: asyncio.Task[None] | None = None
         self._gone: LinkLost | None = None
@@ -46,19 +46,19 @@ class ShuntChannel:
 
     @staticmethod
     def serves(client: BleakClient) -> bool:
-        """Whether the connected device has the service."""
+        """Return whether the connected device has the service."""
         return client.services.get_service(SHUNT_SERVICE) is not None
 
     async def read_header(self) -> None:
-        """The service has none; a read shows whether the link is paired."""
+        """Read a value in place of a header, which shows whether the link is paired."""
         await self._client.read_gatt_char(MEASUREMENTS[0].uuid)
 
     async def open(self) -> None:
-        """Begin to keep the connection alive."""
+        """Begin to send keep-alives."""
         self._keeping = asyncio.create_task(self._keep_alive(), name=f"keep-alive of {self._name}")
 
     async def close(self) -> None:
-        """Stop keeping it alive."""
+        """Send no more keep-alives."""
         self.lost(LinkLost(f"the connection to {self._name} was closed"))
         if self._keeping:
             self._keeping.cancel()
@@ -66,15 +66,15 @@ class ShuntChannel:
                 await self._keeping
 
     def lost(self, error: LinkLost) -> None:
-        """The connection ended."""
+        """Refuse further questions with `error`: the connection ended."""
         self._gone = self._gone or error
 
     async def devices(self) -> tuple[tuple[int, int], ...]:
-        """The one instance the service speaks for."""
+        """Return the only instance of the service."""
         return ((self._instance, 1),)
 
     async def subscribe(self, instance: int) -> bool:
-        """Let every characteristic that is there notify."""
+        """Subscribe to every characteristic that can notify."""
         if self._notifying or instance != self._instance:
             return self._notifying
         self._notifying = True
@@ -86,7 +86,7 @@ class ShuntChannel:
         return True
 
     def _notified(self, register: int, sender: BleakGATTCharacteristic, data: bytearray) -> None:
-        self._told(self._instance, register, bytes(data))
+        self._on_value(self._instance, register, bytes(data))
 
     async def ask(self, instance: int, registers: Sequence[int]) -> dict[int, Answer]:
         """Read the characteristics of registers."""
@@ -101,11 +101,11 @@ class ShuntChannel:
             return refused(self._name, register, ResultCode.UNKNOWN_REGISTER)
         with self._translated():
             raw = bytes(await self._client.read_gatt_char(part))
-        self._told(instance, register, raw)
+        self._on_value(instance, register, raw)
         return raw
 
     async def write(self, instance: int, register: int, raw: bytes) -> None:
-        """The service takes no settings: DeviceRefused."""
+        """Raise DeviceRefused: the service takes no settings."""
         raise DeviceRefused(
             f"{self._name} takes settings over VictronConnect's service only",
             register=register,
@@ -118,7 +118,7 @@ class ShuntChannel:
             try:
                 await self._client.write_gatt_char(KEEP_ALIVE.uuid, timer.renew(self._clock.now()), response=True)
             except LinkErrors:
-                return  # the connection ends, and its end is told by the disconnection
+                return  # the connection ends, and the disconnection is reported by itself
             except Exception as error:  # whatever else it is: the device will hang up, and nobody should wait for that
                 lost = LinkLost(f"{self._name} took no keep-alive: {str(error) or type(error).__name__}")
                 lost.__cause__ = error

@@ -1,4 +1,4 @@
-"""A bleak client whose traffic is recorded: for `bluewatt capture`, whoever uses the client."""
+"""A bleak client whose traffic is recorded, for `bluewatt capture`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _Callback = Callable[[BleakGATTCharacteristic, bytearray], Awaitable[None] | Non
 
 
 def recording_client(trace: LinkTrace) -> type[BleakClient]:
-    """A class of clients that tell everything they read, write and are notified of to `trace`."""
+    """Return a class of clients that record what they read, write and are notified of in `trace`."""
 
     class RecordingClient(BleakClient):
-        """Records what passes."""
+        """A client that records its traffic."""
 
         async def connect(self, **options: Any) -> None:
             """Connect, then write the beginning of the connection."""
@@ -71,5 +71,5 @@ def recording_client(trace: LinkTrace) -> type[BleakClient]:
 
 
 def _value(handle: int) -> int:
-    """The value handle: bleak gives that of the declaration, which stands right before it."""
+    """Return the value handle: bleak gives that of the declaration, which is the one before."""
     return handle + 1

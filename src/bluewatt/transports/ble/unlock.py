@@ -1,7 +1,8 @@
 """The second authentication: some firmware shows its key only after a nonce was answered with its CRC and the PIN.
 
-Protocol page victronconnect-gatt, section 10 (single source): a fallback, tried when the plain read is refused. This is
-the door of VictronConnect's PIN reset, so it is tried with the owner's PIN, at most three times, and never guessed at.
+Protocol page victronconnect-gatt, section 10 (single source): a fallback, tried when the plain read is refused.
+VictronConnect resets PINs in this way, so it is tried with the owner's PIN only, at most three times; no PIN is
+guessed.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from bluewatt.transports.ble.link_errors import LinkErrors, link_lost
 from bluewatt.wire.victronconnect.device_information import pin_answer, puk_answer
 
 TRIES = 3
+"""Nonces answered at most."""
+
 ANSWER = 2.0
-"""Seconds to wait for the device's word about an answer."""
+"""Seconds to wait for the result of an answer."""
 
 _ACCEPTED = 0
 
 
 async def unlock(client: BleakClient, pin: str, name: str) -> bool:
-    """Answer the nonce; False where the device has no such door or does not accept. LinkLost when it leaves."""
+    """Answer the nonce; return False if the device has no such service or refuses. Raises LinkLost."""
     if not all(client.services.get_characteristic(uuid) for uuid in (PUK_CODE, PIN_CODE)):
         return False
     try:
@@ -39,7 +42,7 @@ async def unlock(client: BleakClient, pin: str, name: str) -> bool:
 async def _answer_puk(client: BleakClient) -> bool:
     for _ in range(TRIES):  # a nonce may be overtaken by the next one: read again
         nonce = bytes(await client.read_gatt_char(PUK_CODE))
-        if await _told(client, PUK_CODE, puk_answer(nonce)) == _ACCEPTED:
+        if await _result_of(client, PUK_CODE, puk_answer(nonce)) == _ACCEPTED:
             return True
     return False
 
@@ -47,12 +50,12 @@ async def _answer_puk(client: BleakClient) -> bool:
 async def _answer_pin(client: BleakClient, pin: str) -> bool:
     nonce = bytes(await client.read_gatt_char(PUK_CODE))
     # Another answer, or none, was reported not to be fatal: the read of the key decides.
-    await _told(client, PIN_CODE, pin_answer(nonce, int(pin)))
+    await _result_of(client, PIN_CODE, pin_answer(nonce, int(pin)))
     return True
 
 
-async def _told(client: BleakClient, uuid: str, answer: bytes) -> int | None:
-    """Write an answer; the first byte the device notifies on it, None for silence."""
+async def _result_of(client: BleakClient, uuid: str, answer: bytes) -> int | None:
+    """Write an answer; return the first byte that the device notifies then, None for silence."""
     heard: asyncio.Queue[bytes] = asyncio.Queue()
     await client.start_notify(uuid, lambda sender, data: heard.put_nowait(bytes(data)))
     try:

@@ -1,8 +1,8 @@
 """VictronConnect's protocol on a connected bleak client: the session machine with a radio and a clock.
 
-Notifications of the three characteristics go through one door in their order of arrival, writes leave through one queue
-in theirs; between them `wire.session` does all the thinking. Questions are matched to answers by instance and register,
-which is all the protocol gives (protocol page victronconnect-gatt, section 7).
+Notifications of the three characteristics are handled in their order of arrival, writes leave through one queue in
+their order; `wire/victronconnect/session.py` decides what happens in between. Questions are matched to answers by
+instance and register, which is all the protocol gives (protocol page victronconnect-gatt, section 7).
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ from bluewatt.wire.victronconnect.reassembly import ChunkWrite, ProtocolError
 from bluewatt.wire.victronconnect.session import Session
 
 PER_REQUEST = 16
-"""Registers in one request at most; a device answers them in one message or a few."""
+"""The largest number of registers in one request; a device answers them in one message or a few."""
 
 SETTLE = 1.0
-"""Seconds to wait for a word about a write: some devices accept ordinary settings in silence (section 9)."""
+"""Seconds to wait for the answer to a write: some devices accept ordinary settings in silence (section 9)."""
 
 _ATT_OVERHEAD = 3
 _T = TypeVar("_T")
 
 
 class VregChannel:
-    """Questions and answers on one connection; `told` hears every value the device sends, asked for or not.
+    """Questions and answers on one connection; `on_value` is called with every value, asked for or not.
 
-    The header is read and notifications are on when `open` returns; DeviceRefused, LinkTimeout and LinkLost tell what
+    The header is read and notifications are on when `open` returns; DeviceRefused, LinkTimeout and LinkLost say what
     went wrong later. `lost` is to be called when the connection ends.
     """
 
@@ -60,7 +60,7 @@ class VregChannel:
         client: BleakClient,
         name: str,
         *,
-        told: Callable[[int, int, bytes], None],
+        on_value: Callable[[int, int, bytes], None],
         side: ClientSide | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -70,11 +70,11 @@ class VregChannel:
         """The last message that did not parse."""
         self._client = client
         self._name = name
-        self._told = told
+        self._on_value = on_value
         self._clock = clock or Clock()
         self._parts = _characteristics(client)
         self._waiting: dict[RegisterAddress, list[asyncio.Future[bytes]]] = {}
-        self._listed: asyncio.Future[DeviceList] | None = None
+        self._device_list: asyncio.Future[DeviceList] | None = None
         self._subscribing: asyncio.Future[int] | None = None
         self._outbox: asyncio.Queue[ChunkWrite] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
@@ -83,11 +83,11 @@ class VregChannel:
 
     @staticmethod
     def serves(client: BleakClient) -> bool:
-        """Whether the connected device has the data service."""
+        """Return whether the connected device has the data service."""
         return _service(client) is not None
 
     async def read_header(self) -> Header:
-        """Read the control characteristic; Malformed for the empty answer of a link that is not paired."""
+        """Read the control characteristic; raises Malformed for the empty answer of a link that is not paired."""
         return self.side.read_header(bytes(await self._client.read_gatt_char(self._parts[DataCharacteristic.CONTROL])))
 
     async def open(self) -> None:
@@ -99,7 +99,7 @@ class VregChannel:
         self._after(self.session.open(self._clock.now()))
 
     async def close(self) -> None:
-        """Stop driving; the connection itself is the owner's."""
+        """End the session; the connection itself stays, for its owner to close."""
         self.lost(LinkLost(f"the connection to {self._name} was closed"))
         if self._writer:
             self._writer.cancel()
@@ -107,28 +107,28 @@ class VregChannel:
                 await self._writer
 
     def lost(self, error: LinkLost) -> None:
-        """The connection ended: nobody waits any longer."""
+        """Let every waiting question fail with `error`: the connection ended."""
         self._gone = self._gone or error
         if self._timer:
             self._timer.cancel()
         for future in [one for futures in self._waiting.values() for one in futures]:
             _fail(future, self._gone)
-        for waiting in (self._listed, self._subscribing):
+        for waiting in (self._device_list, self._subscribing):
             if waiting is not None:
                 _fail(waiting, self._gone)
         self._waiting.clear()
 
     async def devices(self) -> tuple[tuple[int, int], ...]:
-        """Ask for the instances; empty where the device does not say in time."""
-        self._listed = asyncio.get_running_loop().create_future()
+        """Return the instances of the device; empty if it does not say in time."""
+        self._device_list = asyncio.get_running_loop().create_future()
         self._send(GetDevices())
         try:
-            return (await self._patiently(self._listed)).pairs
+            return (await self._patiently(self._device_list)).pairs
         except TimeoutError:
             return ()
 
     async def subscribe(self, instance: int) -> bool:
-        """Ask for every change of an instance; False where the device refuses or says nothing."""
+        """Ask for every change of an instance; return False if the device refuses or does not answer."""
         self._subscribing = asyncio.get_running_loop().create_future()
         self._send(Subscribe(instance))
         try:
@@ -137,7 +137,7 @@ class VregChannel:
             return False
 
     async def ask(self, instance: int, registers: Sequence[int]) -> dict[int, Answer]:
-        """Read registers of one instance; LinkLost when the connection ends first."""
+        """Return the answers for registers of one instance; raises LinkLost if the connection ends first."""
         futures = {register: self._expect((instance, register)) for register in registers}
         for start in range(0, len(registers), PER_REQUEST):
             self._send(GetValues(instance, tuple(registers[start : start + PER_REQUEST])))
@@ -145,7 +145,7 @@ class VregChannel:
         return {register: _answer(answer) for register, answer in zip(futures, answers, strict=True)}
 
     async def write(self, instance: int, register: int, raw: bytes) -> None:
-        """Write a register; DeviceRefused where the device says no. Silence counts as taken: read back."""
+        """Write a register; raises DeviceRefused if the device says no. Silence counts as accepted: read it back."""
         future = self._expect((instance, register))
         self._send(SetValues(instance, ((register, raw),)))
         try:
@@ -216,13 +216,13 @@ class VregChannel:
             match event:
                 case ValueMessage(instance, register, raw):
                     self._resolve((instance, register), raw)
-                    self._told(instance, register, raw)
+                    self._on_value(instance, register, raw)
                 case ValueResponse(instance, register, code) if code:
                     self._reject((instance, register), refused(self._name, register, code))
                 case Response():
                     self._respond(event)
-                case DeviceList() if self._listed and not self._listed.done():
-                    self._listed.set_result(event)
+                case DeviceList() if self._device_list and not self._device_list.done():
+                    self._device_list.set_result(event)
                 case Unanswered(keys):
                     for key in keys:
                         self._reject(key, self._silence(key))
@@ -248,11 +248,11 @@ class VregChannel:
 
     def _silence(self, key: RegisterAddress) -> LinkTimeout:
         why = f": it sent bytes that do not parse ({self.damaged})" if self.damaged else ""
-        return LinkTimeout(f"{self._name} is connected and does not tell register 0x{key[1]:04X}{why}")
+        return LinkTimeout(f"{self._name} is connected and does not answer for register 0x{key[1]:04X}{why}")
 
 
 def _service(client: BleakClient) -> str | None:
-    """The UUID of the data service, of the first copy where there are two."""
+    """Return the UUID of the data service, of the first copy if there are two."""
     listed = (client.services.get_service(uuid) for uuid in (DATA_SERVICE, SECOND_DATA_SERVICE))
     return next((service.uuid for service in listed if service), None)
 

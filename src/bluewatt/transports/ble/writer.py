@@ -1,4 +1,4 @@
-"""The writing half of a link over Bluetooth, apart from the link: who holds a `BleLink` cannot write with it."""
+"""The writing half of a link over Bluetooth, apart from the link: a `BleLink` alone cannot write."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BleWriter:
         """The channel of the open link; None before it is open."""
 
     async def write(self, register: int, raw: bytes, instance: int) -> None:
-        """Write a register; DeviceRefused where the device says no, LinkLost where the link is not open (any more)."""
+        """Write a register; raises DeviceRefused if the device says no, LinkLost if the link is not open."""
         if self.channel is None:
             raise LinkLost("the link is not open")
         _log.debug("writing register 0x%04X of instance %d: %s", register, instance, raw.hex(" "))

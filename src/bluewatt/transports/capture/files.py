@@ -1,4 +1,4 @@
-"""Opens captures and recordings, reads them in blocks, splits lines."""
+"""Open captures and recordings, read them in blocks, split them into lines."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import BinaryIO
 from bluewatt.errors import CaptureError
 
 BLOCK = 0x10000
-"""Bytes read at once; larger blocks measured slower, their packets leave the processor's cache."""
+"""Bytes read at once; larger blocks were measured to be slower, since their packets leave the processor's cache."""
 
 STANDARD_INPUT = "-"
 """The path that means standard input."""
 
 
 def open_input(path: str) -> BinaryIO:
-    """A file or standard input, not buffered; CaptureError where it cannot be opened."""
+    """Open a file or standard input, not buffered; raises CaptureError if that is impossible."""
     try:
         if path == STANDARD_INPUT:
             return os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
@@ -29,7 +29,7 @@ def open_input(path: str) -> BinaryIO:
 
 
 def read_block(file: BinaryIO, path: str, size: int = BLOCK) -> bytes:
-    """The next bytes, none at the end; CaptureError where they cannot be read."""
+    """Return the next bytes, none at the end; raises CaptureError if they cannot be read."""
     try:
         return file.read(size) or b""
     except OSError as error:
@@ -37,17 +37,17 @@ def read_block(file: BinaryIO, path: str, size: int = BLOCK) -> bytes:
 
 
 def size_of(file: BinaryIO) -> int | None:
-    """The bytes of a file on disk, None for a pipe."""
+    """Return the size of a file on disk in bytes, None for a pipe."""
     status = os.fstat(file.fileno())
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 LONGEST_LINE = 1 << 16
-"""A longer line of a text, in bytes, is passed over: no tool writes one, and searching it takes long."""
+"""Bytes of the longest line of a text that is read: no tool writes a longer one, and searching it takes long."""
 
 
 def split_lines(blocks: Iterable[bytes], on_long: Callable[[], None] | None = None) -> Iterator[str]:
-    """The lines of a text that comes in blocks, but those longer than LONGEST_LINE: `on_long` is told of the first."""
+    """Yield the lines of a text that comes in blocks; `on_long` is called for the first one over LONGEST_LINE."""
     for line in _short_lines(blocks):
         if line is not None:
             yield line.decode(errors="replace")
@@ -57,7 +57,7 @@ def split_lines(blocks: Iterable[bytes], on_long: Callable[[], None] | None = No
 
 
 def _short_lines(blocks: Iterable[bytes]) -> Iterator[bytes | None]:
-    """The lines, None in place of a long one, of which no more than a block is kept."""
+    """Yield the lines, None in place of a long one, of which no more than a block is kept."""
     rest, is_long = b"", False
     for block in blocks:
         *lines, rest = (rest + block).split(b"\n")

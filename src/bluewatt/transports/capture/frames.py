@@ -1,7 +1,7 @@
 """The frames of captures: btsnoop, pcap, pcapng and recordings, also gzipped, from a file, a pipe or standard input.
 
-`read_frames` is the plain iterator; it stands on `FrameReader`, which takes bytes by blocks, so that a file of any size
-needs the same memory. The same as a source, for a loop of events, is in `transports/capture/source.py`.
+`read_frames` is the plain iterator; it uses `FrameReader`, which takes bytes by blocks, so that the memory needed does
+not grow with the file. The source for an event loop is in `transports/capture/source.py`.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from bluewatt.wire.containers.damage import Damage
 _MAX_NAMES = 0x4000
 
 ProblemCallback = Callable[[CaptureError], None]
-"""Told of each damage the reading survived, with path and offset."""
+"""What is called with each damage after which reading went on, with path and offset."""
 
 ProgressCallback = Callable[[int, int | None], None]
-"""Told the bytes read so far and the size of the file (None for a pipe), once per block."""
+"""What is called once per block with the bytes read so far and the size of the file (None for a pipe)."""
 
 
 class CaptureCounters(msgspec.Struct):
-    """What a capture held."""
+    """The counters of a capture."""
 
     packets: int = 0
     """Packets of any kind (lines, for a recording)."""
     frames: int = 0
     """Advertisements of Victron devices."""
     problems: int = 0
-    """Packets or lines that were malformed, and places where the reading lost and found its way."""
+    """Packets or lines that were malformed, and places where reading had to find the next packet."""
     bad_crc: int = 0
     """Packets a sniffer heard with a wrong CRC."""
 
 
 class _Content(Protocol):
-    """What stands behind the first bytes: packets in a container or the lines of a recording."""
+    """What a file holds: packets in a container or the lines of a recording."""
 
     problems: list[CaptureError]
 
@@ -111,8 +111,8 @@ class _RecordingFrames(RecordingReader):
 class FrameReader:
     """Turns the bytes of a capture (not gzipped) into frames: `feed` blocks, then `finish`.
 
-    What the file is, it finds out from the first bytes. Raises `CaptureError`, with the path in it, for what is no
-    capture, is empty, is cut, or is of an unknown link type; frames before a cut are returned before it is raised.
+    It finds out from the first bytes what the file is. Raises `CaptureError`, with the path in it, for a file that is
+    no capture, is empty, is cut, or is of an unknown link type; frames before a cut are returned before it is raised.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class FrameReader:
         return self._counted(self._begin()) if len(self._head) >= LONGEST_HEADER else []
 
     def finish(self) -> Iterator[Frame]:
-        """Yield the last frames; then raise `CaptureError` when the capture was cut, lost or never one."""
+        """Yield the last frames; then raise `CaptureError` if the capture is cut, damaged or none at all."""
         if not self._content:
             yield from self._counted(self._begin())
         if self._content:
@@ -148,7 +148,7 @@ class FrameReader:
                 raise self._placed(error)
 
     def _begin(self) -> list[Frame]:
-        """Find out what the first bytes begin, and feed them to that."""
+        """Choose the reader by the first bytes, and feed them to it."""
         if self._head.lstrip()[:1] == b"{":
             self._content = _RecordingFrames(self.counters)
             return self._content.feed(self._head)
@@ -169,7 +169,7 @@ class FrameReader:
         return frames
 
     def _placed(self, error: CaptureError) -> CaptureError:
-        """The same error with the path of the file, its message saying where."""
+        """Return the same error with the path of the file and the place in its message."""
         return CaptureError(f"{self.path}: {error}, at byte {error.offset}", path=self.path, offset=error.offset)
 
 
@@ -183,7 +183,7 @@ def read_frames(
 ) -> Iterator[Frame]:
     """Yield the frames of a capture as fast as they are asked for; what it holds is counted in `counters`.
 
-    Raises `CaptureError` where the file cannot be opened or read on; all whole packets before that were yielded.
+    Raises `CaptureError` if the file cannot be opened or read on; all whole packets before that were yielded.
     """
     reader = FrameReader(str(path), origin=origin, on_problem=on_problem, counters=counters)
     gunzip = Gunzip(str(path))

@@ -1,4 +1,4 @@
-"""gzip as a stream: small pieces out whatever goes in, and no bombs."""
+"""gzip as a stream: it gives small pieces, whatever it is given, and refuses decompression bombs."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import zlib
 from collections.abc import Iterator
 
 from bluewatt.errors import CaptureError
+from bluewatt.transports.capture.block_buffer import PIECE, is_bomb
 
 MAGIC = b"\x1f\x8b"
 """The first two bytes of a gzip file."""
 
-_PIECE = 0x10000
 _GZIP_WRAPPER = 16 + zlib.MAX_WBITS
-_HARMLESS = 64 << 20
-_MAX_RATIO = 200
-"""Packets shrink to a half or a tenth; beyond this ratio (and 64 MiB) the file was made to fill the machine."""
 
 
 class Gunzip:
-    """Expands a file of one or more gzip members; bytes that do not begin as gzip pass through untouched.
+    """The expansion of a file of one or more gzip members; bytes that do not begin as gzip pass unchanged.
 
     Raises `CaptureError` for damage, a cut and a decompression bomb.
     """
@@ -60,13 +57,13 @@ class Gunzip:
                     return
                 self._expander = zlib.decompressobj(_GZIP_WRAPPER)
             try:
-                piece = self._expander.decompress(block, _PIECE)
+                piece = self._expander.decompress(block, PIECE)
             except zlib.error as error:
                 raise self._error("the gzip data is damaged") from error
             block = self._expander.unused_data if self._expander.eof else self._expander.unconsumed_tail
             self._given += len(piece)
-            if self._given > _HARMLESS and self._given > _MAX_RATIO * self._taken:
-                raise self._error("the gzip data expands beyond all measure, as a decompression bomb does")
+            if is_bomb(self._given, self._taken):
+                raise self._error("the gzip data expands more than any capture does; it may be a decompression bomb")
             if piece:
                 yield piece
 

@@ -1,4 +1,4 @@
-"""What `bluewatt decode` is given: captures, recordings, logs of other tools, from files or standard input."""
+"""The input of `bluewatt decode`: captures, recordings, logs of other tools, from files or standard input."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from bluewatt.wire.printable import printable
 
 _TEXT_SAMPLE = 2048
 _IN_TEXT = frozenset("\r\n\t\x1b\x01\x02\x07\x08\ufeff")
-"""What logs of terminals hold besides letters: colours, marks of the line editor, a bell; and a byte order mark."""
-_WORTH_A_LOOK = max(LONGEST_HEADER, TAR_BLOCK)
-_PATIENCE = 0.1
+"""Characters in logs of terminals besides letters: colours, marks of the line editor, a bell, a byte order mark."""
+_ENOUGH_TO_TELL = max(LONGEST_HEADER, TAR_BLOCK)
+_POLL = 0.1
 """Seconds between two looks at a file that grows."""
 
 
 class Input:
-    """An open file or standard input, with its first bytes read to see what it is; `blocks()` gives all of it."""
+    """An open file or standard input; its first bytes were read to find out what it is, and `blocks()` gives all."""
 
     def __init__(self, path: str, *, block: int = BLOCK, follow: bool = False) -> None:
         self.path = path
@@ -38,7 +38,7 @@ class Input:
         """Whether to wait for more at the end of the file, for ever."""
         self.origin = f"capture:{path}"
         self.on_progress: Callable[[int], None] | None = None
-        """Told the bytes read so far, once per block."""
+        """What is called once per block with the bytes read so far."""
         self._block = block
         self._file = open_input(path)
         self.size = size_of(self._file)
@@ -56,12 +56,12 @@ class Input:
 
     @property
     def is_live(self) -> bool:
-        """Whether its next bytes may be long in coming: a pipe, or a file that grows."""
+        """Whether its next bytes may take long to arrive: a pipe, or a file that grows."""
         return self.size is None or self.follow
 
     @property
     def archive(self) -> str:
-        """What kind of archive it is: "zip" (an Android bug report), "tar" (a sysdiagnose), or none."""
+        """The kind of archive: "zip" (an Android bug report), "tar" (a sysdiagnose), or "" for none."""
         return archive_kind(self._sample)
 
     @property
@@ -81,7 +81,7 @@ class Input:
         return False
 
     def blocks(self) -> Iterator[bytes]:
-        """The bytes from the first on, expanded where they are gzipped."""
+        """Yield all bytes in blocks, expanded if they are gzipped."""
         gunzip, done, block = Gunzip(self.path), 0, self._head
         while block:
             yield from gunzip.feed(block)
@@ -92,14 +92,14 @@ class Input:
         yield from gunzip.finish()
 
     def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """The files of an archive, each with its blocks, expanded where they are gzipped."""
+        """Yield the files of an archive, each with its blocks, expanded if they are gzipped."""
         unpack = Unzip if self.archive == "zip" else Untar
-        for told, pieces in unpack(self.path, self.blocks()):
-            name = printable(told)
+        for raw_name, pieces in unpack(self.path, self.blocks()):
+            name = printable(raw_name)
             yield name, _gunzipped(f"{self.path}, {name}", pieces)
 
     def captures(self) -> Iterator[Iterator[bytes]]:
-        """The blocks of every capture: those in an archive, else all there is, whatever it is."""
+        """Yield the blocks of every capture: those in an archive, else the whole input, whatever it is."""
         if not self.archive:
             yield self.blocks()
             return
@@ -109,37 +109,37 @@ class Input:
                 yield whole
 
     def lines(self, on_long: Callable[[], None] | None = None) -> Iterator[str]:
-        """The lines of a text; `on_long` is told once when there are lines longer than LONGEST_LINE, passed over."""
+        """Yield the lines of a text without those over LONGEST_LINE; `on_long` is called for the first of these."""
         return split_lines(self.blocks(), on_long)
 
     def frames(self, on_problem: ProblemCallback | None = None) -> Iterator[Frame]:
-        """The frames of a capture or recording; CaptureError, after what stood whole, where it is damaged."""
+        """Yield the frames of a capture or recording; raises CaptureError for damage, after the whole frames before."""
         reader = FrameReader(self.path, origin=self.origin, on_problem=on_problem)
         for block in self.blocks():
             yield from reader.feed(block)
         yield from reader.finish()
 
     def placed(self, error: CaptureError) -> CaptureError:
-        """The same error with the path of the file, its message saying where."""
+        """Return the same error with the path of the file and the place in its message."""
         if error.path:
             return error
         return CaptureError(f"{self.path}: {error}, at byte {error.offset}", path=self.path, offset=error.offset)
 
     def _read(self) -> bytes:
         while not (block := read_block(self._file, self.path, self._block)) and self.follow:
-            time.sleep(_PATIENCE)
+            time.sleep(_POLL)
         return block
 
 
 def archive_kind(head: bytes) -> str:
-    """The kind of archive that begins so, none where it is no archive."""
+    """Return the kind of archive that begins with `head`, "" if it is no archive."""
     return "zip" if head.startswith(ZIP_MAGIC) else "tar" if is_tar(head) else ""
 
 
 def peeked(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """The first bytes, enough to tell what a file is, and all of its blocks."""
+    """Return the first bytes, enough to tell what a file is, and all of its blocks."""
     head = b""
-    while len(head) < _WORTH_A_LOOK and (block := next(blocks, None)) is not None:
+    while len(head) < _ENOUGH_TO_TELL and (block := next(blocks, None)) is not None:
         head += block
     return head, chain((head,), blocks)
 
@@ -152,7 +152,7 @@ def _gunzipped(path: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _expanded(path: str, head: bytes) -> bytes:
-    """The first bytes of what is in the file; none where its gzip data is damaged, which reading it will tell."""
+    """Return the first bytes of the content; none if its gzip data is damaged, which reading it will report."""
     with suppress(CaptureError):
         return next(iter(Gunzip(path).feed(head)), b"")[:_TEXT_SAMPLE]
     return b""

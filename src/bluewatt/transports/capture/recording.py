@@ -30,7 +30,7 @@ from bluewatt.safe_write import Closable, LineFile, Writable, check_folder, hold
 from bluewatt.wire.printable import printable
 
 MAX_LINE = 0x10000
-"""Longest line believed, in bytes."""
+"""Bytes of the longest line that is read."""
 
 
 class _Line(msgspec.Struct, gc=False, omit_defaults=True):
@@ -62,7 +62,7 @@ def encode_frame(frame: Frame) -> bytes:
 
 
 def parse_frame(line: bytes) -> Frame:
-    """Return the frame of one line; raise `CaptureError` when it is not one."""
+    """Return the frame of one line; raise `CaptureError` if it is none."""
     try:
         fields = _decode(line)
         payload = bytes.fromhex(fields.payload)
@@ -77,7 +77,7 @@ def parse_frame(line: bytes) -> Frame:
 
 
 class RecordingReader:
-    """Turns the bytes of a recording into frames, block by block; a bad line is a problem, not the end."""
+    """A reader of recordings, block by block; after a bad line, which is noted in `problems`, it goes on."""
 
     def __init__(self) -> None:
         self.problems: list[CaptureError] = []
@@ -117,7 +117,7 @@ class RecordingReader:
 
 
 class FrameRecorder:
-    """Writes frames to a recording, each line at once, so that a power cut loses none but the last."""
+    """A writer of recordings: each line is written at once, so that a power cut loses the last one at most."""
 
     def __init__(self, file: Writable, path: str = "") -> None:
         self.count = 0
@@ -130,14 +130,14 @@ class FrameRecorder:
     def open(cls, path: str | Path) -> Self:
         """Append to the recording at `path`, which is made with the first frame.
 
-        CaptureError where another kind of file is there, or none can be made. A last line that a power cut left without
-        its end is ended first, so that it spoils no other.
+        Raises CaptureError if another kind of file is there, or none can be made. A last line that a power cut left
+        without its end is ended first, so that it spoils no other.
         """
         refuse_other_file(Path(path))
         return cls(LineFile(path), str(path))
 
     def write(self, frame: Frame) -> None:
-        """Append one frame; raise `CaptureError` when the disk is full or gone."""
+        """Append one frame; raise `CaptureError` if the disk is full or gone."""
         try:
             self._put(encode_frame(frame))
         except OSError as error:

@@ -1,6 +1,6 @@
-"""Captures as a source: replayed at the speed they were recorded, a multiple of it, or as fast as it goes.
+"""Captures as a source: replayed at the speed they were recorded, at a multiple of it, or as fast as possible.
 
-What is in them is read by `transports/capture/frames.py`; here is the loop of events and the clock.
+`transports/capture/frames.py` reads their content; this file adds the event loop and the clock.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class CaptureSource:
     def from_text(
         cls, text: str, *, on_problem: ProblemCallback | None = None, on_progress: ProgressCallback | None = None
     ) -> Self:
-        """Open what stands behind "capture:" in a source string, such as "drive.pcapng?speed=10"."""
+        """Return the source for what follows "capture:" in a source string, such as "drive.pcapng?speed=10"."""
         path, _, query = text.partition("?")
         options = dict(parse_qsl(query, keep_blank_values=True))
         speed = _speed(options.pop("speed")) if "speed" in options else None
@@ -64,7 +64,7 @@ class CaptureSource:
 
     @property
     def counters(self) -> CaptureCounters:
-        """What the capture held so far."""
+        """The counters of what was read so far."""
         return self._reader.counters
 
     async def __aenter__(self) -> Self:
@@ -93,7 +93,7 @@ class CaptureSource:
         return frame
 
     async def _read(self, source: _AsyncInput) -> AsyncGenerator[Iterable[Frame], None]:
-        """Yield the frames of each piece of the capture; the last ones raise what is wrong at its end."""
+        """Yield the frames of each piece of the capture; the last piece raises CaptureError for damage at the end."""
         gunzip, done = Gunzip(self.path), 0
         while block := await source.read():
             for piece in gunzip.feed(block):
@@ -121,7 +121,7 @@ class CaptureSource:
 
 
 class _AsyncInput:
-    """Blocks of a file without holding up the loop: a pipe is waited for, a file on disk is simply read."""
+    """Blocks of a file without blocking the event loop: a pipe is waited for, a file on disk is simply read."""
 
     def __init__(self, path: str, file: BinaryIO) -> None:
         self.path = path
@@ -161,5 +161,5 @@ def _speed(text: str) -> float:
     except ValueError:
         speed = 0.0
     if not 0 < speed < float("inf"):
-        raise ConfigError(f"a replay speed of {text!r}", hint="a number above zero, such as speed=10")
+        raise ConfigError(f"{text!r} is no replay speed", hint="write a number above zero, such as speed=10")
     return speed

@@ -1,6 +1,6 @@
-"""tar as a stream: the files in it one after the other, in bounded memory, from a pipe as well.
+"""tar as a stream: the files in it one after the other, in bounded memory, also from a pipe.
 
-What phones and `tar` write is read: the old layout, ustar, pax and GNU long names, numbers in octal and in base 256.
+It reads what phones and `tar` write: the old layout, ustar, pax and GNU long names, numbers in octal and in base 256.
 Layout: POSIX.1-2001, pax; GNU tar's manual for its own additions. A gzipped tar is expanded before it comes here.
 """
 
@@ -9,29 +9,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bluewatt.errors import CaptureError
+from bluewatt.transports.capture.block_buffer import PIECE, BlockBuffer
 
 BLOCK = 512
-"""Bytes of a header; contents are filled up to a multiple."""
+"""Bytes of a header; contents are filled up to a multiple of it."""
 
 _NAME, _SIZE, _CHECKSUM, _PREFIX = slice(0, 100), slice(124, 136), slice(148, 156), slice(345, 500)
 _KIND, _MAGIC, _SPARSE_GOES_ON, _MORE_SPARSE = 156, slice(257, 263), 482, 504
 _REGULAR, _PAX, _LONG_NAME, _SPARSE = (b"0", b"\0", b"7"), (b"x", b"X"), b"L", b"S"
 _OF_NO_INTEREST = (b"g", b"K")
-"""Headers before a file's own that say nothing of its name or length."""
-_PIECE = 0x10000
+"""Kinds of headers before a file's own that say nothing of its name or length."""
 _LONGEST_NAME = 1 << 16
-"""Bytes of a long name, or of pax attributes, believed."""
+"""Most bytes of a long name or of pax attributes."""
 _MOST_FILES = 1_000_000
 
 
 def is_tar(head: bytes) -> bool:
-    """Whether `head` begins with a tar header: its checksum is right."""
+    """Return whether `head` begins with a tar header: its checksum is right."""
     return len(head) >= BLOCK and any(head[:BLOCK]) and _checksum_fits(head[:BLOCK])
 
 
 def _checksum_fits(header: bytes) -> bool:
-    """Whether the sum of the header, its own checksum taken as blanks, is what it says; old programs summed signed."""
+    """Return whether the checksum of a header fits, itself counted as blanks; old programs added signed bytes."""
     rest = header[: _CHECKSUM.start] + header[_CHECKSUM.stop :]
     blanks = 8 * ord(" ")
     signed = sum(rest) - 256 * sum(byte > 127 for byte in rest)
@@ -39,24 +38,20 @@ def _checksum_fits(header: bytes) -> bool:
 
 
 def _number(field: bytes) -> int | None:
-    """A number as tar writes it; None for what is none."""
+    """Return a number as tar writes it; None if it is none."""
     if field[0] & 0x80:
         return int.from_bytes(bytes([field[0] & 0x7F]) + field[1:], "big")
     digits = field.strip(b" \0")
     return int(digits, 8) if re.fullmatch(rb"[0-7]+", digits) else None
 
 
-class Untar:
+class Untar(BlockBuffer):
     """The files of a tar whose bytes come in blocks: `for name, pieces in Untar(path, blocks)`.
 
-    The pieces of a file that are not taken are skipped. Raises `CaptureError`, with the offset, for damage and a cut.
+    Pieces of a file that are not taken are skipped. Raises `CaptureError`, with the offset, for damage and a cut.
     """
 
-    def __init__(self, path: str, blocks: Iterator[bytes]) -> None:
-        self.path = path
-        self._blocks = blocks
-        self._buffer = b""
-        self._taken = 0
+    kind = "tar"
 
     def __iter__(self) -> Iterator[tuple[str, Iterator[bytes]]]:
         name, size = b"", None  # what headers of their own say of the next file
@@ -68,8 +63,8 @@ class Untar:
             if length is None:
                 raise self._error("the tar is damaged")
             if kind in (_LONG_NAME, *_PAX, *_OF_NO_INTEREST):
-                told = self._small(length)
-                found = {b"path": told.rstrip(b"\0")} if kind == _LONG_NAME else _attributes(told, kind)
+                text = self._small(length)
+                found = {b"path": text.rstrip(b"\0")} if kind == _LONG_NAME else _attributes(text, kind)
                 name, size = found.get(b"path", name), _decimal(found.get(b"size"), size)
                 continue
             if kind == _SPARSE:
@@ -83,7 +78,7 @@ class Untar:
         raise self._error(f"a tar of more than {_MOST_FILES} files")
 
     def _header(self) -> bytes | None:
-        """The next header; None at the end, which is a block of zeros, or nothing at all in what careless tools cut."""
+        """Return the next header; None at the end, a block of zeros, which careless tools leave out."""
         if not self._fill(1):
             return None
         header = self._take(BLOCK)
@@ -102,7 +97,7 @@ class Untar:
         left, padding = length, -length % BLOCK
         while left:
             self._fill(1)
-            piece = self._take(min(left, _PIECE, max(len(self._buffer), 1)))
+            piece = self._take(min(left, PIECE, max(len(self._buffer), 1)))
             left -= len(piece)
             yield piece
         if padding:
@@ -113,23 +108,6 @@ class Untar:
         while goes_on:
             goes_on = self._take(BLOCK)[_MORE_SPARSE]
 
-    def _fill(self, count: int) -> bool:
-        """Have `count` bytes in the buffer, if there are as many."""
-        while len(self._buffer) < count and (block := next(self._blocks, None)) is not None:
-            self._taken += len(block)
-            self._buffer += block
-        return len(self._buffer) >= count
-
-    def _take(self, count: int) -> bytes:
-        if not self._fill(count):
-            raise self._error("the tar is cut")
-        taken, self._buffer = self._buffer[:count], self._buffer[count:]
-        return taken
-
-    def _error(self, what: str) -> CaptureError:
-        offset = self._taken - len(self._buffer)
-        return CaptureError(f"{self.path}: {what}, at byte {offset}", path=self.path, offset=offset)
-
 
 def _full_name(header: bytes) -> bytes:
     name, prefix = header[_NAME].split(b"\0")[0], header[_PREFIX].split(b"\0")[0]
@@ -137,16 +115,16 @@ def _full_name(header: bytes) -> bytes:
     return prefix + b"/" + name if prefix and header[_MAGIC] == b"ustar\0" else name
 
 
-def _attributes(told: bytes, kind: bytes) -> dict[bytes, bytes]:
-    """The attributes of a pax header, each "LENGTH NAME=VALUE" and a line end; none of other headers."""
+def _attributes(text: bytes, kind: bytes) -> dict[bytes, bytes]:
+    """Return the attributes of a pax header, each "LENGTH NAME=VALUE" and a line end; none of other headers."""
     found: dict[bytes, bytes] = {}
-    while kind in _PAX and told:
-        digits, space, _ = told.partition(b" ")
+    while kind in _PAX and text:
+        digits, space, _ = text.partition(b" ")
         length = _decimal(digits, None) or 0
         if not space or length <= len(digits) + 1:
             break  # damaged: what the file's own header says has to do
-        name, _, value = told[len(digits) + 1 : length].removesuffix(b"\n").partition(b"=")
-        found[name], told = value, told[length:]
+        name, _, value = text[len(digits) + 1 : length].removesuffix(b"\n").partition(b"=")
+        found[name], text = value, text[length:]
     return found
 
 

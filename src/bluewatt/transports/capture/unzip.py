@@ -1,4 +1,4 @@
-"""zip as a stream: the files in it one after the other, in bounded memory, from a pipe as well, and no bombs.
+"""zip as a stream: the files in it one after the other, in bounded memory, also from a pipe.
 
 Only what phones write is read: stored and deflated files, one level deep. Layout: the zip application note (APPNOTE),
 section 4.3.
@@ -10,35 +10,31 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from bluewatt.errors import CaptureError
+from bluewatt.transports.capture.block_buffer import PIECE, BlockBuffer, is_bomb
 
 MAGIC = b"PK\x03\x04"
-"""How a zip file begins, and each file in it."""
+"""The first bytes of a zip file, and of each file in it."""
 
 _HEADER = struct.Struct("<4sHHHHHIIIHH")
 _DIRECTORY = (b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06")
 _ENCRYPTED, _SIZES_BEHIND = 0x0001, 0x0008
 _STORED, _DEFLATED = 0, 8
 _ZIP64 = 0xFFFFFFFF
-_PIECE = 0x10000
-_HARMLESS = 64 << 20
-_MAX_RATIO = 200
 _MOST_FILES = 100_000
 _LONGEST_DESCRIPTOR = 24
 
 
-class Unzip:
+class Unzip(BlockBuffer):
     """The files of a zip whose bytes come in blocks: `for name, pieces in Unzip(path, blocks)`.
 
-    The pieces of a file that are not taken are skipped. Raises `CaptureError`, with the offset, for damage, encryption,
-    an unknown compression and a decompression bomb.
+    Pieces of a file that are not taken are skipped. Raises `CaptureError`, with the offset, for damage, encryption, an
+    unknown compression and a decompression bomb.
     """
 
+    kind = "zip"
+
     def __init__(self, path: str, blocks: Iterator[bytes]) -> None:
-        self.path = path
-        self._blocks = blocks
-        self._buffer = b""
-        self._taken = 0
+        super().__init__(path, blocks)
         self._given = 0
 
     def __iter__(self) -> Iterator[tuple[str, Iterator[bytes]]]:
@@ -52,23 +48,6 @@ class Unzip:
             for _ in pieces:
                 pass
         raise self._error(f"a zip of more than {_MOST_FILES} files")
-
-    @property
-    def _offset(self) -> int:
-        return self._taken - len(self._buffer)
-
-    def _fill(self, count: int) -> bool:
-        """Have `count` bytes in the buffer, if there are as many."""
-        while len(self._buffer) < count and (block := next(self._blocks, None)) is not None:
-            self._taken += len(block)
-            self._buffer += block
-        return len(self._buffer) >= count
-
-    def _take(self, count: int) -> bytes:
-        if not self._fill(count):
-            raise self._error("the zip is cut")
-        taken, self._buffer = self._buffer[:count], self._buffer[count:]
-        return taken
 
     def _file(self) -> tuple[str, Iterator[bytes]]:
         fields = _HEADER.unpack(self._take(_HEADER.size))
@@ -85,7 +64,7 @@ class Unzip:
 
     def _stored(self, left: int) -> Iterator[bytes]:
         while left:
-            piece = self._take(min(left, _PIECE))
+            piece = self._take(min(left, PIECE))
             left -= len(piece)
             yield piece
 
@@ -96,21 +75,21 @@ class Unzip:
             if not self._fill(1):
                 raise self._error("the zip is cut")
             try:
-                piece = expander.decompress(self._buffer, _PIECE)
+                piece = expander.decompress(self._buffer, PIECE)
             except zlib.error:
                 raise self._error("the zip is damaged") from None
             ended = expander.eof
             self._buffer = expander.unused_data if ended else expander.unconsumed_tail
             self._given += len(piece)
-            if self._given > _HARMLESS and self._given > _MAX_RATIO * self._taken:
-                raise self._error("the zip expands beyond all measure, as a decompression bomb does")
+            if is_bomb(self._given, self._read):
+                raise self._error("the zip expands more than any capture does; it may be a decompression bomb")
             if piece:
                 yield piece
         if behind:
             self._skip_descriptor()
 
     def _skip_descriptor(self) -> None:
-        """Sizes behind a file have 12 to 24 bytes: the next file, or the directory, tells where they end."""
+        """Skip the sizes behind a file, 12 to 24 bytes: the next file, or the directory, shows where they end."""
         self._fill(_LONGEST_DESCRIPTOR + 4)
         for mark in (MAGIC, *_DIRECTORY):
             found = self._buffer.find(mark, 12, _LONGEST_DESCRIPTOR + 4)
@@ -119,12 +98,9 @@ class Unzip:
                 return
         raise self._error("the zip is damaged")
 
-    def _error(self, what: str) -> CaptureError:
-        return CaptureError(f"{self.path}: {what}, at byte {self._offset}", path=self.path, offset=self._offset)
-
 
 def _long_size(extra: bytes) -> int:
-    """The packed size of a file too large for 32 bits (extra field 1: size, then packed size)."""
+    """Return the packed size of a file too large for 32 bits (extra field 1: size, then packed size)."""
     position = 0
     while position + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, position)

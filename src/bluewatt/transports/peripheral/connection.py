@@ -29,22 +29,22 @@ ACCEPTED, MISMATCH = b"\x00", b"\x03"
 """Answers of the second authentication (protocol page victronconnect-gatt, section 10, single source)."""
 
 
-class Answering(Protocol):
-    """What a connection needs of the device behind it."""
+class ConnectedDevice(Protocol):
+    """The device behind a connection, as far as the connection needs it."""
 
     @property
     def personality(self) -> Personality:
-        """How its generation of firmware behaves."""
+        """The behaviour of its generation of firmware."""
         ...
 
     @property
     def pin(self) -> str:
-        """Six digits."""
+        """Its PIN, six digits."""
         ...
 
     @property
     def registers(self) -> Registers:
-        """What it knows and does."""
+        """Its registers."""
         ...
 
     @property
@@ -53,21 +53,21 @@ class Answering(Protocol):
         ...
 
     def unlock(self) -> None:
-        """The client proved that it knows the PIN."""
+        """Show the key to the client, which proved that it knows the PIN."""
 
     def measurements(self) -> Mapping[str, Any]:
-        """Every quantity by metric key."""
+        """Return every quantity by metric key."""
         ...
 
     def changes(self, instances: Set[int]) -> Iterator[tuple[int, int, bytes]]:
-        """Instance, register and content of what was not told yet."""
+        """Yield instance, register and content of each value that was not sent yet."""
         ...
 
 
 class PeripheralConnection:
     """The state of one connection. `notify` takes a characteristic's UUID and the bytes, in order."""
 
-    def __init__(self, device: Answering, notify: Callable[[str, bytes], None], now: float) -> None:
+    def __init__(self, device: ConnectedDevice, notify: Callable[[str, bytes], None], now: float) -> None:
         self.device = device
         self.side = DeviceSide(device.registers, device.personality)
         self.session = Session(self.side)
@@ -82,20 +82,20 @@ class PeripheralConnection:
             self._update_shunt(self.shunt)
 
     def secured(self, now: float) -> None:
-        """The link is encrypted: the session begins, once."""
+        """Begin the session, once: the link is encrypted."""
         if self._opened is None:
             self._opened = now
             self.session.open(now)
 
     def receive(self, characteristic: DataCharacteristic, data: bytes, service: str, now: float) -> None:
-        """A write to one of the data services; answers go out on the same one."""
+        """Take a write to one of the data services; answers go out on the same one."""
         self.secured(now)
         self._service = service
         self.session.receive(characteristic, data, now)
         self._flush()
 
     def publish(self, now: float) -> None:
-        """Tell subscribers what changed."""
+        """Send what changed to subscribers."""
         for instance, register, content in self.device.changes(self.side.subscriptions):
             self._write(self.session.send(ValueMessage(instance, register, content), now))
         if self.shunt:
@@ -103,7 +103,7 @@ class PeripheralConnection:
                 self._notify(uuid, content)
 
     def deadline(self) -> float:
-        """When the device ends the connection; infinity for never."""
+        """Return when the device ends the connection, in seconds of its clock; infinity for never."""
         if self._opened is None:
             return self._connected + PAIRING_PATIENCE
         session = self.session.deadline()
@@ -114,7 +114,7 @@ class PeripheralConnection:
     # the documented service
 
     def read_shunt(self, uuid: str) -> bytes:
-        """What one of its characteristics shows."""
+        """Return the content of one of its characteristics."""
         return self.shunt.read(uuid) if self.shunt else b""
 
     def write_shunt(self, uuid: str, data: bytes, now: float) -> None:
@@ -135,17 +135,17 @@ class PeripheralConnection:
     # the second authentication
 
     def nonce(self) -> bytes:
-        """A new nonce at every read."""
+        """Return a new nonce at every read."""
         self._nonce = secrets.token_bytes(8)
         return self._nonce
 
     def answer_puk(self, answer: bytes) -> None:
-        """The client's CRC of the nonce."""
+        """Check the client's CRC of the nonce, and notify the result."""
         self._puk_accepted = self._matches(lambda: puk_answer(self._nonce), answer)
         self._notify(PUK_CODE, ACCEPTED if self._puk_accepted else MISMATCH)
 
     def answer_pin(self, answer: bytes) -> None:
-        """The client's nonce and PIN; the right ones, after the CRC, let it read the key."""
+        """Check the client's answer from nonce and PIN; the right one, after the CRC, lets it read the key."""
         right = self._puk_accepted and self._matches(lambda: pin_answer(self._nonce, int(self.device.pin)), answer)
         if right:
             self.device.unlock()

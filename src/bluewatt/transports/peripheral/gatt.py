@@ -1,8 +1,8 @@
-"""The GATT table of an emulated device: which services it lists and who may touch what.
+"""The GATT table of an emulated device: its services, and who may read, write and subscribe to what.
 
-Protocol pages victronconnect-gatt (sections 2, 3, 8, 10, 11) and smartshunt-gatt (sections 2, 3 and 7). Every handler
-is handed in; here is only the shape. Bumble takes any encrypted link for an authenticated one, so the pairing must not
-accept less than a passkey (see `peripheral_pairing`).
+Protocol pages victronconnect-gatt (sections 2, 3, 8, 10, 11) and smartshunt-gatt (sections 2, 3 and 7). The handlers
+are handed in; this file has the table only. Bumble takes any encrypted link for an authenticated one, so the pairing
+must not accept less than a passkey (see `peripheral/pairing.py`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ WriteHandler = Callable[[Connection, bytes], None]
 
 
 class Handlers(msgspec.Struct, frozen=True):
-    """What the characteristics do."""
+    """The functions behind the characteristics."""
 
     header: Read
     """A read of the control characteristic."""
@@ -65,7 +65,7 @@ class Handlers(msgspec.Struct, frozen=True):
 
 
 def refuse(connection: Connection, value: bytes = b"") -> NoReturn:
-    """What is listed because devices list it, and never done: firmware updates."""
+    """Refuse a write: firmware updates are listed, as devices list them, and never done."""
     raise ATT_Error(error_code=ErrorCode.WRITE_NOT_PERMITTED)
 
 
@@ -81,7 +81,7 @@ def gatt_characteristic(
     write: WriteHandler | None = None,
     permissions: GattCharacteristic.Permissions = PAIRED,
 ) -> GattCharacteristic[bytes]:
-    """One characteristic, its properties by their standard names; what is not given is refused."""
+    """Return a characteristic, its properties by their standard names; an access without a function is refused."""
     bits = _Can(0)
     for name in properties:
         bits |= _PROPERTIES[name]
@@ -90,7 +90,7 @@ def gatt_characteristic(
 
 
 def data_service(uuid: str, handlers: Handlers) -> Service:
-    """The service that carries registers, or its second copy."""
+    """Return the service that carries registers, or its second copy."""
 
     def part(role: DataCharacteristic, *properties: str, read: Read | None = None) -> GattCharacteristic[bytes]:
         def write(connection: Connection, value: bytes) -> None:
@@ -111,7 +111,7 @@ def data_service(uuid: str, handlers: Handlers) -> Service:
 
 
 def base_service(handlers: Handlers) -> Service:
-    """Device information, which anybody may read, and the second authentication with PIN and PUK."""
+    """Return the service of device information, which anybody may read, and of the second authentication."""
     return Service(
         BASE_SERVICE,
         [
@@ -124,7 +124,7 @@ def base_service(handlers: Handlers) -> Service:
 
 
 def firmware_service() -> Service:
-    """Listed, as on real devices; refuses everything."""
+    """Return the service for firmware, listed as on real devices; it refuses everything."""
     return Service(
         FIRMWARE_SERVICE,
         [
@@ -135,7 +135,7 @@ def firmware_service() -> Service:
 
 
 def shunt_service(handlers: Handlers) -> Service:
-    """The documented SmartShunt service."""
+    """Return the documented SmartShunt service."""
 
     def part(uuid: str, access: tuple[str, ...]) -> GattCharacteristic[bytes]:
         def read(connection: Connection) -> bytes:
@@ -150,7 +150,7 @@ def shunt_service(handlers: Handlers) -> Service:
 
 
 def services(handlers: Handlers, *, second: bool, shunt: bool) -> list[Service]:
-    """All services in the order of real devices, which gives their handles too (section 2).
+    """Return all services in the order of real devices, which gives their handles too (section 2).
 
     A device with two data services, an Orion, was seen without the one for firmware.
     """
@@ -161,7 +161,7 @@ def services(handlers: Handlers, *, second: bool, shunt: bool) -> list[Service]:
 
 
 def protect_subscriptions(attributes: Iterable[Any]) -> None:
-    """Let nobody subscribe before pairing: Bumble makes client configuration descriptors that are open to all.
+    """Refuse subscriptions before pairing: bumble makes client configuration descriptors that are open to all.
 
     Those of the standard services, which belong to UUIDs of 16 bits, stay open.
     """

@@ -1,4 +1,4 @@
-"""Pairing on the device's side: the PIN is the passkey, nothing weaker is accepted, bonds outlive the process."""
+"""Pairing on the device's side: the PIN is the passkey, nothing weaker is accepted, bonds are kept in a file."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from bluewatt.transports.virtual.bonds import Bonds, Passkey
 
 
 class Label(PairingDelegate):
-    """A device with its PIN on a label: it "displays" the passkey, the client's user types it."""
+    """The part of a device with its PIN on a label: it "displays" the passkey, the client's user types it."""
 
     def __init__(self, pin: Callable[[], str]) -> None:
         super().__init__(PairingDelegate.IoCapability.DISPLAY_OUTPUT_ONLY)
         self._pin = pin
 
     async def generate_passkey(self) -> int:
-        """The PIN of the moment."""
+        """Return the PIN the device has now."""
         return Passkey(self._pin())
 
     async def display_number(self, number: int, digits: int) -> None:
-        """It is on the label already."""
+        """Do nothing: the number is on the label."""
 
     async def confirm(self, auto: bool = False) -> bool:
-        """Asked for when no passkey would be used ("just works"): refused, the link would not be authenticated."""
+        """Refuse to pair without a passkey ("just works"): the link would not be authenticated."""
         return False
 
     async def compare_numbers(self, number: int, digits: int) -> bool:
-        """A label cannot show another number."""
+        """Refuse: a label cannot show another number."""
         return False
 
 
@@ -55,6 +55,6 @@ def prepare_pairing(device: Device, pin: Callable[[], str], bonds: Path | None) 
 
 
 async def forget_bonds(device: Device) -> None:
-    """What a change of PIN does: every client has to pair again."""
+    """Delete all bonds, as a change of PIN does: every client has to pair again."""
     if device.keystore is not None:
         await device.keystore.delete_all()

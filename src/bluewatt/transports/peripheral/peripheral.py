@@ -3,8 +3,8 @@
     peripheral = Peripheral(radio.device(device.address), device)
     async with peripheral: ...
 
-The device is handed in (see `Emulated`): who it is, what it advertises, what its registers hold. `clock` and `speed`
-are those of the device, so that a minute without keep-alive can pass in a second.
+The device is handed in (see `PeripheralDevice`): who it is, what it advertises, what its registers hold. `clock` and
+`speed` are those of the device, so that a minute without keep-alive can pass in a second.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from bumble.att import ATT_Error, ErrorCode
 from bumble.core import UUID, AdvertisingData, BaseBumbleError
@@ -32,9 +31,10 @@ from bluewatt.transports.advertising import (
     text_of_uuid,
 )
 from bluewatt.transports.background import Background
-from bluewatt.transports.peripheral.connection import Answering, PeripheralConnection
+from bluewatt.transports.peripheral.connection import ConnectedDevice, PeripheralConnection
 from bluewatt.transports.peripheral.gatt import Handlers, protect_subscriptions, services
 from bluewatt.transports.peripheral.pairing import forget_bonds, prepare_pairing
+from bluewatt.transports.resource import Resource
 from bluewatt.wire.victronconnect.control import build_header
 
 _POWER_ON_TIME = 5.0  # seconds an adapter may take to answer, at first and at last
@@ -42,8 +42,8 @@ _POWER_ON_TIME = 5.0  # seconds an adapter may take to answer, at first and at l
 _REFUSALS = 3  # of one advertisement after the other: then it is not a client that came in between
 
 
-class Emulated(Answering, Protocol):
-    """What a peripheral needs of the device it is."""
+class PeripheralDevice(ConnectedDevice, Protocol):
+    """The device behind a peripheral, as far as the peripheral needs it."""
 
     address: str
     interval: float
@@ -55,9 +55,9 @@ class Emulated(Answering, Protocol):
     service_uuid: str
     """The UUID that names its product while it advertises no readings."""
     pin_changed: Callable[[], None]
-    """To be called after a change of PIN."""
+    """What the device calls after a change of PIN."""
     changed: Callable[[], None]
-    """To be called when name or advertisement may be others."""
+    """What the device calls when its name or advertisement may have changed."""
 
     @property
     def name(self) -> str:
@@ -71,7 +71,7 @@ class Emulated(Answering, Protocol):
 
     @property
     def device_information(self) -> bytes:
-        """What characteristic 97580002 shows."""
+        """The content of characteristic 97580002."""
         ...
 
     def advertisement(self, at: float) -> bytes:
@@ -79,24 +79,28 @@ class Emulated(Answering, Protocol):
         ...
 
     def connected(self) -> None:
-        """A client is there."""
+        """Take notice of a new client."""
 
 
-class Peripheral:
-    """One device on one radio. `refresh` takes new values to the air and to the client; call it once a period."""
+class Peripheral(Resource):
+    """One device on one radio. `refresh` takes new values to the air and to the client; call it once a period.
+
+    Entering switches the radio on and advertises; raises AdapterUnavailable if it does not answer. What ends the device
+    later interrupts the body of the `async with`.
+    """
 
     def __init__(
-        self, radio: Device, device: Emulated, *, clock: Callable[[], float], speed: float = 1.0,
+        self, radio: Device, device: PeripheralDevice, *, clock: Callable[[], float], speed: float = 1.0,
         bonds: Path | None = None,
     ) -> None:  # fmt: skip
         self.device = device
         self.radio = radio
         self.client: Connection | None = None
-        """Who is connected."""
+        """The client that is connected."""
         self.served = 0
-        """Connections so far."""
+        """Number of connections so far."""
         self.timeouts = 0
-        """How many of them ended for want of a keep-alive."""
+        """Number of connections that ended because no keep-alive came."""
         self._clock = clock
         self._speed = speed
         self._bonds = bonds
@@ -109,27 +113,19 @@ class Peripheral:
         self._on_air: tuple[bytes, bytes] | None = None
         self._by_uuid: dict[str, GattCharacteristic[bytes]] = {}
         self._tasks = Background()
-        self._open = contextlib.AsyncExitStack()
         self._closing = False
 
-    async def __aenter__(self) -> Self:
-        """Switch the radio on and advertise; AdapterUnavailable where it does not answer.
-
-        What ends the device later interrupts the body of the `async with`.
-        """
+    async def _open(self, stack: contextlib.AsyncExitStack) -> None:
         self._list_services()
         self.radio.on(Device.EVENT_CONNECTION, self._on_connection)
         self.device.pin_changed = self._forget_bonds
         self.device.changed = self._news.set
-        async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(self._tasks)
-            await self._switch_on()
-            stack.push_async_callback(self._switch_off)
-            stack.push_async_callback(self._let_tasks_end)
-            self._tasks.start(self._keep_advertising(), name=f"advertise {self.device.address}")
-            self._tasks.start(self._send_notifications(), name=f"notify {self.device.address}")
-            self._open = stack.pop_all()
-        return self
+        await stack.enter_async_context(self._tasks)
+        await self._switch_on()
+        stack.push_async_callback(self._switch_off)
+        stack.push_async_callback(self._let_tasks_end)
+        self._tasks.start(self._keep_advertising(), name=f"advertise {self.device.address}")
+        self._tasks.start(self._send_notifications(), name=f"notify {self.device.address}")
 
     async def _switch_on(self) -> None:
         try:
@@ -141,11 +137,6 @@ class Peripheral:
         except (TimeoutError, BaseBumbleError) as error:
             why = str(error) or "no answer"
             raise AdapterUnavailable(f"the Bluetooth adapter cannot be a device: {why}", reason="missing") from error
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._open.__aexit__(kind, error, trace)
 
     async def _let_tasks_end(self) -> None:
         """Tell the tasks to end: a command to the adapter that is cut off in the middle blocks all later ones."""
@@ -166,22 +157,22 @@ class Peripheral:
                 await self.radio.power_off()
 
     def refresh(self) -> None:
-        """The device's values may have changed."""
+        """Send new values of the device to the air and to the client."""
         if self._link:
             self._link.publish(self._clock())
         else:
             self._news.set()
 
-    # what is listed
+    # services
 
     def _list_services(self) -> None:
         handlers = Handlers(
             header=self._read_header,
             chunk=self._take_chunk,
             information=lambda connection: self.device.device_information,
-            nonce=lambda connection: self._linked(connection).nonce(),
-            puk=lambda connection, data: self._linked(connection).answer_puk(bytes(data)),
-            pin=lambda connection, data: self._linked(connection).answer_pin(bytes(data)),
+            nonce=lambda connection: self._connection_of(connection).nonce(),
+            puk=lambda connection, data: self._connection_of(connection).answer_puk(bytes(data)),
+            pin=lambda connection, data: self._connection_of(connection).answer_pin(bytes(data)),
             shunt_read=lambda uuid: self._link.read_shunt(uuid) if self._link else b"",
             shunt_write=self._write_shunt,
         )
@@ -194,20 +185,20 @@ class Peripheral:
                 self._by_uuid[text_of_uuid(characteristic.uuid)] = characteristic
         protect_subscriptions(self.radio.gatt_server.attributes)
 
-    def _linked(self, connection: Connection) -> PeripheralConnection:
+    def _connection_of(self, connection: Connection) -> PeripheralConnection:
         if self._link is None or connection is not self.client:
             raise ATT_Error(error_code=ErrorCode.UNLIKELY_ERROR)
         return self._link
 
     def _read_header(self, connection: Connection) -> bytes:
-        self._linked(connection).secured(self._clock())
+        self._connection_of(connection).secured(self._clock())
         self._wind_timer()
         return build_header(self.device.personality.header)
 
     def _take_chunk(
         self, connection: Connection, characteristic: DataCharacteristic, data: bytes, service: str
     ) -> None:
-        link = self._linked(connection)
+        link = self._connection_of(connection)
         link.session.mtu = connection.att_mtu
         link.receive(characteristic, data, service, self._clock())
         self._wind_timer()
@@ -223,7 +214,7 @@ class Peripheral:
             raise ATT_Error(error_code=ErrorCode.WRITE_NOT_PERMITTED) from None
         self._wind_timer()
 
-    # who is connected
+    # connections
 
     def _on_connection(self, connection: Connection) -> None:
         if self.client is not None:
@@ -279,7 +270,7 @@ class Peripheral:
         self.timeouts += 1
         self._tasks.start(self._turn_away(self.client), name=f"turn away {self.client.peer_address}")
 
-    # what goes out
+    # notifications and advertisements
 
     async def _send_notifications(self) -> None:
         while (item := await self._outbox.get()) is not None:
@@ -317,7 +308,7 @@ class Peripheral:
         self._on_air = data, response
 
     def _show_name(self) -> None:
-        """The generic access service shows the local name too."""
+        """Write the local name into the generic access service, too."""
         for attribute in self.radio.gatt_server.attributes:
             if attribute.type == GATT_DEVICE_NAME_CHARACTERISTIC:
                 attribute.value = self.device.name.encode()

@@ -1,7 +1,7 @@
-"""Where emulated devices are on the air: the virtual radio, with or without other hosts, or a real adapter.
+"""The radio of emulated devices: the virtual radio, with or without other hosts, or a real adapter.
 
-A transport string says which (see `is_host`): on "virtual", "vhci" or "tcp-server:HOST:PORT" there is room for many
-devices; a real adapter ("usb:0", "hci-socket:0", "serial:…", "tcp-client:…") is one device at a time.
+A transport string says which (see `is_host`): on "virtual", "vhci" or "tcp-server:HOST:PORT" many devices can
+be at once; a real adapter ("usb:0", "hci-socket:0", "serial:…", "tcp-client:…") is one device at a time.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bluewatt.errors import AdapterUnavailable
 from bluewatt.transports.advertising import BROADCAST, advertising_data, start_advertising_set
 from bluewatt.transports.hci_transport import is_host
 from bluewatt.transports.hosted_adapter import HostedAdapter
+from bluewatt.transports.resource import Resource
 from bluewatt.transports.virtual.radio import VirtualRadio
 
 VIRTUAL = "virtual"
@@ -24,75 +25,64 @@ VIRTUAL = "virtual"
 
 
 class Broadcaster(Protocol):
-    """Sends advertisements that nobody can connect to, beside those of the device."""
+    """A sender of advertisements that nobody can connect to, beside those of the device."""
 
     async def send(self, payload: bytes) -> None:
         """Advertise this manufacturer data from now on."""
 
 
 class PeripheralRadio(Protocol):
-    """A place where devices can be."""
+    """A radio on which devices can be."""
 
     real: bool
     """Whether other people's devices can hear it."""
 
     async def __aenter__(self) -> Self:
-        """Open it; AdapterUnavailable with what to do."""
+        """Open the radio; raises AdapterUnavailable with what to do."""
         ...
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Everything there falls silent."""
+        """Silence everything on it."""
 
     def device(self, address: str, *, name: str) -> Device:
-        """A radio for one more device; AdapterUnavailable (reason "full") where there is no more room."""
+        """Return the radio of one more device; raises AdapterUnavailable (reason "full") if there can be no more."""
         ...
 
     def broadcaster(self, device: Device, interval: float) -> Broadcaster:
-        """Broadcasts under the address of a device, every `interval` seconds."""
+        """Return a sender under the address of a device, every `interval` seconds."""
         ...
 
 
-def open_air(transport: str, *, radio: VirtualRadio | None = None) -> PeripheralRadio:
-    """The place a transport string names; `radio` is a virtual radio somebody else opened."""
+def open_peripheral_radio(transport: str, *, radio: VirtualRadio | None = None) -> PeripheralRadio:
+    """Return the radio a transport string names; `radio` is a virtual radio somebody else opened."""
     if transport == VIRTUAL or is_host(transport):
         return VirtualPeripheralRadio(radio, None if transport == VIRTUAL else transport)
     return AdapterPeripheralRadio(transport)
 
 
-class VirtualPeripheralRadio:
-    """The virtual radio; a host that attaches hears it as if it had an adapter."""
+class VirtualPeripheralRadio(Resource):
+    """The virtual radio; a host that attaches receives it as if it had an adapter."""
 
     def __init__(self, radio: VirtualRadio | None = None, transport: str | None = None) -> None:
         self.radio = radio or VirtualRadio()
         self.real = transport == "vhci"
         self._own = radio is None
         self._transport = transport
-        self._open = AsyncExitStack()
 
-    async def __aenter__(self) -> Self:
+    async def _open(self, stack: AsyncExitStack) -> None:
         if self._own:
-            await self._open.enter_async_context(self.radio)
+            await stack.enter_async_context(self.radio)
         if self._transport:
-            try:
-                await self.radio.attach(self._transport)
-            except BaseException:
-                await self._open.aclose()
-                raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._open.__aexit__(kind, error, trace)
+            await self.radio.attach(self._transport)
 
     def device(self, address: str, *, name: str) -> Device:
-        """Any number of them."""
+        """Return the radio of one more device; there is no limit."""
         return self.radio.device(address, name=name)
 
     def broadcaster(self, device: Device, interval: float) -> Broadcaster:
-        """A light advertiser beside the device."""
+        """Return a light advertiser beside the device."""
         return _VirtualBroadcaster(self.radio, device, interval)
 
 
@@ -110,7 +100,7 @@ class AdapterPeripheralRadio(HostedAdapter):
     real = True
 
     def broadcaster(self, device: Device, interval: float) -> Broadcaster:
-        """A second advertising set of the adapter."""
+        """Return a second advertising set of the adapter."""
         return _AdapterBroadcaster(device, interval)
 
 

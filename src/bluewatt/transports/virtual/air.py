@@ -1,6 +1,6 @@
-"""The air of the virtual radio: bumble's LocalLink with what a real air has and it has not.
+"""The medium of the virtual radio: bumble's LocalLink, made more like real air.
 
-Four differences to bumble 0.0.236, each found by running it:
+Four differences from bumble 0.0.236, each found by running it:
 
 * an advertisement goes to the controllers that listen, not to all: the cost grows with devices, not with their square;
 * a scan response is the advertiser's own (bumble repeats the advertisement), and only an active scanner gets it;
@@ -52,7 +52,7 @@ class RadioMedium(LocalLink):
         self._random = random.Random(seed)
 
     def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:
-        """Carry a controller's advertisement to who listens, and a connection request to whom it names."""
+        """Carry a controller's advertisement to those that listen, and a connection request to the device it names."""
         if isinstance(packet, ll.ConnectInd):
             advertiser = self.connectable(packet.advertiser_address)
             if advertiser is not None:
@@ -81,7 +81,7 @@ class RadioMedium(LocalLink):
         return self._loss > 0 and self._random.random() < self._loss
 
     def connectable(self, address: hci.Address) -> Controller | None:
-        """The controller that advertises under this address right now and would accept a connection."""
+        """Return the controller that advertises under this address now and accepts connections; None if none does."""
         for controller in self.controllers:
             legacy = controller.le_legacy_advertiser
             if legacy.enabled and legacy.address == address:
@@ -121,7 +121,7 @@ class RadioMedium(LocalLink):
 
 
 def _legacy_set(sender: Controller, packet: ll.AdvExtInd) -> AdvertisingSet | None:
-    """The advertising set of the packet if it sends legacy PDUs, as hosts with extended commands do."""
+    """Return the advertising set of the packet if it sends legacy PDUs, as hosts with extended commands do."""
     legacy = hci.HCI_LE_Set_Extended_Advertising_Parameters_Command.AdvertisingProperties.USE_LEGACY_ADVERTISING_PDUS
     for one in sender.advertising_sets.values():
         if one.address == packet.advertiser_address and one.parameters:
@@ -130,7 +130,7 @@ def _legacy_set(sender: Controller, packet: ll.AdvExtInd) -> AdvertisingSet | No
 
 
 class VirtualController(Controller):
-    """A controller on our air: it listens only while it scans or connects, and reports what it really heard."""
+    """A controller on a `RadioMedium`: it listens only while it scans or connects, and reports what it received."""
 
     link: RadioMedium
     _scanning = False
@@ -138,7 +138,7 @@ class VirtualController(Controller):
 
     @property
     def le_scan_enable(self) -> bool:
-        """Whether the host scans; the air is told."""
+        """Whether the host scans; setting it also tunes the controller in or out."""
         return self._scanning
 
     @le_scan_enable.setter
@@ -150,7 +150,7 @@ class VirtualController(Controller):
     def pending_le_connection(
         self,
     ) -> hci.HCI_LE_Create_Connection_Command | hci.HCI_LE_Extended_Create_Connection_Command | None:
-        """The connection the host asked for and that waits for the advertiser; the air is told."""
+        """The connection the host asked for, which waits for the advertiser; setting it also tunes the controller."""
         return self._pending
 
     @pending_le_connection.setter
@@ -167,7 +167,7 @@ class VirtualController(Controller):
             self.link.listeners.discard(self)
 
     def on_advertising_pdu(self, pdu: ll.AdvInd | ll.AdvExtInd) -> None:
-        """Report an advertisement to the host, and connect where it waits for this advertiser."""
+        """Report an advertisement to the host, and connect if the host waits for this advertiser."""
         if not isinstance(pdu, AirAdvertisement):
             super().on_advertising_pdu(pdu)
             return
@@ -237,7 +237,7 @@ class VirtualController(Controller):
     def on_hci_le_create_connection_cancel_command(
         self, command: hci.HCI_LE_Create_Connection_Cancel_Command
     ) -> hci.HCI_StatusReturnParameters:
-        """End a waiting connection request and say so (bumble leaves it waiting for ever)."""
+        """End a waiting connection request and report it (bumble leaves it waiting for ever)."""
         pending, self.pending_le_connection = self._pending, None
         if pending:
             self.send_hci_packet(self._cancelled(pending))

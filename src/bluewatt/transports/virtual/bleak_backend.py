@@ -4,8 +4,8 @@
         async with BleakScanner(callback, backend=adapter.scanner): ...
         async with BleakClient(device, backend=adapter.client) as client: ...
 
-The same program then runs against simulated devices that drives a real adapter. An adapter keeps its bonds in
-`key_store` and types `pin` when a device asks for a passkey.
+So the program that drives a real adapter also runs against simulated devices. An adapter keeps its bonds in `key_store`
+and types `pin` when a device asks for a passkey.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ ADAPTER_ADDRESS = "F0:00:00:00:00:01"
 """Random static address of the virtual adapter, where the caller does not choose one."""
 
 
-class HasDevices(Protocol):
-    """Where an adapter gets its device from: a virtual radio, or a controller whose host is this process."""
+class DeviceSource(Protocol):
+    """The origin of an adapter's device: a virtual radio, or a controller whose host is this process."""
 
     def device(self, address: str, *, name: str = ...) -> Device:
-        """A whole bumble device, not powered on yet."""
+        """Return a whole bumble device, not powered on yet."""
         ...
 
 
@@ -43,7 +43,7 @@ class VirtualAdapter:
 
     def __init__(
         self,
-        radio: HasDevices,
+        radio: DeviceSource,
         *,
         address: str = ADAPTER_ADDRESS,
         pin: str | None = None,
@@ -83,7 +83,7 @@ class VirtualAdapter:
             await self.device.power_off()
 
     async def scan(self) -> None:
-        """Scan as the scanners that run want it: until the last has stopped, actively while one of them is active."""
+        """Begin, change or end the scan as the scanners that run need it: active if one of them is active."""
         async with self._scanning:
             device, active = self.device, any(self.scans.values())
             if device.scanning and (not self.scans or device.scanning_is_passive == active):
@@ -110,5 +110,5 @@ class _Keyboard(PairingDelegate):
         self._pin = pin
 
     async def get_number(self) -> int | None:
-        """The passkey, None to refuse."""
+        """Return the passkey, None to refuse."""
         return None if self._pin is None else Passkey(self._pin)

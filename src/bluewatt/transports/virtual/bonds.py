@@ -13,7 +13,7 @@ from bluewatt.secret import SecretNumber
 
 
 class Passkey(SecretNumber):
-    """A passkey of six digits; bumble takes 0 for none, and 000000 is the commonest PIN there is."""
+    """A passkey of six digits; bumble takes 0 for none, and 000000 is the most common PIN."""
 
     def __bool__(self) -> bool:
         return True
@@ -23,7 +23,7 @@ class Bonds(JsonKeyStore):
     """Bonds in a file that only its owner may read, from its first byte; bumble would let everybody."""
 
     async def save(self, db: dict[str, dict[str, dict[str, Any]]]) -> None:
-        """Write the file; ConfigError where that is impossible."""
+        """Write the file; raises ConfigError if that is impossible."""
         try:
             self.filename.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             replace_file(self.filename, json.dumps(db, sort_keys=True, indent=4).encode(), private=True)

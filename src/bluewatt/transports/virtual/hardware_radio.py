@@ -1,4 +1,4 @@
-"""A real Bluetooth adapter as a radio: simulated devices advertise on real air, this process being the adapter's host.
+"""A real Bluetooth adapter as a radio: simulated devices advertise on it, and this process is its host.
 
 The adapter is named by a bumble transport string ("usb:0", "hci-socket:0", "serial:/dev/ttyACM0"), and no other system
 may use it meanwhile. An adapter with extended advertising is several devices at once, one per advertising set, each
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from types import TracebackType
-from typing import Self
 
 from bumble.core import BaseBumbleError
 from bumble.device import AdvertisingSet, Device
@@ -26,13 +24,14 @@ from bluewatt.transports.advertising import (
 )
 from bluewatt.transports.background import Background
 from bluewatt.transports.hosted_adapter import HostedAdapter
+from bluewatt.transports.resource import Resource
 from bluewatt.transports.virtual.air import DEFAULT_RSSI
 
 _NO_ADDRESS = "00:00:00:00:00:00"  # each advertiser brings its own
 
 
 class HardwareAdvertiser:
-    """A simulated device on real air; the newest data wins when updates come faster than the adapter takes them."""
+    """A simulated device on a real adapter; the newest data wins if updates come faster than the adapter takes them."""
 
     def __init__(self, device: Device, address: str, *, name: str, interval: float, company_id: int) -> None:
         self.address = address
@@ -45,17 +44,17 @@ class HardwareAdvertiser:
         self._set: AdvertisingSet | None = None
 
     def update(self, manufacturer_data: bytes) -> None:
-        """Advertise these bytes from now on; raises Unencodable when they are too long."""
+        """Advertise these bytes from now on; raises Unencodable if they are too long."""
         self._data = advertising_data(manufacturer_data, self._company_id)
         self._changed.set()
 
     def stop(self) -> None:
-        """Fall silent until the next update."""
+        """Stop advertising until the next update."""
         self._data = None
         self._changed.set()
 
     async def serve(self) -> None:
-        """Bring updates to the adapter, for ever; AdapterUnavailable when it refuses one. The radio runs it."""
+        """Bring updates to the adapter, for ever; raises AdapterUnavailable if it refuses one. The radio runs it."""
         try:
             while await self._changed.wait():
                 self._changed.clear()
@@ -85,7 +84,7 @@ class HardwareAdvertiser:
             await self._device.stop_advertising()
 
 
-class HardwareRadio:
+class HardwareRadio(Resource):
     """A real adapter on which simulated devices advertise; the same `advertiser()` as the virtual radio has.
 
     An adapter that refuses an advertisement or goes away interrupts the body of the `async with`: AdapterUnavailable.
@@ -96,24 +95,15 @@ class HardwareRadio:
         self._advertisers: list[HardwareAdvertiser] = []
         self._device: Device | None = None
         self._tasks = Background()
-        self._open = AsyncExitStack()
 
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            adapter = await stack.enter_async_context(HostedAdapter(self.transport))
-            self._device = await adapter.powered_device(_NO_ADDRESS)
-            await stack.enter_async_context(self._tasks)
-            self._open = stack.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._open.__aexit__(kind, error, trace)
+    async def _open(self, stack: AsyncExitStack) -> None:
+        adapter = await stack.enter_async_context(HostedAdapter(self.transport))
+        self._device = await adapter.powered_device(_NO_ADDRESS)
+        await stack.enter_async_context(self._tasks)
 
     @property
-    def room(self) -> int:
-        """How many devices this adapter can be at once."""
+    def capacity(self) -> int:
+        """Number of devices this adapter can be at once."""
         if self._device is None:
             return 0
         sets = self._device.host.number_of_supported_advertising_sets
@@ -122,13 +112,13 @@ class HardwareRadio:
     def advertiser(
         self, address: str, *, name: str, interval: float = 1.0, rssi: int = DEFAULT_RSSI, company_id: int = COMPANY_ID
     ) -> HardwareAdvertiser:
-        """A new device, silent until its first `update`; `rssi` is what the air makes of it.
+        """Return a new device, silent until its first `update`; `rssi` is ignored, the air is real.
 
-        Raises AdapterUnavailable (reason "full") when the adapter cannot be one more device.
+        Raises AdapterUnavailable (reason "full") if the adapter cannot be one more device.
         """
-        if self._device is None or len(self._advertisers) >= self.room:
+        if self._device is None or len(self._advertisers) >= self.capacity:
             raise AdapterUnavailable(
-                f"the adapter {self.transport} can be {self.room} device(s) at once", reason="full"
+                f"the adapter {self.transport} can be no further device, at most {self.capacity} at once", reason="full"
             )
         if not self._device.supports_le_extended_advertising:
             self._device.random_address = Address(address, Address.RANDOM_DEVICE_ADDRESS)

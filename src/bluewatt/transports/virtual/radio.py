@@ -1,8 +1,8 @@
 """The virtual Bluetooth radio: devices that advertise and adapters that hear them, without hardware.
 
-One `VirtualRadio` is one place within radio range. `advertiser()` puts a device there, a `VirtualAdapter` of
-`virtual_bleak` a Bluetooth adapter for this process, `attach()` an adapter for another one: with "vhci" the computer's
-own Bluetooth system hears the virtual devices. `virtual_hardware` puts the same devices on a real adapter.
+Everything on one `VirtualRadio` is within radio range. `advertiser()` adds a device, a `VirtualAdapter`
+(`bleak_backend.py`) an adapter for this process, `attach()` an adapter for another one: with "vhci" the computer's own
+Bluetooth system hears the virtual devices. `hardware_radio.py` puts the same devices on a real adapter.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ class Advertiser(Protocol):
         """Advertise these bytes (after the company identifier) from now on."""
 
     def stop(self) -> None:
-        """Fall silent until the next update, as a device does while a central is connected."""
+        """Stop advertising until the next update, as a device does while a central is connected."""
 
 
 class Radio(Protocol):
-    """Where devices can advertise: the virtual radio or a real adapter."""
+    """A radio on which devices can advertise: the virtual radio or a real adapter."""
 
     def advertiser(
         self, address: str, *, name: str, interval: float = 1.0, rssi: int = DEFAULT_RSSI, company_id: int = COMPANY_ID
     ) -> Advertiser:
-        """A new device; it is silent until its first `update`. `interval` in seconds, `rssi` in dBm."""
+        """Return a new device, silent until its first `update`. `interval` in seconds, `rssi` in dBm."""
 
 
 class VirtualAdvertiser:
-    """A device on the virtual radio that advertises and takes no connections; it costs a timer, not a whole host."""
+    """A device on the virtual radio that advertises and takes no connections: a timer, not a whole Bluetooth host."""
 
     def __init__(
         self,
@@ -94,13 +94,13 @@ class VirtualAdvertiser:
         self._air.rssi[self._from] = rssi
 
     def update(self, manufacturer_data: bytes) -> None:
-        """Advertise these bytes now and then at every interval; raises Unencodable when they are too long."""
+        """Advertise these bytes now and then at every interval; raises Unencodable if they are too long."""
         self._data = advertising_data(manufacturer_data, self._company_id)
         self.stop()
         self._send()
 
     def stop(self) -> None:
-        """Fall silent until the next update."""
+        """Stop advertising until the next update."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -112,7 +112,7 @@ class VirtualAdvertiser:
 
 
 class VirtualRadio:
-    """A place within radio range; `loss` (0 to 1) of the advertisements get lost, the same ones for the same `seed`."""
+    """A virtual radio; `loss` (0 to 1) of the advertisements are lost, the same ones for the same `seed`."""
 
     def __init__(self, *, loss: float = 0.0, seed: int | None = None) -> None:
         self.air = RadioMedium(loss=loss, seed=seed)
@@ -133,7 +133,7 @@ class VirtualRadio:
     def advertiser(
         self, address: str, *, name: str, interval: float = 1.0, rssi: int = DEFAULT_RSSI, company_id: int = COMPANY_ID
     ) -> VirtualAdvertiser:
-        """A new device with a random static `address`; it is silent until its first `update`."""
+        """Return a new device with a random static `address`, silent until its first `update`."""
         advertiser = VirtualAdvertiser(
             self.air, address, name=name, interval=interval, rssi=rssi, company_id=company_id, jitter=self._jitter
         )
@@ -141,9 +141,9 @@ class VirtualRadio:
         return advertiser
 
     def device(self, address: str, *, name: str = "bluewatt", rssi: int = DEFAULT_RSSI) -> Device:
-        """A whole bumble device with a controller of its own on this radio, not powered on yet.
+        """Return a whole bumble device with a controller of its own on this radio, not powered on yet.
 
-        An adapter that scans and connects, or a peripheral with services. It leaves the air with the radio.
+        It can be an adapter that scans and connects, or a peripheral with services. It is switched off with the radio.
         """
         public = f"00:00:00:{len(self.air.controllers):06X}"
         controller = self._controller(name, f"{public[:11]}:{public[11:13]}:{public[13:]}")
@@ -158,10 +158,10 @@ class VirtualRadio:
         return controller
 
     async def attach(self, transport: str) -> None:
-        """Serve one more virtual controller on a bumble transport; whoever is its host then hears this radio.
+        """Serve one more virtual controller on a transport of bumble; its host then hears this radio.
 
-        "vhci" hands it to this computer's Bluetooth system (Linux, root), "tcp-server:127.0.0.1:7001" to who connects.
-        Raises AdapterUnavailable where the transport cannot be opened.
+        "vhci" hands it to this computer's Bluetooth system (Linux, root), "tcp-server:127.0.0.1:7001" to the
+        program that connects. Raises AdapterUnavailable if the transport cannot be opened.
         """
         opened = (await self._open.enter_async_context(Hci(transport))).opened
         controller = VirtualController(

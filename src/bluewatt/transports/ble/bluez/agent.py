@@ -1,7 +1,7 @@
 """The agent that types a PIN for BlueZ. Linux only: it talks to the system bus.
 
 BlueZ asks the default agent for a passkey when a device "displays" one. Ours is the default agent while one device
-pairs, answers for that device alone, refuses whatever would pair it without a passkey, and is gone afterwards.
+pairs, answers for that device alone, refuses to pair without a passkey, and is unregistered afterwards.
 """
 
 import contextlib
@@ -22,14 +22,14 @@ _REJECTED = "org.bluez.Error.Rejected"
 
 
 class Agent(Protocol):
-    """What a pairing wants to know of the agent."""
+    """An agent, as far as a pairing asks about it."""
 
     asked: int
-    """How often the device wanted the PIN."""
+    """Number of times the device wanted the PIN."""
 
 
 def make_agent(device: str, pin: str) -> Any:
-    """The agent of a device of this D-Bus path. A function, so that nothing but BlueZ needs the library for D-Bus."""
+    """Return the agent for the device of a D-Bus path. A function, so that only BlueZ needs the library for D-Bus."""
     from dbus_fast import DBusError
     from dbus_fast.service import ServiceInterface, dbus_method
 
@@ -39,39 +39,39 @@ def make_agent(device: str, pin: str) -> Any:
         def __init__(self, device: str, pin: str) -> None:
             super().__init__("org.bluez.Agent1")
             self.asked = 0
-            """How often the device wanted the PIN."""
+            """Number of times the device wanted the PIN."""
             self._device = device
             self._passkey = int(pin)
 
         @dbus_method()
         def RequestPasskey(self, device: "o") -> "u":  # type: ignore[name-defined] # noqa: F821, N802
-            """Type the PIN."""
+            """Return the PIN."""
             self._refuse_others(device)
             self.asked += 1
             return self._passkey
 
         @dbus_method()
         def DisplayPasskey(self, device: "o", passkey: "u", entered: "q"):  # type: ignore[name-defined,no-untyped-def] # noqa: F821, N802
-            """A device with a keyboard: no Victron device."""
+            """Refuse a device with a keyboard, which no Victron device has."""
             raise DBusError(_REJECTED, "only passkeys are typed here")
 
         @dbus_method()
         def RequestConfirmation(self, device: "o", passkey: "u"):  # type: ignore[name-defined,no-untyped-def] # noqa: F821, N802
-            """Pairing without passkey would not be authenticated."""
+            """Refuse to pair without a passkey, which would not be authenticated."""
             raise DBusError(_REJECTED, "only passkeys are typed here")
 
         @dbus_method()
         def RequestAuthorization(self, device: "o"):  # type: ignore[name-defined,no-untyped-def] # noqa: F821, N802
-            """Likewise."""
+            """Refuse to pair without a passkey, too."""
             raise DBusError(_REJECTED, "only passkeys are typed here")
 
         @dbus_method()
         def Cancel(self):  # type: ignore[no-untyped-def] # noqa: N802
-            """The device or BlueZ gave up; the pairing call tells."""
+            """Do nothing: the device or BlueZ gave up, and the pairing call reports it."""
 
         @dbus_method()
         def Release(self):  # type: ignore[no-untyped-def] # noqa: N802
-            """BlueZ lets the agent go."""
+            """Do nothing: BlueZ lets the agent go."""
 
         def _refuse_others(self, device: str) -> None:
             if device != self._device:

@@ -1,20 +1,19 @@
-"""A watch on BlueZ: tells at once when the Bluetooth service restarts or an adapter goes away or is switched off.
+"""A watch on BlueZ that reports at once if the Bluetooth service restarts or an adapter goes away or is switched off.
 
-A scan that dies of either says nothing, it only falls silent; waiting for the silence to be long enough loses minutes.
-Linux only: elsewhere the system has no such bus and the silence has to do. So the library for it is imported when a
-watch is opened, not with this module.
+A scan that ends in this way reports no error, and waiting until its silence is long enough loses minutes. Linux only:
+elsewhere there is no such bus, and the silence has to do.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from bleak.exc import BleakDBusError
 
 from bluewatt.transports.ble.bluez.bus import ADAPTER, BLUEZ, BUS, call, open_system_bus
+from bluewatt.transports.resource import Resource
 
 if TYPE_CHECKING:
     from dbus_fast import Message
@@ -27,32 +26,23 @@ _RULES = (
 )
 
 
-class BluezWatch:
-    """Calls `lost(reason)` with "service", "missing" or "off" when scans of `adapter` (None: any) have died."""
+class BluezWatch(Resource):
+    """A watch that calls `lost` with "service", "missing" or "off" when scans of `adapter` (None: any) end."""
 
     def __init__(self, adapter: str | None, lost: Callable[[str], None]) -> None:
         self._adapter = adapter
         self._lost = lost
         self._bus: MessageBus | None = None
-        self._open = contextlib.AsyncExitStack()
 
-    async def __aenter__(self) -> Self:
-        async with contextlib.AsyncExitStack() as stack:
-            bus = self._bus = await stack.enter_async_context(open_system_bus())
-            bus.add_message_handler(self._on_message)
-            stack.callback(bus.remove_message_handler, self._on_message)
-            for rule in _RULES:
-                await call(bus, "/org/freedesktop/DBus", BUS, "AddMatch", "s", [rule], destination=BUS)
-            self._open = stack.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._open.__aexit__(kind, error, trace)
+    async def _open(self, stack: contextlib.AsyncExitStack) -> None:
+        bus = self._bus = await stack.enter_async_context(open_system_bus())
+        bus.add_message_handler(self._on_message)
+        stack.callback(bus.remove_message_handler, self._on_message)
+        for rule in _RULES:
+            await call(bus, "/org/freedesktop/DBus", BUS, "AddMatch", "s", [rule], destination=BUS)
 
     async def switched_off(self) -> bool:
-        """Whether the chosen adapter says that it is off; a passive scan of it would just hear nothing."""
+        """Return whether the chosen adapter says that it is off; a passive scan of it would just receive nothing."""
         if self._adapter is None or self._bus is None:
             return False
         with contextlib.suppress(BleakDBusError):
@@ -70,7 +60,7 @@ class BluezWatch:
 async def open_watch(
     stack: contextlib.AsyncExitStack, adapter: str | None, lost: Callable[[str], None]
 ) -> BluezWatch | None:
-    """A watch that is open until the stack is closed; None where there is no system bus: a scan itself says so."""
+    """Return a watch that is open until the stack is closed; None without a system bus, which a scan itself reports."""
     with contextlib.suppress(BleakDBusError, OSError, EOFError):
         return await stack.enter_async_context(BluezWatch(adapter, lost))
     return None

@@ -115,7 +115,7 @@ async def test_a_register_of_the_wrong_length_is_a_problem_not_a_value(charger: 
 async def test_a_silent_device_ends_in_a_timeout(charger: Running, link: BleLink) -> None:
     async with link:
         meddle(charger, lambda uuid, data: None)
-        with pytest.raises(LinkTimeout, match="is connected and does not tell register 0xED8D"):
+        with pytest.raises(LinkTimeout, match="is connected and does not answer for register 0xED8D"):
             await link.get("battery_voltage")
 
 

@@ -45,7 +45,7 @@ SHORTEST_PERIOD = 0.05
 _SITE_SIZE = 6
 """Number of the simulated site's devices: all that are emulated, and those they depend on."""
 
-_SHOWN = 40  # characters of a value in the sentence that it cannot be shown
+_LONGEST_VALUE = 40  # characters of a value in the sentence that it cannot be shown
 _FAULTS = 100  # such sentences at most: a feed may go on for years
 
 
@@ -137,11 +137,11 @@ class Emulator:
         self, source: AsyncIterator[Mapping[str, Any]], problem: Callable[[str], None] = lambda sentence: None
     ) -> None:
         """Feed until the source ends; `problem` is called once for each value that cannot be shown."""
-        told: set[tuple[str, str]] = set()
+        reported: set[tuple[str, str]] = set()
         async for values in source:
             for key in self.feed(values):
-                if (fault := (key, repr(values[key])[:_SHOWN])) not in told and len(told) < _FAULTS:
-                    told.add(fault)
+                if (fault := (key, repr(values[key])[:_LONGEST_VALUE])) not in reported and len(reported) < _FAULTS:
+                    reported.add(fault)
                     problem(f"{fault[1]} cannot be shown as {key}")
 
     # making devices

@@ -54,9 +54,9 @@ def open_source(
 ) -> SourceReader:
     """Return the source named by `spec`, to be entered with `async with`; iterating it gives readings.
 
-    `keys` by address; left out, those of the key file and of the environment count. `on_frame` sees every frame before
-    it is opened (a recorder). Of the VE.Smart `networks` given, `on_registers` is
-    told what members tell. ConfigError for a text that names no source, or one whose libraries are not installed.
+    `keys` are by address; if left out, those of the key file and of the environment count. `on_frame` gets every frame
+    before it is opened (a recorder). `on_registers` gets what members of the VE.Smart `networks` broadcast. Raises
+    ConfigError for a text that names no source, or one whose libraries are not installed.
     """
     ring = gather_keys() if keys is None else keys if isinstance(keys, KeyRing) else KeyRing(keys)
     return SourceReader(make_source(spec), ring, networks=networks, on_frame=on_frame, on_registers=on_registers)

@@ -109,25 +109,25 @@ class Commander:
         return await self._gates.derive_back(change, dry_run=dry_run)
 
     async def _carry_out(self, derive: Derive, consent: Consent) -> Done:
-        shown = await derive()
-        if not await consent(shown):
-            raise Forbidden(f"{shown.control.name} of {self._gates.name} was not changed: no consent")
+        agreed = await derive()
+        if not await consent(agreed):
+            raise Forbidden(f"{agreed.control.name} of {self._gates.name} was not changed: no consent")
         plan = await derive()
-        if plan != shown:
-            raise Forbidden(self._moved(shown, plan))
+        if plan != agreed:
+            raise Forbidden(self._moved(agreed, plan))
         intent = self._note_intent(plan)
         held = await self._write(plan, intent)
         self._prove(plan, intent, held)
         return Done(plan, held)
 
-    def _moved(self, shown: WritePlan, now: WritePlan) -> str:
+    def _moved(self, agreed: WritePlan, now: WritePlan) -> str:
         """Say in words what is no longer as it was agreed to."""
-        what = f"{shown.control.name} of {self._gates.name}"
-        if now.undoes != shown.undoes:
+        what = f"{agreed.control.name} of {self._gates.name}"
+        if now.undoes != agreed.undoes:
             return f"another change of {self._gates.name} was made while you were asked: nothing was written"
-        if now.old != shown.old:
-            told = f"it was {_text(shown.old, shown.row)}, now it is {_text(now.old, now.row)}"
-            return f"{what} changed while you were asked: {told}; nothing was written"
+        if now.old != agreed.old:
+            change = f"it was {_text(agreed.old, agreed.row)}, now it is {_text(now.old, now.row)}"
+            return f"{what} changed while you were asked: {change}; nothing was written"
         return f"{what} has other limits or another form than when you were asked: nothing was written; look again"
 
     # write and read back
@@ -207,9 +207,9 @@ class Commander:
 
 def _saying(error: _Error, more: str) -> _Error:
     """Return the same error with more to say; a link shares one object among all who wait, so it is a copy."""
-    told = type(error).__new__(type(error), f"{error}; {more}")
-    vars(told).update(vars(error))
-    return told
+    longer = type(error).__new__(type(error), f"{error}; {more}")
+    vars(longer).update(vars(error))
+    return longer
 
 
 def _holds(held: RegisterValue, plan: WritePlan) -> bool:

@@ -109,17 +109,17 @@ class Facts(msgspec.Struct, frozen=True):
 
 async def read_facts(link: Link) -> Facts:
     """Read product, firmware, serial number and name."""
-    told = {one.row.key: one.value for one in await read_group(link, "facts") if one.row}
+    answers = {one.row.key: one.value for one in await read_group(link, "facts") if one.row}
     device = link.device
-    firmware = told.get("firmware_version") or {}
+    firmware = answers.get("firmware_version") or {}
     version = firmware.get("version")
     return Facts(
         address=device.address,
-        name=told.get("custom_name") or device.name,
+        name=answers.get("custom_name") or device.name,
         product_id=device.product_id,
-        product=product_name(device.product_id) if device.product_id is not None else told.get("model_name"),
+        product=product_name(device.product_id) if device.product_id is not None else answers.get("model_name"),
         firmware=str(version) if version is not None else None,
-        serial=told.get("serial_number") or None,
+        serial=answers.get("serial_number") or None,
     )
 
 

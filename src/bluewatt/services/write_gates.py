@@ -188,9 +188,9 @@ class Gates:
     async def _system_voltage(self) -> float:
         for name in _SYSTEM:
             with suppress(DeviceRefused, LinkTimeout, Unencodable):
-                told = (await self._link.get(name)).value
-                if isinstance(told, int | float) and told >= SYSTEM_VOLTAGES[0] * 0.75:
-                    return min(SYSTEM_VOLTAGES, key=lambda volts: abs(volts - told))
+                measured = (await self._link.get(name)).value
+                if isinstance(measured, int | float) and measured >= SYSTEM_VOLTAGES[0] * 0.75:
+                    return min(SYSTEM_VOLTAGES, key=lambda volts: abs(volts - measured))
         raise Forbidden(f"{self.name} does not give its system voltage, so no charge voltage is known to be safe")
 
     def _check_range(self, row: Control, wish: Wish, limits: Limits) -> None:

@@ -99,7 +99,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     """Keys of registers that the instance of the Bluetooth part does not have."""
 
 
-def _shown(*registers: str) -> tuple[EmulatedRegister, ...]:
+def _rows(*registers: str) -> tuple[EmulatedRegister, ...]:
     return tuple(EmulatedRegister(register=register) for register in registers)
 
 
@@ -119,18 +119,18 @@ _CHARGE_SETTINGS = (
 )
 
 _MONITOR_LIVE = (
-    *_shown("battery_current_fine", "battery_voltage", "battery_power", "battery_current", "aux_voltage"),
-    *_shown("consumed_charge_old", "time_to_go", "cumulative_discharge", "time_since_full_charge"),
-    *_shown("battery_temperature", "midpoint_voltage", "midpoint_deviation", "alarm_reason"),
+    *_rows("battery_current_fine", "battery_voltage", "battery_power", "battery_current", "aux_voltage"),
+    *_rows("consumed_charge_old", "time_to_go", "cumulative_discharge", "time_since_full_charge"),
+    *_rows("battery_temperature", "midpoint_voltage", "midpoint_deviation", "alarm_reason"),
     # Read-only in the vendor's list; a write synchronises, as a slider in the app does (inferred).
     EmulatedRegister(register="state_of_charge", writable=True, passing=True),
 )
 
 _MONITOR_KEPT = (
-    *_shown("deepest_discharge", "last_discharge", "average_discharge", "charge_cycles", "full_discharges"),
-    *_shown("minimum_voltage", "maximum_voltage", "automatic_syncs", "low_voltage_alarms", "high_voltage_alarms"),
-    *_shown("low_aux_voltage_alarms", "high_aux_voltage_alarms", "minimum_aux_voltage", "maximum_aux_voltage"),
-    *_shown("discharged_energy", "charged_energy"),
+    *_rows("deepest_discharge", "last_discharge", "average_discharge", "charge_cycles", "full_discharges"),
+    *_rows("minimum_voltage", "maximum_voltage", "automatic_syncs", "low_voltage_alarms", "high_voltage_alarms"),
+    *_rows("low_aux_voltage_alarms", "high_aux_voltage_alarms", "minimum_aux_voltage", "maximum_aux_voltage"),
+    *_rows("discharged_energy", "charged_energy"),
     EmulatedRegister(register="synchronized", fixed=1),
     EmulatedRegister(register="synchronize", command=True),
     *_settings(battery_capacity=200, charged_voltage=14.0, charged_tail_current=4.0, charged_detection_time=3),
@@ -156,17 +156,17 @@ MPPT = Family(
     key="mppt", title="SmartSolar MPPT 75/15", product_id=0xA053, place="SmartSolar aft", name="SmartSolar {serial}",
     table="mppt", firmware="1.61", record=SolarCharger,
     live=(
-        *_shown("device_state", "device_off_reason", "error_code", "battery_voltage", "battery_current_fine"),
-        *_shown("battery_current", "battery_power", "pv_voltage", "pv_power", "pv_current", "charger_voltage"),
-        *_shown("charger_power", "charger_current", "internal_temperature", "yield_today", "max_power_today"),
-        *_shown("load_state", "load_voltage", "load_current", "link_charge_voltage_setpoint", "battery_temperature"),
+        *_rows("device_state", "device_off_reason", "error_code", "battery_voltage", "battery_current_fine"),
+        *_rows("battery_current", "battery_power", "pv_voltage", "pv_power", "pv_current", "charger_voltage"),
+        *_rows("charger_power", "charger_current", "internal_temperature", "yield_today", "max_power_today"),
+        *_rows("load_state", "load_voltage", "load_current", "link_charge_voltage_setpoint", "battery_temperature"),
         EmulatedRegister(register="device_mode", writable=True, allowed=(0, 1, 4)),
         EmulatedRegister(register="trend_last_time_reference", value="uptime"),
     ),
     kept=(
-        *_shown("yield_yesterday", "max_power_yesterday", "user_yield", "system_yield", "charger_maximum_current"),
+        *_rows("yield_yesterday", "max_power_yesterday", "user_yield", "system_yield", "charger_maximum_current"),
         EmulatedRegister(register="history_version", fixed=1),
-        *_shown("history_total", *(f"history_day_{ago:02d}" for ago in range(31))),
+        *_rows("history_total", *(f"history_day_{ago:02d}" for ago in range(31))),
         EmulatedRegister(register="capabilities_1", fixed=["load_output", "history", "load_current", "remote_sense"]),
         EmulatedRegister(register="load_control", writable=True),
         EmulatedRegister(register="battery_maximum_current", writable=True),
@@ -184,8 +184,8 @@ PHOENIX = Family(
     key="phoenix", title="Phoenix Inverter Smart 12V 1600VA", product_id=0xA281, place="Phoenix",
     name="Phoenix {serial}", table="phoenix", firmware="1.30", record=Inverter, personality=INVERTER,
     live=(
-        *_shown("device_state", "alarm_reason", "battery_voltage", "ac_out_voltage", "ac_out_current"),
-        *_shown("ac_out_apparent_power", "ac_out_real_power"),
+        *_rows("device_state", "alarm_reason", "battery_voltage", "ac_out_voltage", "ac_out_current"),
+        *_rows("ac_out_apparent_power", "ac_out_real_power"),
     ),
     kept=(
         EmulatedRegister(register="device_mode", writable=True, allowed=(2, 3, 4, 5)),
@@ -207,12 +207,12 @@ ORION = Family(
     personality=CHARGER,
     live=(
         # A real one sends its uptime each second (single source).
-        *_shown("device_state", "device_off_reason", "error_code", "input_voltage", "uptime"),
+        *_rows("device_state", "device_off_reason", "error_code", "input_voltage", "uptime"),
         EmulatedRegister(register="battery_voltage", value="output_voltage"),
-        *_shown("charger_voltage", "charger_current", "internal_temperature"),
+        *_rows("charger_voltage", "charger_current", "internal_temperature"),
     ),
     kept=(
-        *_shown("charger_maximum_current"),
+        *_rows("charger_maximum_current"),
         # A real one has this register; its content is not known.
         EmulatedRegister(register="capabilities_1",
         fixed=["adaptive_mode", "remote_on_off", "remote_sense", "power_supply"]),
@@ -231,13 +231,13 @@ IP22 = Family(
         EmulatedRegister(register="device_off_reason", fixed=0),
         # The table has it as not persistent, so it ends with the power.
         EmulatedRegister(register="low_current_mode", fixed=0, writable=True, allowed=(0, 1, 2), passing=True),
-        *_shown("device_state", "error_code", "charger_voltage", "charger_current", "charger_power"),
+        *_rows("device_state", "error_code", "charger_voltage", "charger_current", "charger_power"),
         EmulatedRegister(register="battery_voltage", value="battery_voltage_1"),
         EmulatedRegister(register="battery_current", value="battery_current_1"),
-        *_shown("internal_temperature"),
+        *_rows("internal_temperature"),
     ),
     kept=(
-        *_shown("charger_maximum_current", "low_current_mode_time_left"),
+        *_rows("charger_maximum_current", "low_current_mode_time_left"),
         EmulatedRegister(register="battery_maximum_current", writable=True, lowest=7.5),
         # What a real one of this firmware says, and refuses to have written (single source).
         EmulatedRegister(register="capabilities_1", fixed=0x40C100FC),

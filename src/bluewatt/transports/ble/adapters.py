@@ -85,7 +85,7 @@ def offered_adapters(objects: Mapping[str, Mapping[str, Any]]) -> dict[str, Adap
 
 
 def _sorted(offered: dict[str, AdapterInfo], folder: Path, problem: str) -> list[AdapterInfo]:
-    """Join what BlueZ offers with what the kernel knows; `problem` is said of an adapter that only the kernel knows."""
+    """Join what BlueZ offers with what the kernel knows; an adapter that only the kernel knows has `problem`."""
     known = {path.name for path in folder.glob("hci*") if _HCI.fullmatch(path.name)}
     found = [
         _with_radios(offered.get(name) or _unoffered(folder / name, problem), folder / name)

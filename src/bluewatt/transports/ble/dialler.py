@@ -51,7 +51,7 @@ class _Dropped(LinkLost):
 
 
 class Dialler:
-    """Sets up connections with one device; `connect` may be called again.
+    """The way to a connection with one device; `connect` may be called again.
 
     `make_channel` chooses the service of a connected client, `lost` is called when a connection ends after it was set
     up.

@@ -49,7 +49,7 @@ _T = TypeVar("_T")
 
 
 class VregChannel:
-    """Questions and answers on one connection; `on_value` is called with every value, asked for or not.
+    """A session of questions and answers on one connection; `on_value` is called with every value, asked for or not.
 
     The header is read and notifications are on when `open` returns; DeviceRefused, LinkTimeout and LinkLost say what
     went wrong later. `lost` is to be called when the connection ends.

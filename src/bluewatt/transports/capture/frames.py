@@ -109,7 +109,7 @@ class _RecordingFrames(RecordingReader):
 
 
 class FrameReader:
-    """Turns the bytes of a capture (not gzipped) into frames: `feed` blocks, then `finish`.
+    """A reader of the bytes of a capture (not gzipped) that gives frames: `feed` blocks, then `finish`.
 
     It finds out from the first bytes what the file is. Raises `CaptureError`, with the path in it, for a file that is
     no capture, is empty, is cut, or is of an unknown link type; frames before a cut are returned before it is raised.

@@ -75,7 +75,7 @@ class PeripheralDevice(ConnectedDevice, Protocol):
         ...
 
     def advertisement(self, at: float) -> bytes:
-        """The manufacturer data after the company identifier."""
+        """Return the manufacturer data after the company identifier."""
         ...
 
     def connected(self) -> None:

@@ -20,7 +20,7 @@ class Passkey(SecretNumber):
 
 
 class Bonds(JsonKeyStore):
-    """Bonds in a file that only its owner may read, from its first byte; bumble would let everybody."""
+    """A store of bonds in a file that only its owner may read, from its first byte; bumble would let everybody."""
 
     async def save(self, db: dict[str, dict[str, dict[str, Any]]]) -> None:
         """Write the file; raises ConfigError if that is impossible."""

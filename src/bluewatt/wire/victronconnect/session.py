@@ -5,11 +5,11 @@ Theory of operation
 
 One machine, two roles. A client and a device do the same things: they cut messages into chunks, put chunks together,
 count the messages they may send, and give the other side leave to send more. All that lives in `Session`, which does
-not know the role it plays. What differs lives in a *side*: `session_client.ClientSide` opens the connection, keeps it
-alive and finds the array dialect; `session_device.DeviceSide` answers from a register store. So the machine that drives
+not know the role it plays. What differs lives in a *side*: `client.ClientSide` opens the connection, keeps it
+alive and finds the array dialect; `device.DeviceSide` answers from a register store. So the machine that drives
 a device also is the device in the emulator, and each proves the other.
 
-Terms. A *record* is one CBOR message of `vreg` (the page calls both "message"): `08 03 19ed8d 42 2f05`. A *message* is
+Terms. A *record* is one CBOR message of the protocol (the page calls both "message"): `08 03 19ed8d 42 2f05`. A *message* is
 what flow control counts: one or more records, cut into *chunks*. All chunks but the last go to the bulk
 characteristic, the last to the other one, which is what completes the message (section 6).
 

@@ -54,7 +54,9 @@ EXAMPLES = (
     "--output", "-o", type=click.Path(dir_okay=False), metavar="FILE",
     help="Write into this file. [default: standard output; Parquet needs a file]",
 )  # fmt: skip
-@click.option("--explain", "number", type=click.IntRange(min=1), metavar="N", help="Explain message N byte by byte.")
+@click.option(
+    "--explain", "number", type=click.IntRange(min=1), metavar="N", help="Explain message N of the table byte by byte."
+)
 @click.option(
     "--redact", type=click.Path(dir_okay=False), metavar="OUTPUT",
     help="Write a copy of a capture that is safe to share: addresses, serial numbers, names, keys and PINs replaced.",
@@ -92,12 +94,16 @@ def command(
 ) -> None:
     """Explain an advertisement, or decode everything in a capture.
 
-    INPUT is text or a file, "-" standard input. Text is an advertisement in hex digits (manufacturer data, with or
-    without the company identifier E1 02), a message of a connection or chunks of one, or a line copied from
-    bluetoothctl, btmon, nRF Connect, bleak, ESPHome and others. A file is btsnoop, pcap, pcapng, PacketLogger or
-    hcidump, also gzipped or in a tar or zip (a sysdiagnose, an Android bug report); a recording of --record; or the
-    text of nRF Connect, bluetoothctl, btmon, gatttool, hcidump, tshark or a program. Of a connection, every message is
-    shown, in both directions.
+    INPUT is text or a file, "-" is standard input. Of a connection, every message is shown, in both directions.
+
+    \b
+    Text:  an advertisement in hex digits, with or without the company
+           identifier E1 02; a message of a connection, or chunks of one;
+           a line of bluetoothctl, btmon, nRF Connect, bleak, ESPHome, ...
+    File:  btsnoop, pcap, pcapng, PacketLogger or hcidump, also gzipped or
+           in a tar or zip (a sysdiagnose, an Android bug report);
+           a recording made with --record; the text that nRF Connect,
+           bluetoothctl, btmon, gatttool, hcidump or tshark printed
     """
     if not all(text.strip() for text in inputs):
         raise click.UsageError("an INPUT is empty: it takes hex digits, a line of another tool, or a file")

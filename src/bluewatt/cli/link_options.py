@@ -24,7 +24,11 @@ _OPTIONS: Sequence[Decorator] = (
         help="The PIN of the device: six digits, needed once. Other users of this computer can see it here while the "
         f"command runs; the environment variable {PIN} and the file pins.toml (readable by you alone) are safer.",
     ),
-    click.option("--adapter", metavar="NAME", help="The Bluetooth adapter, such as hci1. [default: the first]"),
+    click.option(
+        "--adapter", metavar="NAME",
+        help="A Bluetooth adapter, such as hci1: short for --radio ble:NAME; `bluewatt adapters` lists them. "
+        "[default: the first]",
+    ),
     click.option(
         "--radio", metavar="RADIO",
         help="ble: (this computer's Bluetooth), virtual: (emulated devices, PIN 000000), or an adapter that nothing "
@@ -32,7 +36,7 @@ _OPTIONS: Sequence[Decorator] = (
     ),
     click.option(
         "--timeout", type=POSITIVE, default=FIND, show_default=True, metavar="N",
-        help="Look for the device for N seconds.",
+        help="Give up looking for the device after N seconds.",
     ),
 )  # fmt: skip
 

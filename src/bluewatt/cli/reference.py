@@ -63,7 +63,7 @@ def _command(found: click.Command, context: click.Context) -> Iterator[str]:
     yield f"$ {context.command_path} {' '.join(found.collect_usage_pieces(context))}".replace("[OPTIONS] ", "")
     yield "```"
     yield ""
-    yield from cleandoc(found.help or "").splitlines()
+    yield from _paragraphs(cleandoc(found.help or ""))
     yield ""
     yield from _examples(found)
     yield "| option | does |"
@@ -74,6 +74,18 @@ def _command(found: click.Command, context: click.Context) -> Iterator[str]:
             option, explained = (text.replace("|", "\\|") for text in record)
             yield f"| `{option}` | {explained} |"
     yield ""
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """Yield the lines of a help text; a paragraph that click must not wrap is a block of its own."""
+    for index, paragraph in enumerate(text.split("\n\n")):
+        if index:
+            yield ""
+        lines = paragraph.strip("\n").splitlines()
+        if lines and lines[0].strip() == "\b":
+            yield from ("```text", *lines[1:], "```")
+        else:
+            yield from lines
 
 
 def _examples(found: click.Command) -> Iterator[str]:

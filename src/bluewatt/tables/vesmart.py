@@ -3,7 +3,8 @@
 Source: protocol page vesmart-networking, sections 2 to 5 and 8. Most of it rests on one public implementation; no
 captured packet has been published, so everything but the serial numbers is *unproven*. There are two record types:
 the counter record (0x01) publishes the high part of a sender's message counter, authenticated and not encrypted; the
-data record (0x02) carries register values, encrypted. Their numbers stand with the other first bytes, in `advertisement.py`.
+data record (0x02) carries register values, encrypted. Their numbers stand with the other first bytes, in
+`advertisement.py`.
 """
 
 from __future__ import annotations

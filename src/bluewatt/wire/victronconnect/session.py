@@ -9,8 +9,8 @@ not know the role it plays. What differs lives in a *side*: `client.ClientSide` 
 alive and finds the array dialect; `device.DeviceSide` answers from a register store. So the machine that drives
 a device also is the device in the emulator, and each proves the other.
 
-Terms. A *record* is one CBOR message of the protocol (the page calls both "message"): `08 03 19ed8d 42 2f05`. A *message* is
-what flow control counts: one or more records, cut into *chunks*. All chunks but the last go to the bulk
+Terms. A *record* is one CBOR message of the protocol (the page calls both "message"): `08 03 19ed8d 42 2f05`. A
+*message* is what flow control counts: one or more records, cut into *chunks*. All chunks but the last go to the bulk
 characteristic, the last to the other one, which is what completes the message (section 6).
 
 Leave to send. Credits count messages, not chunks (fact 4). `credit` is what the other side granted us. With none left,

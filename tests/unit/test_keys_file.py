@@ -287,7 +287,7 @@ def test_an_import_says_what_it_replaces(path: Path, tmp_path: Path, capfd: pyte
     assert main(["key", "--import", str(given), "--keys", str(path)]) == 0
     said = capfd.readouterr().out
     assert said.count("replaced") == 1
-    assert f"{ADDRESS}: replaced" in said
+    assert f"{ADDRESS}: another key was saved before; it was replaced" in said
     assert path.read_text("utf-8") == (
         f'# mine\n# replaced: key = "{HEX}"\n"{ADDRESS}" = "{THIRD.hex()}"\n"{OTHER}" = "{SECOND.hex()}"\n'
     )

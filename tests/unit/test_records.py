@@ -207,7 +207,7 @@ def test_keys_as_people_paste_them(text: str) -> None:
     [
         (KEY[1:], "31.*need not be 0"),
         (KEY[2:], "this one has 30"),
-        (KEY[:-1] + "g", "'g' is none"),
+        (KEY[:-1] + "g", "'g' is not one"),
         ("", "this one has 0"),
     ],
 )
